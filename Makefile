@@ -1,0 +1,47 @@
+# Everything runs inside .venv, which the first target that needs it makes.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+ALL := src tests benchmarks assignment_1
+
+.PHONY: help demo test lint format bench clean
+
+help:
+	@echo "make demo   train the hand-written network on the embedded images and draw its curves"
+	@echo "make test   run every test (those on CIFAR-10 need BACKPROOF_DATA=FOLDER)"
+	@echo "make lint   formatting, lint, types, import rules, spelling"
+	@echo "make bench  re-measure every figure of README (needs CIFAR-10)"
+
+.venv/.installed: pyproject.toml constraints.txt
+	@echo "installing backproof into .venv"
+	@$(PYTHON) -m venv .venv
+	@$(PIP) --editable .
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed
+	@echo "installing the tools for development into .venv (PyTorch among them)"
+	@$(PIP) --editable '.[torch,dev]'
+	@touch $@
+
+demo: .venv/.installed
+	@$(BIN)/backproof train mlp-numpy --data digits
+
+test: .venv/.installed-dev
+	@$(BIN)/pytest
+
+lint: .venv/.installed-dev
+	@$(BIN)/ruff format --check $(ALL)
+	@$(BIN)/ruff check $(ALL)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/codespell $(ALL) .ci *.md *.toml *.cff Makefile
+
+format: .venv/.installed-dev
+	@$(BIN)/ruff format $(ALL)
+	@$(BIN)/ruff check --fix $(ALL)
+
+bench: .venv/.installed-dev
+	@$(BIN)/python benchmarks/bench.py
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,81 @@
+"""Save a run between two steps, whole or not at all, without pickle."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from backproof.errors import RunError
+from backproof.files import write_atomically
+from backproof.learner import State
+from backproof.progress import Progress
+
+FILE_NAME = "checkpoint.safetensors"
+_FORMAT = "backproof.checkpoint/1"
+_MEAN = "mean"
+_LEARNER = "learner."
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """All that a run needs to go on, and all that its network needs to be used without the data set."""
+
+    recipe: str
+    config: dict[str, Any]
+    classes: tuple[str, ...]
+    mean: npt.NDArray[np.float32]
+    """The image (3, 32, 32) that is subtracted from every input."""
+    learner: State
+    progress: Progress
+
+
+def write(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write the checkpoint into a run's folder, replacing the one before in a single move (RunError)."""
+    path = folder / FILE_NAME
+    arrays = {
+        _MEAN: checkpoint.mean,
+        **{_LEARNER + name: value for name, value in checkpoint.learner.items()},
+    }
+    about = {
+        "format": _FORMAT,
+        "recipe": checkpoint.recipe,
+        "config": checkpoint.config,
+        "classes": checkpoint.classes,
+        "progress": msgspec.to_builtins(checkpoint.progress),
+    }
+    try:
+        write_atomically(path, save(arrays, {"backproof": json.dumps(about)}))
+    except OSError as error:
+        raise RunError(
+            f"cannot write {path} at step {checkpoint.progress.step}: {error.strerror}; "
+            "an earlier checkpoint is kept as it was: make room, then go on with --resume"
+        ) from None
+
+
+def read(folder: Path) -> Checkpoint:
+    """Read the checkpoint of a run's folder (RunError)."""
+    path = folder / FILE_NAME
+    if not path.is_file():
+        raise RunError(f"{folder} is not a run's folder: it has no {FILE_NAME}")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            about = json.loads((file.metadata() or {})["backproof"])
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if about["format"] != _FORMAT:
+            raise RunError(f"{path} has format {about['format']!r}, this version reads {_FORMAT!r}")
+        return Checkpoint(
+            recipe=about["recipe"],
+            config=about["config"],
+            classes=tuple(about["classes"]),
+            mean=arrays.pop(_MEAN),
+            learner={name.removeprefix(_LEARNER): value for name, value in arrays.items()},
+            progress=msgspec.convert(about["progress"], Progress),
+        )
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise RunError(f"{path} is not a checkpoint of this program: {error}") from None

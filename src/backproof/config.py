@@ -1,0 +1,121 @@
+"""The settings of a training run: defaults, then a recipe, then a file, then flags."""
+
+import difflib
+import math
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from backproof.errors import ConfigError
+
+
+def _setting(default: Any, text: str) -> Any:
+    """Declare a field whose text serves --help too."""
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """One run's settings, checked as they are built (ConfigError). The defaults are the assignment's."""
+
+    data: Literal["cifar10", "digits"] = _setting("cifar10", "data set; digits comes with the installation")
+    data_dir: str | None = _setting(
+        None,
+        "where CIFAR-10 lies: the folder of batch files, the one above it, or cifar-10-python.tar.gz",
+    )
+    validation_size: int = _setting(
+        0, "training images set aside; the run is then judged on them and never sees the test set"
+    )
+    hidden: tuple[int, ...] = _setting((100,), "hidden layer sizes, e.g. 100,100; '' for none")
+    negative_slope: float = _setting(0.02, "slope of LeakyReLU for negative inputs; 0 is the plain ReLU")
+    learning_rate: float = _setting(2e-3, "step size of gradient descent")
+    steps: int = _setting(1500, "mini-batches to train on")
+    batch_size: int = _setting(200, "images in a mini-batch")
+    eval_every: int = _setting(100, "steps between evaluations; the last step always has one")
+    seed: int = _setting(42, "where weights and batch order start from")
+
+    def __post_init__(self) -> None:
+        """Check every range."""
+        for name, least in (
+            ("validation_size", 0),
+            ("steps", 1),
+            ("batch_size", 1),
+            ("eval_every", 1),
+            ("seed", 0),
+        ):
+            value = getattr(self, name)
+            if value < least:
+                raise ConfigError(f"{name} must be at least {least}, not {value}")
+        for size in self.hidden:
+            if size < 1:
+                raise ConfigError(
+                    f"hidden layer sizes must be at least 1, not {size}; '' means no hidden layer"
+                )
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise ConfigError(f"learning_rate must be a finite number above 0, not {self.learning_rate}")
+        if not (math.isfinite(self.negative_slope) and self.negative_slope >= 0):
+            raise ConfigError(f"negative_slope must be a finite number, 0 or more, not {self.negative_slope}")
+
+    @property
+    def judged_on(self) -> Literal["validation", "test"]:
+        """Name the images that evaluations use: with a validation split the test set plays no part."""
+        return "validation" if self.validation_size else "test"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every setting by name, in plain types: what build takes back."""
+        return msgspec.to_builtins(asdict(self))  # type: ignore[no-any-return]
+
+
+def build(*layers: Mapping[str, Any]) -> TrainConfig:
+    """Lay the mappings over the defaults, each over those before it, and check names, types and ranges."""
+    merged: dict[str, Any] = {}
+    known = [f.name for f in fields(TrainConfig)]
+    for layer in layers:
+        for name in layer:
+            if name not in known:
+                raise ConfigError(f"unknown setting '{name}'{did_you_mean(name, known)}")
+        merged.update(layer)
+    try:
+        return msgspec.convert(merged, TrainConfig)
+    except msgspec.ValidationError as error:
+        reason, _, where = str(error).partition(" - at `$.")
+        raise ConfigError(f"setting {where.rstrip('`')}: {reason[0].lower()}{reason[1:]}") from None
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Read a TOML file of settings, or the settings of an earlier run from its record.json."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix != ".json":
+            return tomllib.loads(text)
+        settings = msgspec.json.decode(text)["config"]
+    except OSError as error:
+        raise ConfigError(f"cannot read the settings file {path}: {error.strerror}") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.DecodeError) as error:
+        raise ConfigError(f"settings file {path}: {error}") from None
+    except (KeyError, TypeError):
+        settings = None
+    if not isinstance(settings, dict):
+        raise ConfigError(f"settings file {path} is not a run's record: it has no table 'config'")
+    return settings
+
+
+def parse_hidden(text: str) -> tuple[int, ...]:
+    """Read '100,100' as (100, 100) and '' as ()."""
+    try:
+        return tuple(int(part) for part in text.split(",")) if text.strip() else ()
+    except ValueError:
+        raise ConfigError(
+            f"hidden layer sizes are whole numbers and commas, like 100,100; not '{text}'"
+        ) from None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Name the nearest known name, or all of them."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean '{near[0]}'?" if near else f"; there are {', '.join(known)}"

@@ -1,0 +1,41 @@
+"""Mini-batches in an order that depends on the seed and the step alone, so that resuming needs no state."""
+
+import numpy as np
+import numpy.typing as npt
+
+from backproof.data.dataset import Images, Labels, Split
+from backproof.errors import ConfigError
+
+
+class Batches:
+    """The training batches: ``batches[k]`` is the one of step k = 1, 2, ….
+
+    Every epoch is a fresh permutation; what is left of it after the last whole batch is dropped.
+    """
+
+    def __init__(self, split: Split, batch_size: int, seed: int) -> None:
+        if batch_size > len(split):
+            raise ConfigError(
+                f"batch_size {batch_size} is larger than the training set of {len(split):,} images; "
+                f"choose at most {len(split)}"
+            )
+        self.batch_size = batch_size
+        self._split = split
+        self._seed = seed
+        self._epoch = -1
+        self._order: npt.NDArray[np.int64] = np.empty(0, np.int64)
+        self._images = np.empty((batch_size, *split.pixels.shape[1:]), np.float32)
+
+    def indices(self, step: int) -> npt.NDArray[np.int64]:
+        """Return which images make up the batch of this step, (B,)."""
+        epoch, place = divmod(step - 1, len(self._split) // self.batch_size)
+        if epoch != self._epoch:
+            # spawn_key keeps this stream apart from every other that starts at the same seed.
+            rng = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(1, epoch)))
+            self._order, self._epoch = rng.permutation(len(self._split)), epoch
+        return self._order[place * self.batch_size : (place + 1) * self.batch_size]
+
+    def __getitem__(self, step: int) -> tuple[Images, Labels]:
+        """Return the centred images and labels of this step; the next call overwrites the images."""
+        indices = self.indices(step)
+        return self._split.centred(indices, out=self._images), self._split.labels[indices]

@@ -1,0 +1,99 @@
+"""One type for every data set: memory-mapped pixels, labels, and the mean image to subtract."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from backproof.errors import ConfigError, DataError
+
+Pixels = npt.NDArray[np.uint8]
+Images = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images and labels; a batch becomes float32 only when it is asked for."""
+
+    pixels: Pixels
+    """(N, 3, 32, 32), 0 … 255, memory-mapped."""
+    labels: Labels
+    """(N,)"""
+    mean: Images
+    """The training images' mean (3, 32, 32), subtracted from every image."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def centred(self, which: slice | npt.NDArray[np.int64], out: Images | None = None) -> Images:
+        """Return the chosen images minus the mean, float32 (B, 3, 32, 32), in ``out`` if given."""
+        pixels = self.pixels[which]
+        if out is None:
+            out = np.empty(pixels.shape, np.float32)
+        # Converted first, then subtracted in place: quicker than one call that does both in small pieces.
+        out[...] = pixels
+        out -= self.mean
+        return out
+
+    def chunks(self, size: int) -> Iterator[tuple[Images, Labels]]:
+        """Yield all images in order, ``size`` at a time; each chunk overwrites the one before."""
+        buffer = np.empty((min(size, len(self)), *self.pixels.shape[1:]), np.float32)
+        for start in range(0, len(self), size):
+            labels = self.labels[start : start + size]
+            yield self.centred(slice(start, start + size), out=buffer[: len(labels)]), labels
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A named data set."""
+
+    name: str
+    classes: tuple[str, ...]
+    train: Split
+    validation: Split | None
+    """Set aside from the training images on request."""
+    test: Split
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """(channels, height, width)"""
+        return self.train.mean.shape
+
+    @classmethod
+    def open(cls, name: str, folder: Path, classes: tuple[str, ...], validation_size: int) -> "Dataset":
+        """Map a prepared folder (DataError if it is damaged, ConfigError if it has too few images)."""
+        try:
+            train, test = (
+                np.load(folder / f"{part}_images.npy", mmap_mode="r") for part in ("train", "test")
+            )
+            train_labels, test_labels = (
+                np.load(folder / f"{part}_labels.npy").astype(np.int64) for part in ("train", "test")
+            )
+            total = np.load(folder / "train_sum.npy")
+        except (OSError, ValueError, EOFError) as error:
+            raise DataError(
+                f"the prepared images in {folder} are damaged ({error}); "
+                "delete that folder, the next start makes it anew"
+            ) from None
+        n = len(train) - validation_size
+        if n < 1:
+            raise ConfigError(
+                f"validation_size {validation_size} leaves nothing of the {len(train):,} training images"
+            )
+        # The set-aside images have no part in the mean. Sums of whole numbers are exact.
+        mean = ((total - train[n:].sum(axis=0, dtype=np.int64)) / n).astype(np.float32)
+
+        def split(pixels: Pixels, labels: Labels) -> Split:
+            # A plain array over the same mapping: indexing a memmap costs its bookkeeping each time.
+            return Split(np.asarray(pixels), labels, mean)
+
+        return cls(
+            name,
+            classes,
+            train=split(train[:n], train_labels[:n]),
+            validation=split(train[n:], train_labels[n:]) if validation_size else None,
+            test=split(test, test_labels),
+        )

@@ -1,0 +1,86 @@
+"""Fetch the CIFAR-10 archive: the origin first, then mirrors, checked by md5 before it counts as there."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from backproof.data.cache import cache_folder, cache_lock
+from backproof.data.download_progress import DownloadProgress
+from backproof.errors import DataError
+
+ARCHIVE = "cifar-10-python.tar.gz"
+ORIGIN = f"https://www.cs.toronto.edu/~kriz/{ARCHIVE}"
+MD5 = "c58f30108f718f92721af3b95e74349a"
+_TIMEOUT_SECONDS = 30
+_CHUNK_BYTES = 1 << 18
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where to fetch from and what the file must be."""
+
+    urls: tuple[str, ...] = (ORIGIN,)
+    """Tried in this order."""
+    md5: str = MD5
+
+    @classmethod
+    def from_environment(cls, mirrors: tuple[str, ...] = ()) -> "Sources":
+        """Read BACKPROOF_CIFAR10_URL (instead of the origin), _MIRRORS (spaces between) and _MD5."""
+        origin = os.environ.get("BACKPROOF_CIFAR10_URL", ORIGIN)
+        more = os.environ.get("BACKPROOF_CIFAR10_MIRRORS", "").split()
+        return cls((origin, *mirrors, *more), os.environ.get("BACKPROOF_CIFAR10_MD5", MD5))
+
+
+def fetched_archive() -> Path:
+    """Return where the archive lies once it has been fetched."""
+    return cache_folder() / "download" / ARCHIVE
+
+
+def fetch(sources: Sources) -> Path:
+    """Return the archive in the cache folder, fetched by one process if it is not there (DataError)."""
+    archive = fetched_archive()
+    if archive.is_file():
+        return archive
+    with cache_lock("fetch"):
+        if archive.is_file():  # fetched by another process while this one waited
+            return archive
+        for stale in archive.parent.glob("tmp*"):  # left by a process that was killed
+            stale.unlink(missing_ok=True)
+        reasons = []
+        for url in sources.urls:
+            try:
+                return _fetch_one(url, sources.md5, archive)
+            except _SourceError as error:
+                reasons.append(f"{url}: {error}")
+    raise DataError(
+        f"could not fetch CIFAR-10 ({'; '.join(reasons)}); name a mirror in BACKPROOF_CIFAR10_MIRRORS, "
+        f"get {ARCHIVE} by other means and pass --data-dir, or train on --data digits, which needs no network"
+    )
+
+
+class _SourceError(Exception):
+    """One source will not do; perhaps the next one."""
+
+
+def _fetch_one(url: str, md5: str, archive: Path) -> Path:
+    """Download beside the archive, check the md5, then rename: a partial file never bears the real name."""
+    import logging
+
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel(logging.ERROR)
+    with DownloadProgress(url) as progress:
+        download = pooch.HTTPDownloader(progress, chunk_size=_CHUNK_BYTES, timeout=_TIMEOUT_SECONDS)
+        try:
+            pooch.retrieve(url, f"md5:{md5}", fname=archive.name, path=archive.parent, downloader=download)
+        except requests.HTTPError as error:
+            raise _SourceError(f"the server answered {error.response.status_code}") from None
+        except requests.ConnectionError:
+            raise _SourceError("no connection") from None
+        except requests.RequestException as error:
+            raise _SourceError(str(error)) from None
+        except ValueError as error:
+            wrong_hash = "hash of downloaded file" in str(error)
+            raise _SourceError(f"its md5 is not {md5}" if wrong_hash else str(error)) from None
+    return archive

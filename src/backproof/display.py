@@ -1,0 +1,64 @@
+"""Show a run as it goes: a live bar on a terminal, one line an evaluation elsewhere."""
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from backproof.progress import Progress
+from backproof.record import Point
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+_STEPS_BETWEEN_REFRESHES = 10
+
+
+class ProgressDisplay:
+    """Prints each evaluation; on a terminal a bar below tells step, loss and the time left."""
+
+    def __init__(self, total_steps: int, done_steps: int) -> None:
+        self._total = total_steps
+        self._done = done_steps
+        self._bar: Bar | None = None
+
+    def __enter__(self) -> "ProgressDisplay":
+        if sys.stdout.isatty():
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
+
+            self._bar = Bar(
+                TextColumn("step"),
+                MofNCompleteColumn(),
+                BarColumn(),
+                TextColumn("loss {task.fields[loss]}"),
+                TimeRemainingColumn(),
+                transient=True,
+            )
+            self._task = self._bar.add_task("", total=self._total, completed=self._done, loss="–")
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def step(self, progress: Progress) -> None:
+        """Move the bar."""
+        if self._bar and progress.step % _STEPS_BETWEEN_REFRESHES == 0:
+            loss = progress.loss_sum / progress.steps_since_point()
+            self._bar.update(self._task, completed=progress.step, loss=f"{loss:.3f}")
+
+    def point(self, point: Point) -> None:
+        """Print one evaluation."""
+        part, (loss, accuracy) = next(iter(point.held_out())).partition("_")[0], point.held_out().values()
+        line = (
+            f"step {point.step:>{len(str(self._total))}}/{self._total}"
+            f"   train loss {point.train_loss:.4f}  accuracy {point.train_accuracy:.4f}"
+            f"   {part} loss {loss:.4f}  accuracy {accuracy:.4f}"
+        )
+        if self._bar:
+            self._bar.console.print(line, highlight=False)
+        else:
+            print(line, flush=True)

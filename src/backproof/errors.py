@@ -1,0 +1,21 @@
+"""What can go wrong through no fault of the code: each error is one line that says how to mend it."""
+
+
+class BackproofError(Exception):
+    """Base of the errors that the command line shows as one line, ending with exit code 2."""
+
+
+class ConfigError(BackproofError):
+    """A setting, a recipe's name or a settings file is wrong."""
+
+
+class DataError(BackproofError):
+    """A data set is missing, damaged or cannot be prepared."""
+
+
+class RunError(BackproofError):
+    """A run's folder, checkpoint or record cannot be read or written."""
+
+
+class DivergedError(BackproofError):
+    """The loss left the finite numbers."""

@@ -1,0 +1,26 @@
+"""Read a picture of any format as a network's input."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from backproof.errors import DataError
+
+
+def read_image(path: Path, height: int, width: int) -> npt.NDArray[np.uint8]:
+    """Return (3, height, width), cut to the middle and scaled; transparent parts become white (DataError)."""
+    try:
+        with Image.open(path) as file:
+            upright = ImageOps.exif_transpose(file).convert("RGBA")
+    except UnidentifiedImageError:
+        raise DataError(f"{path} is not an image of a format that can be read; PNG and JPEG are") from None
+    except Image.DecompressionBombError:
+        raise DataError(f"{path} is too large for a picture; scale it down first") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise DataError(f"cannot read the image {path}: {reason}") from None
+    opaque = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright).convert("RGB")
+    fitted = ImageOps.fit(opaque, (width, height), Image.Resampling.LANCZOS)
+    return np.asarray(fitted).transpose(2, 0, 1)

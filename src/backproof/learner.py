@@ -1,0 +1,40 @@
+"""What the training loop asks of a framework."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Images = npt.NDArray[np.float32]
+"""A batch of centred images (B, 3, 32, 32), float32."""
+Labels = npt.NDArray[np.int64]
+"""Their class numbers (B,)."""
+State = dict[str, npt.NDArray[Any]]
+"""Arrays by name: all that a learner needs to go on exactly where it was."""
+
+
+class Metrics(NamedTuple):
+    """Mean loss (natural logarithm) and fraction of images whose top-scored class is right."""
+
+    loss: float
+    accuracy: float
+
+
+class Learner(Protocol):
+    """A network and its optimizer, in whatever framework."""
+
+    def step(self, images: Images, labels: Labels) -> Metrics:
+        """Train on one batch; the metrics are those before the update."""
+
+    def evaluate(self, batches: Iterable[tuple[Images, Labels]]) -> Metrics:
+        """Measure over all the batches, training nothing."""
+
+    def probabilities(self, images: Images) -> npt.NDArray[np.floating[Any]]:
+        """Return each image's class probabilities (B, C)."""
+
+    def state(self) -> State:
+        """Return the arrays that load_state takes back; not copies, so save them before the next step."""
+
+    def load_state(self, state: State) -> None:
+        """Go on from a saved state."""

@@ -1,0 +1,71 @@
+"""Activations: elementwise between the layers, softmax at the end.
+
+Axes: s sample 1…B, i and j feature or class 1…C.
+"""
+
+import math
+
+import numpy as np
+
+from backproof.numpy_nn.module import Array, remembered, require_like, require_matrix
+
+
+class LeakyReLU:
+    """max(0, x) + a · min(0, x) with slope a ≥ 0 on the negative side; a = 0 is the plain ReLU."""
+
+    def __init__(self, negative_slope: float) -> None:
+        if not (math.isfinite(negative_slope) and negative_slope >= 0):
+            raise ValueError(f"LeakyReLU: the negative slope must be finite and ≥ 0, got {negative_slope}")
+        self.negative_slope = negative_slope
+        self._slope: Array | None = None
+
+    def forward(self, x: Array) -> Array:
+        """Map x (B, C) to y (B, C).
+
+        leaky_relu.y:  y_si = max(0, x_si) + a · min(0, x_si)
+        """
+        require_matrix("LeakyReLU.forward", "x", x)
+        # At the kink, x = 0, any slope in [a, 1] is a subgradient; a is the usual choice.
+        one, a = x.real.dtype.type(1), x.real.dtype.type(self.negative_slope)
+        self._slope = np.where(x.real > 0, one, a)
+        y: Array = x * self._slope
+        return y
+
+    def backward(self, dout: Array) -> Array:
+        """Return dx (B, C), given dout = ∂L/∂y (B, C).
+
+        leaky_relu.dx:  ∂L/∂x_si = dout_si · (1 if x_si > 0 else a)
+        """
+        slope = remembered("LeakyReLU", self._slope)
+        require_like("LeakyReLU.backward", "dout", dout, "y", slope)
+        dx: Array = dout * slope
+        return dx
+
+
+class Softmax:
+    """Turns scores into a probability for each class."""
+
+    def __init__(self) -> None:
+        self._p: Array | None = None
+
+    def forward(self, x: Array) -> Array:
+        """Map x (B, C) to p (B, C), whose rows sum to one.
+
+        softmax.p:  p_si = exp(x_si − max_k x_sk) / Σ_j exp(x_sj − max_k x_sk)
+        """
+        require_matrix("Softmax.forward", "x", x)
+        # The maximum cancels out of the quotient; without it exp overflows from 709 on (float32: 88).
+        p: Array = np.exp(x - x.real.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        self._p = p
+        return p
+
+    def backward(self, dout: Array) -> Array:
+        """Return dx (B, C), given dout = ∂L/∂p (B, C).
+
+        softmax.dx:  ∂L/∂x_si = p_si (dout_si − Σ_j dout_sj p_sj)
+        """
+        p = remembered("Softmax", self._p)
+        require_like("Softmax.backward", "dout", dout, "p", p)
+        dx: Array = p * (dout - np.sum(dout * p, axis=1, keepdims=True))
+        return dx

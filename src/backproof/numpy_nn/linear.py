@@ -1,0 +1,78 @@
+"""The affine map.
+
+Axes: s sample 1…B, d input feature 1…D, m output feature 1…M.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from backproof.numpy_nn.module import Array, remembered, require_dtype, require_matrix
+
+
+class Linear:
+    """y = x Wᵀ + b, with ``params`` and ``grads`` keyed ``weight`` (M, D) and ``bias`` (M,).
+
+    Weights start as N(0, scale²) drawn from ``rng``, biases as zeros; both have dtype ``dtype``, and input
+    of any other dtype is refused. A float32 layer starts from the rounded weights of its float64 twin.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        rng: np.random.Generator,
+        scale: float = 1e-4,
+        dtype: npt.DTypeLike = np.float64,
+    ) -> None:
+        if in_features < 1 or out_features < 1:
+            raise ValueError(
+                f"Linear needs at least one feature on each side, got {in_features} → {out_features}"
+            )
+        weight = rng.normal(0.0, scale, size=(out_features, in_features)).astype(dtype)
+        self.params: dict[str, Array] = {"weight": weight, "bias": np.zeros(out_features, dtype)}
+        self.grads: dict[str, Array] = {name: np.zeros_like(value) for name, value in self.params.items()}
+        self._x: Array | None = None
+
+    def forward(self, x: Array) -> Array:
+        """Map x (B, D) to y (B, M).
+
+        linear.y:  y_sm = Σ_d W_md x_sd + b_m
+        """
+        weight, bias = self.params["weight"], self.params["bias"]
+        if x.ndim != 2 or x.shape[0] == 0 or x.shape[1] != weight.shape[1]:
+            raise ValueError(
+                f"Linear.forward: x has shape {x.shape}, but weight of shape {weight.shape} "
+                f"takes (B, {weight.shape[1]}) with B ≥ 1"
+            )
+        require_dtype("Linear.forward", "x", x, "weight", weight)
+        self._x = x
+        y: Array = x @ weight.T
+        y += bias
+        return y
+
+    def backward(self, dout: Array) -> Array:
+        """Fill ``grads`` and return dx (B, D), given dout = ∂L/∂y (B, M).
+
+        linear.dx:  ∂L/∂x_sd = Σ_m dout_sm W_md
+        """
+        self.backward_params(dout)
+        dx: Array = dout @ self.params["weight"]
+        return dx
+
+    def backward_params(self, dout: Array) -> None:
+        """Fill ``grads`` alone: a network's first layer has no use for dx, its dearest product.
+
+        linear.dW:  ∂L/∂W_md = Σ_s dout_sm x_sd
+        linear.db:  ∂L/∂b_m  = Σ_s dout_sm
+        """
+        x = remembered("Linear", self._x)
+        weight = self.params["weight"]
+        require_matrix("Linear.backward", "dout", dout)
+        if dout.shape != (len(x), len(weight)):
+            raise ValueError(
+                f"Linear.backward: dout has shape {dout.shape}, but y has {(len(x), len(weight))}"
+            )
+        require_dtype("Linear.backward", "dout", dout, "weight", weight)
+        np.matmul(dout.T, x, out=self.grads["weight"])
+        np.sum(dout, axis=0, out=self.grads["bias"])

@@ -1,0 +1,77 @@
+"""Gradients from function values alone: of Σ dout ⊙ f(x), at every index of x.
+
+``dout`` is the upstream gradient. Make it random: with all ones, many a wrong formula passes.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+_TINY_STEP = 1e-30
+
+
+def complex_step(
+    f: Callable[[npt.NDArray[np.complex128]], npt.ArrayLike], x: Array, dout: npt.ArrayLike = 1.0
+) -> Array:
+    """Differentiate by a step along the imaginary axis: exact to rounding, for there is no difference to cancel.
+
+    ``f`` takes x as complex128 and must be analytic around it: comparisons look at real parts, and nothing
+    takes an absolute value or conjugates. Squire and Trapp (1998), SIAM Review 40(1).
+    """
+    z = np.array(x, np.complex128)
+    gradient = np.empty(z.shape)
+    for index in np.ndindex(z.shape):
+        kept = z[index]
+        z[index] = kept + 1j * _TINY_STEP
+        gradient[index] = np.sum(dout * np.imag(f(z))) / _TINY_STEP
+        z[index] = kept
+    return gradient
+
+
+def central_difference(
+    f: Callable[[Array], npt.ArrayLike], x: Array, dout: npt.ArrayLike = 1.0, h: float = 1e-5
+) -> Array:
+    """Differentiate by (f(x + h) − f(x − h)) / 2h; error O(h²) plus the rounding of f divided by h.
+
+    ``x`` itself is moved, one index at a time, and put back to the last bit: so ``f`` may also reach it by
+    other ways than its argument, such as a network's parameters. ``x`` must be float64 (TypeError): h would
+    drown in float32's rounding.
+    """
+    gradient = np.empty(x.shape)
+    for index, plus, minus in _both_sides(f, x, h):
+        gradient[index] = np.sum(dout * (plus - minus)) / (2 * h)
+    return gradient
+
+
+def _both_sides(
+    f: Callable[[Array], npt.ArrayLike], x: Array, h: float
+) -> Iterator[tuple[tuple[int, ...], Array, Array]]:
+    if x.dtype != np.float64:
+        raise TypeError(f"central differences need float64, got x of shape {x.shape} with dtype {x.dtype}")
+    for index in np.ndindex(x.shape):
+        kept = x[index]
+        try:
+            x[index] = kept + h
+            plus = np.array(f(x))  # a copy: f may hand out the same array twice
+            x[index] = kept - h
+            minus = np.array(f(x))
+        finally:
+            x[index] = kept
+        yield index, plus, minus
+
+
+def relative_error(actual: npt.ArrayLike, expected: npt.ArrayLike) -> float:
+    """Return the largest difference over the largest entry of either; shapes must agree (ValueError).
+
+    Measured against the whole array's scale, since single entries may cancel to nearly nothing. NaN counts
+    as infinitely wrong.
+    """
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    if actual.shape != expected.shape:
+        raise ValueError(f"cannot compare shapes {actual.shape} and {expected.shape}")
+    scale = max(np.abs(actual).max(initial=0), np.abs(expected).max(initial=0))
+    error = np.abs(actual - expected).max(initial=0) / scale if scale else 0.0
+    return float(error) if np.isfinite(error) else float("inf")

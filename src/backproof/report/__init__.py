@@ -1,0 +1,1 @@
+"""Turn records into what people look at; no training happens here."""

@@ -1,0 +1,54 @@
+"""What all tests share: a cache and a working folder of their own, and no settings from outside."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backproof.cli import main
+
+REAL_CIFAR10 = os.environ.get("BACKPROOF_DATA")
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder that lives through the session, so that data are prepared once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def _isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shared_cache: Path) -> None:
+    for name in [name for name in os.environ if name.startswith("BACKPROOF_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("BACKPROOF_CACHE", str(shared_cache))
+    # No test reaches out of this machine: without a server of its own, every download is refused at once.
+    monkeypatch.setenv("BACKPROOF_CIFAR10_URL", "http://127.0.0.1:9/cifar-10-python.tar.gz")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20261122)
+
+
+@pytest.fixture
+def real_cifar10() -> Path:
+    """The folder of the real data set."""
+    if REAL_CIFAR10 is None:
+        pytest.skip("set BACKPROOF_DATA to the folder of CIFAR-10's batch files to run this")
+    return Path(REAL_CIFAR10)
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run a command line in this process: exit code, standard output, standard error."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
