@@ -14,7 +14,7 @@ class LinearModule(Linear):
         super().__init__(in_features, out_features, rng=rng, scale=1e-4)
 
     def forward(self, x):
-        """Map x (B, in) to (B, out); the images' float32 becomes the parameters' dtype here, in plain sight."""
+        """Map x (B, in) to (B, out); float32 images become the parameters' dtype here, in plain sight."""
         return super().forward(np.asarray(x, self.params["weight"].dtype))
 
     def backward(self, dout):

@@ -41,17 +41,20 @@ def accuracy(predictions, targets):
 
 def train():
     """Train by FLAGS and return the exit code; curves and record go to a new folder under ./runs."""
-    data_dir = ["--data-dir", FLAGS.data_dir]
+    settings = {
+        "hidden": FLAGS.dnn_hidden_units,
+        "learning-rate": FLAGS.learning_rate,
+        "steps": FLAGS.max_steps,
+        "batch-size": FLAGS.batch_size,
+        "eval-every": FLAGS.eval_freq,
+        "negative-slope": FLAGS.neg_slope,
+        "seed": SEED,
+        "data-dir": FLAGS.data_dir,
+    }
     if FLAGS.data_dir == DATA_DIR_DEFAULT and not Path(DATA_DIR_DEFAULT).exists():
         print(f"no {DATA_DIR_DEFAULT} here: looking where backproof keeps CIFAR-10, or else fetching it")
-        data_dir = []
-    return backproof(
-        ["train", "mlp-numpy", *data_dir]
-        + ["--hidden", FLAGS.dnn_hidden_units, "--learning-rate", str(FLAGS.learning_rate)]
-        + ["--steps", str(FLAGS.max_steps), "--batch-size", str(FLAGS.batch_size)]
-        + ["--eval-every", str(FLAGS.eval_freq), "--negative-slope", str(FLAGS.neg_slope)]
-        + ["--seed", str(SEED)]
-    )
+        del settings["data-dir"]
+    return backproof(["train", "mlp-numpy", *(f"--{name}={value}" for name, value in settings.items())])
 
 
 def print_flags():

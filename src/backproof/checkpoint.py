@@ -36,7 +36,7 @@ class Checkpoint:
 
 
 def write(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write the checkpoint into a run's folder, replacing the one before in a single move (RunError)."""
+    """Write the checkpoint into a run's folder, replacing the one before in a single move (OSError)."""
     path = folder / FILE_NAME
     arrays = {
         _MEAN: checkpoint.mean,
@@ -49,13 +49,7 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
         "classes": checkpoint.classes,
         "progress": msgspec.to_builtins(checkpoint.progress),
     }
-    try:
-        write_atomically(path, save(arrays, {"backproof": json.dumps(about)}))
-    except OSError as error:
-        raise RunError(
-            f"cannot write {path} at step {checkpoint.progress.step}: {error.strerror}; "
-            "an earlier checkpoint is kept as it was: make room, then go on with --resume"
-        ) from None
+    write_atomically(path, save(arrays, {"backproof": json.dumps(about)}))
 
 
 def read(folder: Path) -> Checkpoint:

@@ -7,6 +7,7 @@ record is finished.
 
 import errno
 import importlib
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -58,7 +59,7 @@ class Run:
         return self.dataset.validation or self.dataset.test
 
     def save(self, folder: Path) -> None:
-        """Write into ``folder`` all that going on needs (RunError)."""
+        """Write into ``folder`` all that going on needs (OSError)."""
         saved = Checkpoint(
             recipe=self.recipe.name,
             config=self.config.as_dict(),
@@ -75,7 +76,7 @@ def start(recipe: Recipe, settings: TrainConfig, out: Path | None = None) -> Run
 
     Raises ConfigError, DataError and RunError.
     """
-    if out is not None and _is_taken(out):
+    if out is not None and os.path.lexists(out):
         raise RunError(f"{out} exists already and is left as it is; choose another --out, or --resume {out}")
     names = [out] if out is not None else _default_folders(recipe)
     run = _assemble(Path(), recipe, settings, Progress())
@@ -87,7 +88,7 @@ def start(recipe: Recipe, settings: TrainConfig, out: Path | None = None) -> Run
             if error.errno in _NAME_TAKEN and out is None:
                 continue
             raise RunError(
-                f"cannot make the run's folder {folder}: {error.strerror}; name another one with --out"
+                f"cannot make the run's folder {folder}: {error.strerror}; name another place with --out"
             ) from None
         return replace(run, folder=folder)
     raise RunError(
@@ -134,14 +135,17 @@ def load_network(folder: Path) -> tuple[Learner, Checkpoint]:
 def advance(run: Run, should_stop: Callable[[], bool] = lambda: False) -> RunRecord | None:
     """Train to the end and write pictures and record, or save and return None when asked to stop.
 
-    Raises DivergedError and RunError; the latest checkpoint is then still there.
+    A run that is complete is left as it is. Raises DivergedError and RunError; the latest checkpoint is then
+    still there.
     """
+    if run.finished and (run.folder / record.FILE_NAME).is_file():
+        return record.read(run.folder)
     with _only_process_in(run.folder):
         with ProgressDisplay(run.config.steps, run.progress.step) as display:
 
             def evaluated(progress: Progress) -> None:
                 began = time.perf_counter()
-                run.save(run.folder)
+                _save(run)
                 progress.seconds += time.perf_counter() - began
                 display.point(progress.curves[-1])
 
@@ -156,9 +160,20 @@ def advance(run: Run, should_stop: Callable[[], bool] = lambda: False) -> RunRec
                 should_stop=should_stop,
             )
         if not run.finished:
-            run.save(run.folder)
+            _save(run)
             return None
         return _conclude(run)
+
+
+def _save(run: Run) -> None:
+    """Save a run that has begun: if that fails, what was saved before is still whole (RunError)."""
+    try:
+        run.save(run.folder)
+    except OSError as error:
+        raise RunError(
+            f"cannot save step {run.progress.step} in {run.folder}: {error.strerror}; "
+            f"the checkpoint before is still there: make room, then go on with --resume {run.folder}"
+        ) from None
 
 
 def _conclude(run: Run) -> RunRecord:
@@ -194,10 +209,6 @@ def _learner_class(recipe: Recipe) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-def _is_taken(folder: Path) -> bool:
-    return folder.exists() and not (folder.is_dir() and not any(folder.iterdir()))
-
-
 def _default_folders(recipe: Recipe) -> Iterator[Path]:
     """Yield runs/<recipe>-<time>, then the same with -2, -3, … for runs started in the same second."""
     first = Path("runs") / f"{recipe.name}-{time.strftime('%Y%m%d-%H%M%S')}"
@@ -209,8 +220,14 @@ def _default_folders(recipe: Recipe) -> Iterator[Path]:
 @contextmanager
 def _only_process_in(folder: Path) -> Iterator[None]:
     """Keep a second process out of a run's folder (RunError)."""
+    lock = filelock.FileLock(folder / ".lock")
     try:
-        with filelock.FileLock(folder / ".lock", timeout=0):
-            yield
+        lock.acquire(timeout=0)
     except filelock.Timeout:
         raise RunError(f"another process is training {folder}; wait for it to end, then --resume") from None
+    except OSError as error:
+        raise RunError(f"cannot write into {folder}: {error.strerror}; training needs to") from None
+    try:
+        yield
+    finally:
+        lock.release()

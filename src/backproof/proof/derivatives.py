@@ -16,7 +16,7 @@ _TINY_STEP = 1e-30
 def complex_step(
     f: Callable[[npt.NDArray[np.complex128]], npt.ArrayLike], x: Array, dout: npt.ArrayLike = 1.0
 ) -> Array:
-    """Differentiate by a step along the imaginary axis: exact to rounding, for there is no difference to cancel.
+    """Differentiate by a step along the imaginary axis: exact to rounding, as nothing is subtracted.
 
     ``f`` takes x as complex128 and must be analytic around it: comparisons look at real parts, and nothing
     takes an absolute value or conjugates. Squire and Trapp (1998), SIAM Review 40(1).
@@ -26,7 +26,7 @@ def complex_step(
     for index in np.ndindex(z.shape):
         kept = z[index]
         z[index] = kept + 1j * _TINY_STEP
-        gradient[index] = np.sum(dout * np.imag(f(z))) / _TINY_STEP
+        gradient[index] = np.sum(np.multiply(dout, np.imag(f(z)))) / _TINY_STEP
         z[index] = kept
     return gradient
 
@@ -42,7 +42,7 @@ def central_difference(
     """
     gradient = np.empty(x.shape)
     for index, plus, minus in _both_sides(f, x, h):
-        gradient[index] = np.sum(dout * (plus - minus)) / (2 * h)
+        gradient[index] = np.sum(np.multiply(dout, plus - minus)) / (2 * h)
     return gradient
 
 

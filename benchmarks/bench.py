@@ -1,0 +1,97 @@
+"""Re-measure README's figures on this machine: python benchmarks/bench.py (needs CIFAR-10).
+
+Prints a table and writes benchmarks/results.json and benchmarks/scaling.svg.
+"""
+
+import json
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+import scaling
+import step
+from measure import run_process
+
+from backproof import data, environment, record
+from backproof.errors import BackproofError
+
+HERE = Path(__file__).parent
+REPEATS = 5
+SEEDS = range(5)
+SCRIPT = HERE.parent / "assignment_1" / "code" / "train_mlp_numpy.py"
+
+
+def whole_runs(folder: Path) -> dict[str, float]:
+    """Time whole default runs, process start to exit."""
+    runs = [
+        run_process("-m", "backproof", "train", "mlp-numpy", "--out", folder / f"timed-{number}")
+        for number in range(REPEATS)
+    ]
+    return {
+        "whole_run_s": statistics.median(run.seconds for run in runs),
+        "whole_run_slowest_s": max(run.seconds for run in runs),
+        "whole_run_peak_mb": max(run.peak_mb for run in runs),
+    }
+
+
+def starts() -> dict[str, float]:
+    """Time --help, and opening the prepared data set in a process that has imported it."""
+    clock = "time.perf_counter()"
+    code = f"import time; from backproof import data; t = {clock}; data.load('cifar10'); print({clock} - t)"
+    return {
+        "help_s": statistics.median(run_process("-m", "backproof", "--help").seconds for _ in range(REPEATS)),
+        "data_ready_s": statistics.median(float(run_process("-c", code).output) for _ in range(REPEATS)),
+    }
+
+
+def accuracies(folder: Path) -> dict[str, object]:
+    """Train the default run from five seeds, and the course's script, which has one."""
+    values = []
+    for seed in SEEDS:
+        run_process("-m", "backproof", "train", "mlp-numpy", "--seed", seed, "--out", folder / f"seed-{seed}")
+        values.append(record.read(folder / f"seed-{seed}").final["test_accuracy"])
+    output = run_process(SCRIPT, "--data_dir", data.cifar10.find_present()).output
+    return {
+        "accuracy_by_seed": values,
+        "accuracy_mean": statistics.mean(values),
+        "accuracy_sd": statistics.stdev(values),
+        "accuracy_of_the_script": float(output.rpartition("test accuracy ")[2].split()[0]),
+    }
+
+
+def main() -> int:
+    """Measure everything, cheapest first."""
+    try:
+        data.load("cifar10")
+    except BackproofError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    results: dict[str, object] = {}
+    with tempfile.TemporaryDirectory() as name:
+        for title, measured in (
+            ("start", starts),
+            ("one step, batch 200, hidden 100", step.compare),
+            ("whole default run", lambda: whole_runs(Path(name))),
+            ("accuracy on the test set, seeds 0 to 4", lambda: accuracies(Path(name))),
+        ):
+            print(f"\n{title}", flush=True)
+            figures = measured()
+            results |= figures
+            for label, value in figures.items():
+                print(
+                    f"  {label:32} {value:.3f}" if isinstance(value, float) else f"  {label:32} {value}",
+                    flush=True,
+                )
+    print("\nhow a step grows", flush=True)
+    results["scaling"] = scaling.measure()
+    scaling.draw(results["scaling"], HERE / "scaling.svg")
+    described = environment.describe()
+    results["environment"] = {"cpu": described.cpu, "cores": described.cores, "versions": described.versions}
+    (HERE / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+    print(f"\nwritten: {HERE / 'results.json'}, {HERE / 'scaling.svg'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""Files and folders that appear whole or not at all."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from backproof.files import appearing_folder, write_atomically
+
+
+def fail(*_: object) -> None:
+    raise OSError("disk on fire")
+
+
+def test_a_file_is_replaced_whole() -> None:
+    path = Path("file")
+    write_atomically(path, b"old")
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert list(Path().iterdir()) == [path]
+
+
+@pytest.mark.parametrize("function", ["fsync", "replace"])
+def test_a_failed_write_leaves_the_old_file_and_no_litter(
+    monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
+    path = Path("file")
+    write_atomically(path, b"old")
+    monkeypatch.setattr(os, function, fail)
+    with pytest.raises(OSError, match="disk on fire"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(Path().iterdir()) == [path]
+
+
+def test_a_folder_appears_with_its_content() -> None:
+    path = Path("above/folder")
+    with appearing_folder(path) as temporary:
+        (temporary / "file").write_text("content")
+        assert not path.exists()
+    assert [each.name for each in path.iterdir()] == ["file"]
+    assert [each.name for each in path.parent.iterdir()] == ["folder"]
+
+
+def test_a_folder_whose_filling_fails_never_appears() -> None:
+    def fill() -> None:
+        with appearing_folder(Path("folder")) as temporary:
+            (temporary / "file").write_text("content")
+            fail()
+
+    with pytest.raises(OSError, match="disk on fire"):
+        fill()
+    assert list(Path().iterdir()) == []
+
+
+def test_a_folder_that_is_there_is_not_touched() -> None:
+    Path("folder").mkdir()
+    Path("folder/mine").write_text("mine")
+    with pytest.raises(OSError, match="folder"), appearing_folder(Path("folder")):
+        pass
+    assert Path("folder/mine").read_text() == "mine"
+    assert [path.name for path in Path().iterdir()] == ["folder"]
+
+
+def test_permissions_follow_the_umask() -> None:
+    mask = os.umask(0o027)
+    try:
+        write_atomically(Path("file"), b"")
+        with appearing_folder(Path("folder")):
+            pass
+    finally:
+        os.umask(mask)
+    assert Path("file").stat().st_mode & 0o777 == 0o640
+    assert Path("folder").stat().st_mode & 0o777 == 0o750
