@@ -1,14 +1,16 @@
 """Re-measure README's figures on this machine: python benchmarks/bench.py (needs CIFAR-10).
 
-Prints a table and writes benchmarks/results.json and benchmarks/scaling.svg.
+Writes benchmarks/results.json, README's table, and both of its pictures.
 """
 
 import json
+import shutil
 import statistics
 import sys
 import tempfile
 from pathlib import Path
 
+import readme
 import scaling
 import step
 from measure import run_process
@@ -28,6 +30,7 @@ def whole_runs(folder: Path) -> dict[str, float]:
         run_process("-m", "backproof", "train", "mlp-numpy", "--out", folder / f"timed-{number}")
         for number in range(REPEATS)
     ]
+    shutil.copyfile(folder / "timed-0" / "curves.svg", HERE / "curves.svg")
     return {
         "whole_run_s": statistics.median(run.seconds for run in runs),
         "whole_run_slowest_s": max(run.seconds for run in runs),
@@ -87,9 +90,15 @@ def main() -> int:
     results["scaling"] = scaling.measure()
     scaling.draw(results["scaling"], HERE / "scaling.svg")
     described = environment.describe()
-    results["environment"] = {"cpu": described.cpu, "cores": described.cores, "versions": described.versions}
+    results["environment"] = {
+        "cpu": described.cpu,
+        "cores": described.cores,
+        "versions": described.versions,
+        "commit": described.commit,
+    }
     (HERE / "results.json").write_text(json.dumps(results, indent=2) + "\n")
-    print(f"\nwritten: {HERE / 'results.json'}, {HERE / 'scaling.svg'}")
+    readme.update(HERE.parent / "README.md", results)
+    print("\nwritten: benchmarks/results.json, README.md, benchmarks/curves.svg, benchmarks/scaling.svg")
     return 0
 
 

@@ -13,14 +13,21 @@ def read_image(path: Path, height: int, width: int) -> npt.NDArray[np.uint8]:
     """Return (3, height, width), cut to the middle and scaled; transparent parts become white (DataError)."""
     try:
         with Image.open(path) as file:
-            upright = ImageOps.exif_transpose(file).convert("RGBA")
+            upright = ImageOps.exif_transpose(_eight_bits(file)).convert("RGBA")
     except UnidentifiedImageError:
         raise DataError(f"{path} is not an image of a format that can be read; PNG and JPEG are") from None
     except Image.DecompressionBombError:
         raise DataError(f"{path} is too large for a picture; scale it down first") from None
-    except (OSError, SyntaxError, ValueError) as error:
+    except Exception as error:  # decoders raise nearly anything when a file is damaged
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise DataError(f"cannot read the image {path}: {reason}") from None
     opaque = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright).convert("RGB")
     fitted = ImageOps.fit(opaque, (width, height), Image.Resampling.LANCZOS)
     return np.asarray(fitted).transpose(2, 0, 1)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Scale grey of 16 bits down to 8, which Pillow's own conversion would cut off instead."""
+    if not image.mode.startswith("I"):
+        return image
+    return Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))

@@ -7,7 +7,7 @@ import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -160,7 +160,9 @@ def test_an_archive_that_lacks_batches_is_refused(tmp_path: Path, batches: Batch
     assert f"{path} lacks data_batch_3;" in refusal(cifar10.prepare, path)
 
 
-@pytest.mark.parametrize("name", ["../evil", "../../data_batch_1", "cifar-10-batches-py/../../evil", "{}/evil"])
+@pytest.mark.parametrize(
+    "name", ["../evil", "../../data_batch_1", "cifar-10-batches-py/../../evil", "{}/evil"]
+)
 def test_an_archive_that_leads_outside_of_itself_is_refused(
     tmp_path: Path, batches: Batches, name: str
 ) -> None:
@@ -169,7 +171,7 @@ def test_an_archive_that_leads_outside_of_itself_is_refused(
     place = tmp_path / "a" / "b" / "c"
     name = name.format(elsewhere)
     path = written_archive(place / "a.tar.gz", members(batches) | {name: b"evil"})
-    assert repr(name) in refusal(cifar10.prepare, path)
+    assert repr(name)[:50] in refusal(cifar10.prepare, path)
     assert [file for file in tmp_path.rglob("*") if file.is_file()] == [path]
 
 
@@ -197,14 +199,17 @@ def test_an_archive_cut_short_is_refused(tmp_path: Path, rng: np.random.Generato
         assert str(path) in refusal(cifar10.decode, path)
 
 
-def test_an_archive_with_a_wrong_byte_is_refused(tmp_path: Path, rng: np.random.Generator) -> None:
-    whole = archive(members({name: small_batch(rng, 1) for name in BATCHES}))
+@pytest.mark.parametrize("name", BATCHES)
+def test_an_archive_with_one_wrong_pixel_is_refused(
+    tmp_path: Path, rng: np.random.Generator, name: str
+) -> None:
+    batches = {name: small_batch(rng, 1) for name in BATCHES}
+    uncompressed = gzip.compress(gzip.decompress(archive(members(batches))), compresslevel=0)
+    damaged = bytearray(uncompressed)
+    damaged[uncompressed.index(batches[name]["data"].tobytes()) + 1000] ^= 1
     path = tmp_path / "a.tar.gz"
-    for place in rng.integers(100, len(whole), 150):
-        damaged = bytearray(whole)
-        damaged[place] ^= 1 << rng.integers(8)
-        path.write_bytes(damaged)
-        assert str(path) in refusal(cifar10.decode, path)
+    path.write_bytes(damaged)
+    assert str(path) in refusal(cifar10.decode, path)
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>Not found</html>", bytes(1000), gzip.compress(b"no tar")])
@@ -230,7 +235,7 @@ def test_a_member_that_claims_to_be_huge_is_not_read(tmp_path: Path) -> None:
     assert "data_batch_1 claims 1,000,000,000,000 bytes" in refusal(cifar10.decode, path)
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(5)
 @pytest.mark.parametrize("name", ["data_batch_1", "readme.html"])
 def test_a_member_of_negative_size_does_not_hang_the_reader(tmp_path: Path, name: str) -> None:
     path = tmp_path / "a.tar.gz"
@@ -419,6 +424,16 @@ def test_a_place_that_permissions_forbid_is_refused(public_folder: Path, name: s
 
 def test_a_place_whose_name_is_too_long_is_refused(tmp_path: Path) -> None:
     assert "--data-dir" in refusal(cifar10.prepare, tmp_path / ("long" * 100))
+
+
+def test_a_full_disk_is_refused_and_leaves_nothing_behind(
+    fresh_cache: Path, folder: Path, limited_files: Callable[[int], None]
+) -> None:
+    limited_files(100_000)
+    message = refusal(cifar10.prepare, folder)
+    assert str(fresh_cache) in message
+    assert "BACKPROOF_CACHE" in message
+    assert list((fresh_cache / "prepared").iterdir()) == []
 
 
 def test_what_a_killed_process_left_is_removed(fresh_cache: Path, folder: Path, batches: Batches) -> None:

@@ -124,13 +124,21 @@ def test_a_label_that_is_no_class_is_refused(label: Any) -> None:
 
 
 def test_a_label_of_thousands_of_digits_is_refused() -> None:
-    assert "0 to 9" in refusal(python3(ONE_IMAGE | {"labels": [10**5000]}))
+    assert "a huge number" in refusal(python3(ONE_IMAGE | {"labels": [10**5000]}))
 
 
 def test_a_label_of_lists_within_lists_is_refused() -> None:
     depth = 100_000
     label = pickle.EMPTY_LIST + pickle.EMPTY_LIST * depth + pickle.APPEND * depth
     refusal(batch_with_labels(label))
+
+
+def test_a_dtype_of_lists_within_lists_is_refused() -> None:
+    depth = 100_000
+    code = pickle.EMPTY_LIST + pickle.EMPTY_LIST * depth + pickle.APPEND * depth
+    refusal(
+        pickle.GLOBAL + b"numpy\ndtype\n" + pickle.MARK + code + pickle.TUPLE + pickle.REDUCE + pickle.STOP
+    )
 
 
 def called(module: str, name: str, argument: Any) -> bytes:

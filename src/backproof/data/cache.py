@@ -14,7 +14,19 @@ from backproof.errors import DataError
 def cache_folder() -> Path:
     """Return $BACKPROOF_CACHE, else the platform's cache folder for this program."""
     chosen = os.environ.get("BACKPROOF_CACHE")
-    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("backproof", appauthor=False))
+    return (
+        Path(chosen).expanduser()
+        if chosen
+        else Path(platformdirs.user_cache_dir("backproof", appauthor=False))
+    )
+
+
+def is_cached(path: Path) -> bool:
+    """Tell whether a file or folder of the cache is there; where nobody may look, nothing is."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """CIFAR-10 (Krizhevsky, 2009): find it, fetch it if it is nowhere, decode it once."""
 
+import gzip
 import hashlib
 import os
 import tarfile
@@ -10,6 +11,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from backproof.data import fetch
+from backproof.data.cache import is_cached
 from backproof.data.cifar_batch import read_batch
 from backproof.data.prepared import Decoded, RawBatch, prepared
 from backproof.errors import DataError
@@ -19,8 +21,8 @@ FOLDER = "cifar-10-batches-py"
 TRAIN_BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
 TEST_BATCH = "test_batch"
 _BATCHES = (*TRAIN_BATCHES, TEST_BATCH)
-_LARGEST_BATCH = 64 << 20
-"""Bytes; the real ones have 31 MB. An archive's member that claims more is not read."""
+_LARGEST_MEMBER = 64 << 20
+"""Bytes; the real batches have 31 MB. An archive with a member that claims more is refused."""
 
 
 def prepare(data_dir: Path | None = None) -> Path:
@@ -40,7 +42,7 @@ def find(data_dir: Path | None = None) -> Path | None:
     if os.environ.get("BACKPROOF_DATA"):
         return _source_at(Path(os.environ["BACKPROOF_DATA"]), "BACKPROOF_DATA")
     archive = fetch.fetched_archive()
-    return archive if archive.is_file() else None
+    return archive if is_cached(archive) else None
 
 
 def find_present(data_dir: Path | None = None) -> Path:
@@ -87,14 +89,20 @@ def decode(source: Path) -> Decoded:
 
 def _source_at(place: Path, given_by: str) -> Path:
     """Return the batch folder or archive at a place that the user named."""
-    if place.is_file():
-        return place
-    for folder in (place, place / FOLDER):
-        if all((folder / name).is_file() for name in _BATCHES):
-            return folder
-    if not place.exists():
-        raise DataError(f"{given_by} {place} does not exist; name a folder with CIFAR-10's six batch files")
-    missing = [name for name in _BATCHES if not (place / name).is_file()]
+    place = place.expanduser()
+    try:
+        if place.is_file():
+            return place
+        for folder in (place, place / FOLDER):
+            if all((folder / name).is_file() for name in _BATCHES):
+                return folder
+        if not place.exists():
+            raise DataError(
+                f"{given_by} {place} does not exist; name a folder with CIFAR-10's six batch files"
+            )
+        missing = [name for name in _BATCHES if not (place / name).is_file()]
+    except OSError as error:
+        raise DataError(f"cannot look into {given_by} {place}: {error.strerror}") from None
     raise DataError(
         f"{given_by} {place} lacks {', '.join(missing)}; name the folder with CIFAR-10's six batch files, "
         f"the one above it, or {fetch.ARCHIVE}"
@@ -119,21 +127,22 @@ def _read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
 def _read_archive(archive: Path) -> Iterator[tuple[str, bytes]]:
     """Yield the batches inside an archive straight from memory: nothing is ever extracted to disk."""
     try:
-        with tarfile.open(archive, "r:gz") as tar:
+        with gzip.open(archive) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
             for member in tar:
                 path = PurePosixPath(member.name)
                 if path.is_absolute() or ".." in path.parts:
                     raise DataError(
-                        f"{archive} holds a path that leads outside of it, {member.name!r}; do not trust it"
+                        f"{archive} is not to be trusted: {member.name!r:.80} leads outside of it"
                     )
-                if path.name not in _BATCHES or not member.isfile():
-                    continue
-                if member.size > _LARGEST_BATCH:
+                if not 0 <= member.size <= _LARGEST_MEMBER:
                     raise DataError(
-                        f"{archive}: {member.name} claims {member.size:,} bytes, too many for a batch"
+                        f"{archive}: {member.name:.80} claims {member.size:,} bytes, more than a batch"
                     )
-                file = tar.extractfile(member)
-                assert file is not None  # it is a regular file
-                yield path.name, file.read()
-    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
+                if path.name in _BATCHES and member.isfile():
+                    file = tar.extractfile(member)
+                    assert file is not None  # it is a regular file
+                    yield path.name, file.read()
+            while stream.read(_LARGEST_MEMBER):
+                pass  # to the very end, where the checksum stands
+    except (OSError, EOFError, OverflowError, MemoryError, tarfile.TarError, zlib.error) as error:
         raise DataError(f"{archive} is not a whole .tar.gz archive ({error}); fetch CIFAR-10 again") from None

@@ -6,6 +6,8 @@ by a stand-in that accepts a plain uint8 array and nothing else.
 
 import io
 import pickle
+import pickletools
+import reprlib
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
@@ -15,6 +17,8 @@ from backproof.errors import DataError
 
 _N_CLASSES = 10
 _N_PIXELS = 3 * 32 * 32
+_MOST_TUPLES = 20
+_MOST_BITS = 64
 
 
 def read_batch(content: bytes, name: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
@@ -22,6 +26,7 @@ def read_batch(content: bytes, name: str) -> tuple[npt.NDArray[np.uint8], npt.ND
     if not content:
         raise DataError(f"{name} is empty; fetch CIFAR-10 again")
     try:
+        _require_plain(content)
         batch = _Unpickler(io.BytesIO(content), encoding="latin1").load()
     except _ForbiddenError as error:
         raise DataError(f"{name} is not a CIFAR-10 batch: {error}; nothing of it was run") from None
@@ -38,17 +43,34 @@ def _checked(data: Any, labels: Any, name: str) -> tuple[npt.NDArray[np.uint8], 
     """Turn the two entries of a batch into arrays, once they are what they should be."""
     pixels = data.array if isinstance(data, _PickledArray) else None
     if pixels is None or pixels.ndim != 2 or pixels.shape[1] != _N_PIXELS or len(pixels) == 0:
-        found = type(data).__name__ if pixels is None else f"an array of shape {pixels.shape}"
+        found = _kind(data) if pixels is None else f"an array of shape {pixels.shape}"
         raise DataError(f"{name}: 'data' is {found}, expected uint8 of shape (N, {_N_PIXELS})")
     if not isinstance(labels, list) or len(labels) != len(pixels):
-        found = f"{len(labels)} entries" if isinstance(labels, list) else type(labels).__name__
+        found = f"{len(labels)} entries" if isinstance(labels, list) else _kind(labels)
         raise DataError(f"{name}: 'labels' is {found}, expected a list of {len(pixels)}, one an image")
     for label in labels:
         if type(label) is not int or not 0 <= label < _N_CLASSES:
-            raise DataError(
-                f"{name}: 'labels' holds {label!r:.40}, expected whole numbers 0 to {_N_CLASSES - 1}"
-            )
+            found = reprlib.repr(label)
+            raise DataError(f"{name}: 'labels' holds {found}, expected whole numbers 0 to {_N_CLASSES - 1}")
     return pixels.reshape(-1, 3, 32, 32), np.array(labels, np.uint8)
+
+
+def _kind(value: Any) -> str:
+    """Name what came instead, a stand-in by what it stands in for."""
+    return type(value).__name__.removeprefix("_Pickled").lower()
+
+
+def _require_plain(content: bytes) -> None:
+    """Refuse, before any of it is done, what no batch holds and what takes memory or stack by mere claim."""
+    n_nestable = 0
+    for operation, argument, _ in pickletools.genops(content):
+        n_nestable += operation.name.startswith(("TUPLE", "FROZENSET"))
+        if n_nestable > _MOST_TUPLES:
+            raise _ForbiddenError("it holds tuples upon tuples")
+        if isinstance(argument, int) and argument.bit_length() > _MOST_BITS:
+            raise _ForbiddenError("it holds a huge number")
+        if operation.name.endswith("PUT") and isinstance(argument, int) and argument > len(content):
+            raise _ForbiddenError("it numbers more objects than it has bytes")
 
 
 class _ForbiddenError(Exception):
@@ -60,7 +82,7 @@ class _PickledDtype:
 
     def __init__(self, code: Any, *_: Any) -> None:
         if code not in ("u1", "|u1"):
-            raise _ForbiddenError(f"it holds an array of dtype {code!r:.40}, only uint8 is read")
+            raise _ForbiddenError(f"it holds an array of dtype {reprlib.repr(code)}, only uint8 is read")
 
     def __setstate__(self, state: Any) -> None:
         """Byte order and such mean nothing for single bytes."""

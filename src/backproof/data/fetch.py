@@ -4,8 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from backproof.data.cache import cache_folder, cache_lock
-from backproof.data.download_progress import DownloadProgress
+from backproof.data.cache import cache_folder, cache_lock, is_cached
 from backproof.errors import DataError
 
 ARCHIVE = "cifar-10-python.tar.gz"
@@ -39,7 +38,7 @@ def fetched_archive() -> Path:
 def fetch(sources: Sources) -> Path:
     """Return the archive in the cache folder, fetched by one process if it is not there (DataError)."""
     archive = fetched_archive()
-    if archive.is_file():
+    if is_cached(archive):
         return archive
     with cache_lock("fetch"):
         if archive.is_file():  # fetched by another process while this one waited
@@ -68,19 +67,39 @@ def _fetch_one(url: str, md5: str, archive: Path) -> Path:
 
     import pooch
     import requests
+    import urllib3
 
     pooch.get_logger().setLevel(logging.ERROR)
-    with DownloadProgress(url) as progress:
-        download = pooch.HTTPDownloader(progress, chunk_size=_CHUNK_BYTES, timeout=_TIMEOUT_SECONDS)
-        try:
-            pooch.retrieve(url, f"md5:{md5}", fname=archive.name, path=archive.parent, downloader=download)
-        except requests.HTTPError as error:
-            raise _SourceError(f"the server answered {error.response.status_code}") from None
-        except requests.ConnectionError:
-            raise _SourceError("no connection") from None
-        except requests.RequestException as error:
-            raise _SourceError(str(error)) from None
-        except ValueError as error:
-            wrong_hash = "hash of downloaded file" in str(error)
-            raise _SourceError(f"its md5 is not {md5}" if wrong_hash else str(error)) from None
+    try:
+        pooch.retrieve(url, f"md5:{md5}", fname=archive.name, path=archive.parent, downloader=_download)
+    except requests.HTTPError as error:
+        raise _SourceError(f"the server answered {error.response.status_code}") from None
+    except requests.ConnectionError:
+        raise _SourceError("no connection") from None
+    except urllib3.exceptions.HTTPError:
+        raise _SourceError("the connection broke off") from None
+    except requests.RequestException as error:
+        raise _SourceError(str(error)) from None
+    except ValueError as error:
+        wrong_hash = "hash of downloaded file" in str(error)
+        raise _SourceError(f"its md5 is not {md5}" if wrong_hash else str(error)) from None
     return archive
+
+
+def _download(url: str, output_file: str, _pooch: object) -> None:
+    """Write what the server sends into a file, as pooch asks."""
+    import requests
+
+    from backproof.data.download_progress import DownloadProgress
+
+    with (
+        DownloadProgress(url) as progress,
+        requests.get(url, stream=True, timeout=_TIMEOUT_SECONDS) as response,
+        Path(output_file).open("wb") as file,
+    ):
+        response.raise_for_status()
+        progress.total = int(response.headers.get("content-length", 0))
+        # Raw: some servers call a .gz file an encoding, and it would arrive unpacked.
+        for chunk in response.raw.stream(_CHUNK_BYTES, decode_content=False):
+            file.write(chunk)
+            progress.update(len(chunk))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from backproof.data.cache import cache_folder, cache_lock
+from backproof.data.cache import cache_folder, cache_lock, is_cached
 from backproof.files import appearing_folder
 
 _FORMAT = "v1"
@@ -29,7 +29,7 @@ class Decoded:
 def prepared(key: str, decode: Callable[[], Decoded]) -> Path:
     """Return the folder of .npy files under this key, decoded first if it is not there yet (DataError)."""
     folder = cache_folder() / "prepared" / f"{key}-{_FORMAT}"
-    if not folder.is_dir():
+    if not is_cached(folder):
         with cache_lock("prepare"):
             # Another process may have made it while this one waited.
             if not folder.is_dir():

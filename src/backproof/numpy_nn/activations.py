@@ -26,8 +26,8 @@ class LeakyReLU:
         """
         require_matrix("LeakyReLU.forward", "x", x)
         # At the kink, x = 0, any slope in [a, 1] is a subgradient; a is the usual choice.
-        one, a = x.real.dtype.type(1), x.real.dtype.type(self.negative_slope)
-        self._slope = np.where(x.real > 0, one, a)
+        positive = (x.real > 0).astype(x.real.dtype)
+        self._slope = positive + (1 - positive) * self.negative_slope  # exact, and quicker than np.where
         y: Array = x * self._slope
         return y
 
