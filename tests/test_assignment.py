@@ -162,4 +162,4 @@ def test_wrong_flags_of_the_training_script_get_a_clear_line() -> None:
     )
     done = script("train_mlp_numpy.py", "--dnn_hidden_units", "0")
     assert done.returncode == 2
-    assert "hidden layer sizes must be at least 1, not 0" in done.stderr
+    assert "hidden layer sizes must be 1 to 16777216, not 0" in done.stderr

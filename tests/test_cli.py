@@ -80,8 +80,12 @@ WRONG = {
         ["train", "mlp-numpy", "--data", "mnist"],
         "'mnist' is not one of 'cifar10', 'digits'",
     ),
-    "hidden 0": (["train", "mlp-numpy", "--data", "digits", "--hidden", "0"], "at least 1, not 0"),
-    "hidden -1": (["train", "mlp-numpy", "--data", "digits", "--hidden", "-1"], "at least 1, not -1"),
+    "hidden 0": (["train", "mlp-numpy", "--data", "digits", "--hidden", "0"], "1 to 16777216, not 0"),
+    "hidden -1": (["train", "mlp-numpy", "--data", "digits", "--hidden", "-1"], "1 to 16777216, not -1"),
+    "more memory than there is": (
+        ["train", "mlp-numpy", "--data", "digits", "--hidden", "16777216,16777216"],
+        "not enough memory: ",
+    ),
     "hidden text": (["train", "mlp-numpy", "--data", "digits", "--hidden", "a,b"], "like 100,100; not 'a,b'"),
     "batch too large": (
         ["train", "mlp-numpy", "--data", "digits", "--batch-size", "1438"],

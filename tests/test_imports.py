@@ -21,10 +21,17 @@ def test_the_numpy_network_leaves_torch_out() -> None:
 
 
 def test_training_in_numpy_works_without_torch() -> None:
-    code = (
-        "import sys; sys.modules['torch'] = None\n"
-        "from backproof.cli import main\n"
-        "sys.exit(main('train mlp-numpy --data digits --steps 2 --out run'.split()))"
-    )
+    code = """
+import sys
+
+class NoTorch:
+    def find_spec(self, name, *_):
+        if name.partition(".")[0] == "torch":
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, NoTorch())
+from backproof.cli import main
+sys.exit(main("train mlp-numpy --data digits --steps 2 --out run".split()))
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

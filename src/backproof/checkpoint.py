@@ -1,6 +1,5 @@
 """Save a run between two steps, whole or not at all, without pickle."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from backproof.progress import Progress
 
 FILE_NAME = "checkpoint.safetensors"
 _FORMAT = "backproof.checkpoint/1"
+_HEADER = "backproof"
 _MEAN = "mean"
 _LEARNER = "learner."
 
@@ -42,34 +42,44 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
         _MEAN: checkpoint.mean,
         **{_LEARNER + name: value for name, value in checkpoint.learner.items()},
     }
-    about = {
-        "format": _FORMAT,
-        "recipe": checkpoint.recipe,
-        "config": checkpoint.config,
-        "classes": checkpoint.classes,
-        "progress": msgspec.to_builtins(checkpoint.progress),
-    }
-    write_atomically(path, save(arrays, {"backproof": json.dumps(about)}))
+    about = _About(
+        format=_FORMAT,
+        recipe=checkpoint.recipe,
+        config=checkpoint.config,
+        classes=checkpoint.classes,
+        progress=checkpoint.progress,
+    )
+    write_atomically(path, save(arrays, {_HEADER: msgspec.json.encode(about).decode()}))
 
 
 def read(folder: Path) -> Checkpoint:
     """Read the checkpoint of a run's folder (RunError)."""
     path = folder / FILE_NAME
-    if not path.is_file():
-        raise RunError(f"{folder} is not a run's folder: it has no {FILE_NAME}")
     try:
         with safe_open(path, framework="numpy") as file:
-            about = json.loads((file.metadata() or {})["backproof"])
+            about = msgspec.json.decode((file.metadata() or {})[_HEADER], type=_About)
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if about["format"] != _FORMAT:
-            raise RunError(f"{path} has format {about['format']!r}, this version reads {_FORMAT!r}")
+        if about.format != _FORMAT:
+            raise RunError(f"{path} has format {about.format!r}, this version reads {_FORMAT!r}")
         return Checkpoint(
-            recipe=about["recipe"],
-            config=about["config"],
-            classes=tuple(about["classes"]),
+            recipe=about.recipe,
+            config=about.config,
+            classes=about.classes,
             mean=arrays.pop(_MEAN),
             learner={name.removeprefix(_LEARNER): value for name, value in arrays.items()},
-            progress=msgspec.convert(about["progress"], Progress),
+            progress=about.progress,
         )
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+    except FileNotFoundError:
+        raise RunError(f"{folder} is not a run's folder: it has no {FILE_NAME}") from None
+    except (OSError, SafetensorError, KeyError, msgspec.DecodeError) as error:
         raise RunError(f"{path} is not a checkpoint of this program: {error}") from None
+
+
+class _About(msgspec.Struct):
+    """The part of a checkpoint that is not arrays, as JSON in the file's header."""
+
+    format: str
+    recipe: str
+    config: dict[str, Any]
+    classes: tuple[str, ...]
+    progress: Progress

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 import click
 
@@ -12,6 +12,9 @@ from backproof import __version__
 from backproof.config import TrainConfig, build, parse_hidden, read_settings
 from backproof.errors import BackproofError, ConfigError
 from backproof.recipes import RECIPES, find_recipe
+
+if TYPE_CHECKING:
+    from backproof.run import Run
 
 USER_ERROR = 2
 INTERRUPTED = 130
@@ -32,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error.format_message())
     except BackproofError as error:
         return _fail(str(error))
+    except MemoryError as error:
+        return _fail(f"not enough memory: {error}; choose a smaller network or batch")
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:
@@ -121,7 +126,7 @@ def _resume(
     return _advance(resumed)
 
 
-def _advance(run: Any) -> int:
+def _advance(run: "Run") -> int:
     """Train a run to its end, or as far as Ctrl-C lets it, and say where things are."""
     from backproof.run import advance
     from backproof.signals import stop_on_signal
@@ -225,12 +230,7 @@ def fetch(mirrors: tuple[str, ...]) -> None:
 
 
 @data_group.command()
-@click.option(
-    "--data-dir",
-    type=FilePath,
-    metavar="PATH",
-    help=TrainConfig.__dataclass_fields__["data_dir"].metadata["help"],
-)
+@data_dir_option
 def verify(data_dir: Path | None) -> None:
     """Read every image and label of CIFAR-10 and say what is there."""
     from backproof.data import cifar10
@@ -239,12 +239,7 @@ def verify(data_dir: Path | None) -> None:
 
 
 @data_group.command()
-@click.option(
-    "--data-dir",
-    type=FilePath,
-    metavar="PATH",
-    help=TrainConfig.__dataclass_fields__["data_dir"].metadata["help"],
-)
+@data_dir_option
 def path(data_dir: Path | None) -> None:
     """Print where CIFAR-10 is read from, fetching nothing."""
     from backproof.data import cifar10

@@ -12,6 +12,11 @@ import msgspec
 
 from backproof.errors import ConfigError
 
+_LEAST = {"validation_size": 0, "steps": 1, "batch_size": 1, "eval_every": 1, "seed": 0}
+_MOST = 2**31 - 1
+_MOST_UNITS = 2**24
+"""Beyond any machine's memory, and small enough that its products are still numbers of 64 bits."""
+
 
 def _setting(default: Any, text: str) -> Any:
     """Declare a field whose text serves --help too."""
@@ -40,20 +45,13 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Check every range."""
-        for name, least in (
-            ("validation_size", 0),
-            ("steps", 1),
-            ("batch_size", 1),
-            ("eval_every", 1),
-            ("seed", 0),
-        ):
-            value = getattr(self, name)
-            if value < least:
-                raise ConfigError(f"{name} must be at least {least}, not {value}")
+        for name, least in _LEAST.items():
+            if not least <= getattr(self, name) <= _MOST:
+                raise ConfigError(f"{name} must be {least} to {_MOST}, not {getattr(self, name)}")
         for size in self.hidden:
-            if size < 1:
+            if not 1 <= size <= _MOST_UNITS:
                 raise ConfigError(
-                    f"hidden layer sizes must be at least 1, not {size}; '' means no hidden layer"
+                    f"hidden layer sizes must be 1 to {_MOST_UNITS}, not {size}; '' means no hidden layer"
                 )
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise ConfigError(f"learning_rate must be a finite number above 0, not {self.learning_rate}")

@@ -52,12 +52,9 @@ class ProgressDisplay:
 
     def point(self, point: Point) -> None:
         """Print one evaluation."""
-        part, (loss, accuracy) = next(iter(point.held_out())).partition("_")[0], point.held_out().values()
-        line = (
-            f"step {point.step:>{len(str(self._total))}}/{self._total}"
-            f"   train loss {point.train_loss:.4f}  accuracy {point.train_accuracy:.4f}"
-            f"   {part} loss {loss:.4f}  accuracy {accuracy:.4f}"
-        )
+        measured = {"train_loss": point.train_loss, "train_accuracy": point.train_accuracy} | point.held_out()
+        figures = "   ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in measured.items())
+        line = f"step {point.step:>{len(str(self._total))}}/{self._total}   {figures}"
         if self._bar:
             self._bar.console.print(line, highlight=False)
         else:

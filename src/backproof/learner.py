@@ -37,4 +37,4 @@ class Learner(Protocol):
         """Return the arrays that load_state takes back; not copies, so save them before the next step."""
 
     def load_state(self, state: State) -> None:
-        """Go on from a saved state."""
+        """Go on from a saved state (ValueError if it is another network's)."""

@@ -108,7 +108,7 @@ def resume(folder: Path, data_dir: str | None = None) -> Run:
         raise RunError(
             f"{folder} was trained on other images than those of {settings.data} found now; see --data-dir"
         )
-    run.learner.load_state(saved.learner)
+    _load_state(run.learner, folder, saved)
     return run
 
 
@@ -127,9 +127,18 @@ def load_network(folder: Path) -> tuple[Learner, Checkpoint]:
     """Read a run's network, without its data set (RunError)."""
     saved = checkpoint.read(folder)
     recipe, settings = find_recipe(saved.recipe), config.build(saved.config)
-    learner = _learner_class(recipe)(settings, saved.mean.shape, len(saved.classes), np.random.default_rng(0))
-    learner.load_state(saved.learner)
+    learner: Learner = _learner_class(recipe)(
+        settings, saved.mean.shape, len(saved.classes), np.random.default_rng(0)
+    )
+    _load_state(learner, folder, saved)
     return learner, saved
+
+
+def _load_state(learner: Learner, folder: Path, saved: Checkpoint) -> None:
+    try:
+        learner.load_state(saved.learner)
+    except ValueError as error:
+        raise RunError(f"the checkpoint in {folder} does not fit its own settings: {error}") from None
 
 
 def advance(run: Run, should_stop: Callable[[], bool] = lambda: False) -> RunRecord | None:

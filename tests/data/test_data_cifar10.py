@@ -212,7 +212,26 @@ def test_an_archive_with_one_wrong_pixel_is_refused(
     assert str(path) in refusal(cifar10.decode, path)
 
 
-@pytest.mark.parametrize("content", [b"", b"<html>Not found</html>", bytes(1000), gzip.compress(b"no tar")])
+def test_an_archive_with_a_damaged_stretch_is_refused(tmp_path: Path, rng: np.random.Generator) -> None:
+    batches = {name: small_batch(rng, 2) for name in BATCHES}
+    for batch in batches.values():
+        batch["data"] &= 3  # compresses well, so that the damage meets the compression's own structure
+    whole = archive(members(batches))
+    path = tmp_path / "a.tar.gz"
+    for start in range(20, len(whole) - 50, 97):
+        path.write_bytes(whole[:start] + b"\xff" * 50 + whole[start + 50 :])
+        assert str(path) in refusal(cifar10.decode, path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"<html>Not found</html>",
+        bytes(1000),
+        gzip.compress(b"no tar"),
+    ],
+)
 def test_a_file_that_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "cifar-10-python.tar.gz"
     path.write_bytes(content)

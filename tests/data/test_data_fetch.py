@@ -110,6 +110,12 @@ def test_a_second_fetch_asks_nobody(server: Server) -> None:
     assert len(server.requests) == 1
 
 
+def test_an_archive_damaged_in_the_cache_is_fetched_anew(server: Server) -> None:
+    path = fetch(server.sources)
+    path.write_bytes(server.content[:-1])
+    assert fetch(server.sources).read_bytes() == server.content
+
+
 def test_a_start_without_any_data_fetches_them(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
     monkeypatch.setenv("BACKPROOF_CIFAR10_URL", server.url)
     monkeypatch.setenv("BACKPROOF_CIFAR10_MD5", server.md5)

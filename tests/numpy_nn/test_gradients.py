@@ -18,7 +18,7 @@ from backproof.proof import central_difference, complex_step, relative_error
 sizes = st.integers(1, 6)
 seeds = st.integers(0, 2**32 - 1)
 slopes = st.sampled_from([0.0, 0.02, 0.5, 1.0, 3.0])
-fast = settings(max_examples=40, deadline=None)
+fast = settings(max_examples=40, deadline=None, derandomize=True)
 
 
 def assert_proven(gradient: np.ndarray, f: Callable[[Any], Any], x: np.ndarray, dout: Any = 1.0) -> None:
@@ -34,7 +34,8 @@ def away_from_zero(x: np.ndarray) -> np.ndarray:
 
 
 def random_probabilities(rng: np.random.Generator, b: int, c: int) -> np.ndarray:
-    return rng.dirichlet(np.full(c, 3.0), size=b) if c > 1 else np.ones((b, 1))
+    """None below 0.1/C, where 1/p would bend too much for central differences."""
+    return 0.1 / c + 0.9 * rng.dirichlet(np.ones(c), size=b)
 
 
 def torch_gradients(f: Callable[..., Any], *inputs: np.ndarray, dout: Any = None) -> list[np.ndarray]:
@@ -109,14 +110,12 @@ def test_softmax(b: int, c: int, seed: int) -> None:
     if c == 1:  # the probability is 1 whatever the score
         np.testing.assert_array_equal(dx, np.zeros_like(x))
         return
-    # Measured against dout as well: dx may cancel to nearly nothing where one class has all the probability.
-    assert (
-        np.abs(dx - complex_step(lambda x: Softmax().forward(x), x, dout)).max()
-        <= 1e-12 * np.abs(dx).max() + 1e-15
-    )
-    assert np.abs(dx - central_difference(lambda x: Softmax().forward(x), x.copy(), dout)).max() <= 1e-8
+    # Measured against dout as well: where one class is nearly certain, dx cancels to nearly nothing.
+    scale = max(np.abs(dx).max(), np.abs(dout).max())
+    assert np.abs(dx - complex_step(Softmax().forward, x, dout)).max() <= 1e-12 * scale
+    assert np.abs(dx - central_difference(Softmax().forward, x.copy(), dout)).max() <= 1e-8 * scale
     [oracle] = torch_gradients(lambda x: torch.softmax(x, 1), x, dout=dout)
-    assert np.abs(dx - oracle).max() <= 1e-13 * np.abs(oracle).max() + 1e-15
+    assert np.abs(dx - oracle).max() <= 1e-14 * scale
 
 
 @fast
@@ -138,7 +137,7 @@ def test_cross_entropy(b: int, c: int, seed: int) -> None:
 @given(sizes, sizes, seeds)
 def test_softmax_cross_entropy(b: int, c: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    x, labels = 3 * rng.normal(size=(b, c)), rng.integers(0, c, size=b)
+    x, labels = 1.5 * rng.normal(size=(b, c)), rng.integers(0, c, size=b)
     layer = SoftmaxCrossEntropy()
     loss = layer.forward(x, labels)
     dx = layer.backward()
@@ -162,7 +161,8 @@ def test_the_fused_loss_is_softmax_then_cross_entropy(b: int, c: int, seed: int)
     assert fused.forward(x, labels) == pytest.approx(
         cross_entropy.forward(softmax.forward(x), one_hot(labels, c)), rel=1e-12
     )
-    assert relative_error(fused.backward(), softmax.backward(cross_entropy.backward())) <= 1e-12
+    # In steps, p − 1 of a nearly certain class cancels: absolutely the two agree.
+    assert np.abs(fused.backward() - softmax.backward(cross_entropy.backward())).max() <= 1e-14
 
 
 @fast

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from backproof.data.cache import cache_folder, cache_lock, is_cached
+from backproof.data.cache import cache_folder, cache_lock
 from backproof.errors import DataError
 
 ARCHIVE = "cifar-10-python.tar.gz"
@@ -36,13 +36,12 @@ def fetched_archive() -> Path:
 
 
 def fetch(sources: Sources) -> Path:
-    """Return the archive in the cache folder, fetched by one process if it is not there (DataError)."""
+    """Return the archive in the cache folder, fetched unless it is there with the right md5 (DataError).
+
+    One process at a time: those that waited find the archive of the first.
+    """
     archive = fetched_archive()
-    if is_cached(archive):
-        return archive
     with cache_lock("fetch"):
-        if archive.is_file():  # fetched by another process while this one waited
-            return archive
         for stale in archive.parent.glob("tmp*"):  # left by a process that was killed
             stale.unlink(missing_ok=True)
         reasons = []

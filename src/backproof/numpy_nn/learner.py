@@ -58,8 +58,10 @@ class NumpyLearner:
         return self.mlp.params
 
     def load_state(self, state: State) -> None:
-        """Take the parameters from a saved state."""
+        """Take the parameters from a saved state (ValueError if it is another network's)."""
         for name, param in self.mlp.params.items():
+            if name not in state or state[name].shape != param.shape:
+                raise ValueError(f"the state has no {name} of shape {param.shape}")
             param[...] = state[name]
 
 

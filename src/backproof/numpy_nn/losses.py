@@ -95,6 +95,9 @@ class SoftmaxCrossEntropy:
         """
         log_p, labels = remembered("SoftmaxCrossEntropy", self._log_p_and_labels)
         dx: Array = np.exp(log_p)
-        dx[np.arange(len(labels)), labels] -= 1
+        # p − 1 of the right class is minus the sum of the others, which does not cancel where p is nearly 1.
+        right = np.arange(len(labels)), labels
+        dx[right] = 0
+        dx[right] = -dx.sum(axis=1)
         dx /= len(labels)
         return dx
