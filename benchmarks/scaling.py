@@ -47,6 +47,7 @@ def draw(rows: list[dict[str, float]], path: Path) -> None:
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xticks(sizes, [f"{size:g}" for size in sizes], minor=False)
+        axes.set_yticks([0.3, 1, 3, 10, 30], ["0.3", "1", "3", "10", "30"])
         axes.minorticks_off()
         axes.set_xlabel(label)
         axes.grid(color="#e4e4e4")

@@ -260,7 +260,7 @@ def test_a_download_of_unknown_length_is_told_too(server: Server, capsys: pytest
     assert capsys.readouterr().out == f"fetching {server.url}\n"
 
 
-@pytest.mark.parametrize("query", ["?[a]", "?[/b]", "?" + "long" * 50])
+@pytest.mark.parametrize("query", ["?[a]", "?[/b]", "?:cat:", "?" + "long" * 50])
 def test_a_url_is_shown_as_it_is(server: Server, capsys: pytest.CaptureFixture[str], query: str) -> None:
     fetch(Sources((server.url + query,), server.md5))
     assert capsys.readouterr().out.splitlines()[0] == f"fetching {server.url}{query}"

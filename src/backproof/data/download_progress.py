@@ -13,7 +13,7 @@ class DownloadProgress:
         self.total = 0
         """Bytes to come, 0 as long as the server has not told."""
         self._console = Console()
-        self._console.print(f"fetching {url}", soft_wrap=True, highlight=False, markup=False)
+        self._console.print(f"fetching {url}", soft_wrap=True, highlight=False, markup=False, emoji=False)
         columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
         self._bar = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
         self._task = self._bar.add_task("download", total=None)

@@ -33,7 +33,7 @@ def prepared(key: str, decode: Callable[[], Decoded]) -> Path:
         with cache_lock("prepare"):
             # Another process may have made it while this one waited.
             if not folder.is_dir():
-                for stale in folder.parent.glob(f".{folder.name}-*"):  # left by a process that was killed
+                for stale in folder.parent.glob(".*"):  # left by a process that was killed
                     shutil.rmtree(stale, ignore_errors=True)
                 decoded = decode()
                 with appearing_folder(folder) as temporary:
