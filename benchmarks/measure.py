@@ -1,38 +1,32 @@
 """Time things side by side: rounds that take turns, medians, ratios within a round."""
 
-import os
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
 class Process:
-    """What one process took, from start to exit."""
+    """What one process took, from start to exit, and what it printed."""
 
     seconds: float
-    peak_mb: float
     output: str
 
 
-def run_process(*arguments: object) -> Process:
-    """Run this Python with arguments; its own peak memory is what the system counted for it."""
+def run_process(*arguments: object, cwd: Path | None = None) -> Process:
+    """Run this Python with arguments, and end the benchmark if it fails."""
     began = time.perf_counter()
-    process = subprocess.Popen([sys.executable, *map(str, arguments)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
+    done = subprocess.run([sys.executable, *map(str, arguments)], stdout=subprocess.PIPE, text=True, cwd=cwd)
     seconds = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
+    if done.returncode != 0:
         raise SystemExit(
-            f"benchmark failed with exit code {process.returncode}: {' '.join(map(str, arguments))}"
+            f"benchmark failed with exit code {done.returncode}: {' '.join(map(str, arguments))}"
         )
-    unit = 1 if sys.platform == "darwin" else 1024
-    return Process(seconds, usage.ru_maxrss * unit / 1e6, output)
+    return Process(seconds, done.stdout)
 
 
 def median_seconds(call: Callable[[], object], repeats: int) -> float:
@@ -51,17 +45,11 @@ def medians_in_turns(
     """Return each call's median of every round; within a round all take turns, so drift hits all alike."""
     for call in calls.values():
         call()
-    return {
-        name: list(column)
-        for name, column in zip(
-            calls,
-            zip(
-                *([median_seconds(call, repeats) for call in calls.values()] for _ in range(rounds)),
-                strict=True,
-            ),
-            strict=True,
-        )
-    }
+    medians: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            medians[name].append(median_seconds(call, repeats))
+    return medians
 
 
 def median_ratio(above: list[float], below: list[float]) -> float:

@@ -38,7 +38,7 @@ def table(results: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
     origin = (
         f"Medians on {environment['cores']} cores of an {environment['cpu']} ({versions}), "
-        f"commit {(environment['commit'] or 'none')[:12]}."
+        f"commit {environment['commit']}."
     )
     lines = [
         "| what | measured |",

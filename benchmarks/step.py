@@ -7,6 +7,7 @@ batch size and hidden sizes.
 import json
 import statistics
 import sys
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -20,7 +21,7 @@ ROUNDS = 7
 STEPS_A_ROUND = 100
 
 
-def bare_products(batch: int, sizes: list[int]) -> object:
+def bare_products(batch: int, sizes: list[int]) -> Callable[[], None]:
     """Make a function of a step's matrix products alone, on arrays of the right shapes that stay in place."""
     rng = np.random.default_rng(0)
 

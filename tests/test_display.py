@@ -15,7 +15,7 @@ def test_a_bar_on_a_terminal() -> None:
         [sys.executable, "-m", "backproof", "train", "mlp-numpy", *settings],
         stdout=slave,
         stderr=slave,
-        env=os.environ | {"TERM": "xterm", "COLUMNS": "120"},
+        env=os.environ | {"TERM": "xterm", "COLUMNS": "80"},
     )
     os.close(slave)
     shown = b""

@@ -43,5 +43,7 @@ def test_a_tracked_source_has_its_commit_and_says_if_it_was_changed(
     commit = environment.describe().commit
     assert commit is not None
     assert len(commit) == 40
+    subprocess.run(["git", "-C", tmp_path, *author, "tag", "-m", "release", "v1"], check=True)
+    assert environment.describe().commit == commit
     source.write_text("changed")
     assert environment.describe().commit == f"{commit}-dirty"

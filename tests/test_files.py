@@ -35,6 +35,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(
 
 def test_a_folder_appears_with_its_content() -> None:
     path = Path("above/folder")
+    path.parent.mkdir()
     with appearing_folder(path) as temporary:
         (temporary / "file").write_text("content")
         assert not path.exists()

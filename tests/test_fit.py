@@ -91,7 +91,7 @@ def test_goes_on_from_where_it_was(split: Split) -> None:
 def test_a_loss_that_is_not_finite_ends_the_run_uncounted(split: Split, loss: float) -> None:
     progress = Progress()
     with pytest.raises(
-        DivergedError, match=f"training loss at step 5 is {loss}.* smaller --learning-rate than 0.002"
+        DivergedError, match=f"training loss at step 5 is {loss}.* smaller learning_rate than 0.002"
     ):
         run_fit(Listener([1, 1, 1, 1, loss]), split, progress)
     assert progress.step == 4

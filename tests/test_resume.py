@@ -16,8 +16,9 @@ import pytest
 
 from backproof import checkpoint, record, run
 from backproof.config import build
-from backproof.errors import RunError
+from backproof.errors import DivergedError, RunError
 from backproof.recipes import find_recipe
+from py2_batches import write_folder
 
 CLI = Callable[..., tuple[int, str, str]]
 MLP = find_recipe("mlp-numpy")
@@ -67,7 +68,8 @@ def test_a_stopped_run_goes_on_bit_for_bit(uninterrupted: Path, stops: list[int]
     assert_same_end(Path("cut"), uninterrupted)
 
 
-def test_ctrl_c_saves_and_says_how_to_go_on(uninterrupted: Path) -> None:
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_says_how_to_go_on(sent: signal.Signals) -> None:
     long = SETTINGS | {"steps": 1_000_000}
     process = subprocess.Popen(
         command("train", "mlp-numpy", *flags(long), "--out", "cut"),
@@ -76,13 +78,28 @@ def test_ctrl_c_saves_and_says_how_to_go_on(uninterrupted: Path) -> None:
     assert process.stdout is not None
     while not process.stdout.readline().startswith("step"):
         assert process.poll() is None
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     step = checkpoint.read(Path("cut")).progress.step
     assert step >= 15
-    assert err == f"stopped after step {step} of 1000000, saved; go on with: backproof train --resume cut\n"
-    assert uninterrupted.exists()
+    assert err.startswith(f"stopped after step {step} of 1000000, saved; go on with: ")
+    assert err.endswith("backproof train --resume cut\n")
+
+
+def test_output_that_nobody_reads_any_more_stops_nothing(uninterrupted: Path) -> None:
+    process = subprocess.Popen(
+        command("train", "mlp-numpy", *flags(SETTINGS), "--out", "unread"),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait(timeout=60) == 0
+    assert_same_end(Path("unread"), uninterrupted)
 
 
 def test_killed_at_random_moments(tmp_path: Path) -> None:
@@ -97,6 +114,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
     )
     moments = random.Random(5)
     kills = 0
+    steps_at_kills = set()
     while kills < KILLS:
         next_command = resumed if Path("cut").exists() else fresh
         process = subprocess.Popen(next_command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -105,11 +123,14 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
         _, err = process.communicate()
         assert err == ""
         kills += process.returncode == -signal.SIGKILL
+        if Path("cut").exists():
+            steps_at_kills.add(checkpoint.read(Path("cut")).progress.step)
         if Path("cut/record.json").exists():  # it came to its end: judge it, then start over
             assert_same_end(Path("cut"), Path("whole"))
             Path("cut").rename(tmp_path / f"done-{kills}")
     subprocess.run(resumed if Path("cut").exists() else fresh, check=True, capture_output=True)
     assert_same_end(Path("cut"), Path("whole"))
+    assert len(steps_at_kills - {0, settings["steps"]}) >= 3, "too few kills came while it trained"
 
 
 def test_a_finished_run_is_left_as_it_is(cli: CLI, uninterrupted: Path) -> None:
@@ -127,7 +148,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(
 
     def fsync(handle: int) -> None:
         calls.append(handle)
-        if len(calls) == 2:
+        if len(calls) == 3:  # file and folder of step 15, then the file of step 30
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         real_fsync(handle)
 
@@ -182,8 +203,73 @@ def test_a_diverging_loss_stops_the_run(cli: CLI) -> None:
     assert code == 2
     assert err.count("\n") == 1
     assert " loss at step " in err
-    assert "try a smaller --learning-rate than 1e+30" in err
+    assert "try a smaller learning_rate than 1e+30" in err
     assert not Path("cut/record.json").exists()
+
+
+def test_weights_that_just_overflowed_are_not_saved() -> None:
+    cut = run.start(MLP, build(SETTINGS), Path("cut"))
+    learner_step = cut.learner.step
+
+    def overflowing_step(*batch: Any) -> Any:
+        metrics = learner_step(*batch)
+        cut.learner.state()["linear1.bias"][0] = np.inf
+        return metrics
+
+    cut.learner.step = overflowing_step  # type: ignore[method-assign]
+    with pytest.raises(DivergedError, match=r"linear1\.bias is no longer finite after step 1"):
+        run.advance(cut, should_stop=lambda: cut.progress.step == 1)
+    assert checkpoint.read(Path("cut")).progress.step == 0
+
+
+def test_a_run_that_another_process_has_moved_on_is_not_set_back() -> None:
+    late = run.start(MLP, build(SETTINGS), Path("cut"))
+    run.advance(run.resume(Path("cut")))
+    before = {path.name: path.read_bytes() for path in Path("cut").iterdir()}
+    with pytest.raises(RunError, match="cut was trained further by another process"):
+        run.advance(late)
+    assert {path.name: path.read_bytes() for path in Path("cut").iterdir()} == before
+
+
+def test_litter_of_a_killed_write_is_swept() -> None:
+    started = run.start(MLP, build(SETTINGS), Path("cut"))
+    Path("cut/.checkpoint.safetensors-x7").write_bytes(b"half")
+    run.advance(started)
+    assert not Path("cut/.checkpoint.safetensors-x7").exists()
+
+
+def test_a_checkpoint_of_another_network_is_refused() -> None:
+    run.start(MLP, build(SETTINGS), Path("cut"))
+    saved = checkpoint.read(Path("cut"))
+    saved.learner["linear1.bias"] = np.zeros(3, np.float32)
+    checkpoint.write(Path("cut"), saved)
+    with pytest.raises(RunError, match=r"does not fit its own settings: .* linear1\.bias of shape \(12,\)"):
+        run.resume(Path("cut"))
+
+
+def test_a_run_goes_on_where_its_data_have_moved_to(cli: CLI, rng: np.random.Generator) -> None:
+    write_folder(Path("before"), rng)
+    settings = flags(SETTINGS | {"data": "cifar10", "data_dir": "before", "steps": 4, "batch_size": 5})
+    assert cli("train", "mlp-numpy", *settings, "--out", "cut")[0] == 0
+    Path("before").rename("after")
+    code, _, err = cli("evaluate", "cut")
+    assert code == 2
+    assert "before does not exist" in err
+    code, out, _ = cli("evaluate", "cut", "--data-dir", "after")
+    assert code == 0
+    assert "after step 4 of 4, on 20 test images" in out
+    assert cli("train", "--resume", "cut", "--data-dir", "after")[0] == 0
+
+
+def test_a_relative_data_dir_serves_from_every_folder(
+    cli: CLI, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_folder(Path("small"), rng)
+    settings = flags(SETTINGS | {"data": "cifar10", "data_dir": "small", "steps": 4, "batch_size": 5})
+    assert cli("train", "mlp-numpy", *settings, "--out", "cut")[0] == 0
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert cli("evaluate", "../cut")[0] == 0
 
 
 def test_only_one_process_trains_a_run(cli: CLI) -> None:

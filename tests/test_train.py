@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
+import jsonschema
 import msgspec
 import numpy as np
 import pytest
@@ -66,9 +67,7 @@ def test_the_record_says_all(trained: Path) -> None:
 
 
 def test_the_record_obeys_its_json_schema(trained: Path) -> None:
-    schema = msgspec.json.schema(RunRecord)
-    required = schema["$defs"]["RunRecord"]["required"]
-    assert required <= list(json.loads((trained / "record.json").read_bytes()))
+    jsonschema.validate(json.loads((trained / "record.json").read_bytes()), msgspec.json.schema(RunRecord))
 
 
 def test_the_last_evaluation_is_of_the_saved_network(trained: Path) -> None:
@@ -165,6 +164,14 @@ def test_plain_lines_where_nobody_watches(cli: CLI) -> None:
     lines = [line for line in out.splitlines() if line.startswith("step")]
     assert [line.split()[1] for line in lines] == ["10/25", "20/25", "25/25"]
     assert "\x1b" not in out
+    assert max(map(len, lines)) <= 79
+
+
+def test_a_file_in_the_way_of_runs_is_named(cli: CLI) -> None:
+    Path("runs").write_text("")
+    code, _, err = cli("train", "mlp-numpy", *SETTINGS)
+    assert code == 2
+    assert err == "backproof: cannot make the run's folder runs: File exists; name another place with --out\n"
 
 
 def test_the_mlp_reaches_the_assignments_accuracy(cli: CLI, real_cifar10: Path) -> None:

@@ -75,10 +75,8 @@ class DataSet:
 
     def next_batch(self, batch_size):
         """Return the next batch_size images and labels; when too few are left, reshuffle and start anew."""
-        if batch_size > self.num_examples:
-            raise ValueError(
-                f"a batch of {batch_size} is larger than the set of {self.num_examples} examples"
-            )
+        if not 1 <= batch_size <= self.num_examples:
+            raise ValueError(f"a batch has 1 to {self.num_examples} examples of this set, not {batch_size}")
         if self._next + batch_size > self.num_examples:
             self._epochs_completed += 1
             np.random.shuffle(self._order)
@@ -91,11 +89,18 @@ class DataSet:
 class DataSets(dict):
     """The splits by name, both as sets['train'] and as sets.train."""
 
-    __getattr__ = dict.__getitem__
+    def __getattr__(self, name):
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
 
 
 def read_data_sets(data_dir, one_hot=True, validation_size=0):
-    """Read 'train', 'validation' (the first validation_size training images) and 'test'."""
+    """Read 'train', 'validation' (the first validation_size training images) and 'test'.
+
+    As in the course, the mean image is that of all training images, those for validation included.
+    """
     X_train, Y_train, X_test, Y_test = preprocess_cifar10_data(*get_cifar10_raw_data(data_dir))
     if not 0 <= validation_size <= len(X_train):
         raise ValueError(f"validation_size is 0 to {len(X_train)}, not {validation_size}")

@@ -41,7 +41,10 @@ class SoftMaxModule(Softmax):
 
 
 class CrossEntropyModule:
-    """The batch mean of −Σ_i y_i log x_i, for probabilities x and one-hot y, both (B, C)."""
+    """The batch mean of −Σ_i y_i log x_i, for probabilities x and one-hot y, both (B, C).
+
+    Where a probability has underflowed to zero, the smallest normal number stands for it.
+    """
 
     def forward(self, x, y):
         """Return the loss, a scalar."""

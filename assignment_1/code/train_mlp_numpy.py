@@ -1,4 +1,7 @@
-"""Question 1.2: train the NumPy MLP on CIFAR-10, testing it on the whole test set as it learns."""
+"""Question 1.2: train the NumPy MLP on CIFAR-10, testing it on the whole test set as it learns.
+
+The network is the package's own: the layers of modules.py in float32, softmax and cross entropy fused.
+"""
 
 import argparse
 import sys
@@ -17,7 +20,7 @@ DATA_DIR_DEFAULT = "./cifar10/cifar-10-batches-py"
 NEG_SLOPE_DEFAULT = 0.02
 SEED = 42
 
-parser = argparse.ArgumentParser(description=__doc__)
+parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
 parser.add_argument(
     "--dnn_hidden_units",
     default=DNN_HIDDEN_UNITS_DEFAULT,
@@ -40,7 +43,10 @@ def accuracy(predictions, targets):
 
 
 def train():
-    """Train by FLAGS and return the exit code; curves and record go to a new folder under ./runs."""
+    """Train by FLAGS and return the exit code; curves and record go to a new folder under ./runs.
+
+    Messages name backproof's settings, which are these flags': hidden, steps, eval_every, negative_slope.
+    """
     settings = {
         "hidden": FLAGS.dnn_hidden_units,
         "learning-rate": FLAGS.learning_rate,

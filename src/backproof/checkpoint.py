@@ -10,9 +10,9 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from backproof.arrays import State
 from backproof.errors import RunError
 from backproof.files import write_atomically
-from backproof.learner import State
 from backproof.progress import Progress
 
 FILE_NAME = "checkpoint.safetensors"

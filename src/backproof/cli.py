@@ -1,5 +1,7 @@
 """The command line. Whatever a command needs is imported inside it, so that --help comes at once."""
 
+import shlex
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
@@ -26,7 +28,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line (default: this process's) and return its exit code."""
     try:
         code: int | None = cli.main(arguments, prog_name="backproof", standalone_mode=False)
-        sys.stdout.flush()
         return code or 0
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
@@ -39,10 +40,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"not enough memory: {error}; choose a smaller network or batch")
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the output has seen enough; keep Python from complaining at exit.
-        sys.stdout = None
-        return 0
 
 
 def _fail(message: str) -> int:
@@ -128,30 +125,37 @@ def _resume(
 
 def _advance(run: "Run") -> int:
     """Train a run to its end, or as far as Ctrl-C lets it, and say where things are."""
+    from backproof.display import say
     from backproof.run import advance
     from backproof.signals import stop_on_signal
 
     dataset = run.dataset
-    click.echo(
+    say(
         f"{run.recipe.name} on {dataset.name}: {len(dataset.train):,} training images, "
-        f"judged on {len(run.held_out):,} {run.config.judged_on} images, {len(dataset.classes)} classes"
+        f"judged on {len(run.held_out):,} {run.config.judged_on} images, {len(dataset.classes)} classes\n"
+        f"run       {run.folder}"
     )
     with stop_on_signal() as should_stop:
         record = advance(run, should_stop)
     if record is None:
         click.echo(
             f"stopped after step {run.progress.step} of {run.config.steps}, saved; "
-            f"go on with: backproof train --resume {run.folder}",
+            f"go on with: {_own_name()} train --resume {shlex.quote(str(run.folder))}",
             err=True,
         )
         return INTERRUPTED
     result = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in record.final.items())
-    click.echo(
+    say(
         f"done in {record.seconds:.1f} s ({record.images_per_second:,.0f} training images/s): {result}\n"
         f"pictures  {run.folder / 'curves.png'}  {run.folder / 'curves.svg'}\n"
         f"record    {run.folder / 'record.json'}"
     )
     return 0
+
+
+def _own_name() -> str:
+    """Return what to type to call this program again from here."""
+    return "backproof" if shutil.which("backproof") else f"{sys.executable} -m backproof"
 
 
 @cli.command()

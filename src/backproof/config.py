@@ -14,6 +14,7 @@ from backproof.errors import ConfigError
 
 _LEAST = {"validation_size": 0, "steps": 1, "batch_size": 1, "eval_every": 1, "seed": 0}
 _MOST = 2**31 - 1
+_LARGEST_FLOAT32 = 3.4e38
 _MOST_UNITS = 2**24
 """Beyond any machine's memory, and small enough that its products are still numbers of 64 bits."""
 
@@ -55,8 +56,17 @@ class TrainConfig:
                 )
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise ConfigError(f"learning_rate must be a finite number above 0, not {self.learning_rate}")
-        if not (math.isfinite(self.negative_slope) and self.negative_slope >= 0):
+        if not 0 <= self.negative_slope <= _LARGEST_FLOAT32:
             raise ConfigError(f"negative_slope must be a finite number, 0 or more, not {self.negative_slope}")
+        if self.data_dir is not None:
+            if self.data != "cifar10":
+                raise ConfigError(
+                    f"data_dir is for cifar10; {self.data} comes with the installation: leave it out"
+                )
+            if not self.data_dir.isprintable():
+                raise ConfigError(
+                    f"data_dir {self.data_dir!r} has characters that a record cannot hold; rename it"
+                )
 
     @property
     def judged_on(self) -> Literal["validation", "test"]:

@@ -1,5 +1,6 @@
 """Show a run as it goes: a live bar on a terminal, one line an evaluation elsewhere."""
 
+import os
 import sys
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -52,10 +53,21 @@ class ProgressDisplay:
 
     def point(self, point: Point) -> None:
         """Print one evaluation."""
-        measured = {"train_loss": point.train_loss, "train_accuracy": point.train_accuracy} | point.held_out()
-        figures = "   ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in measured.items())
-        line = f"step {point.step:>{len(str(self._total))}}/{self._total}   {figures}"
+        (name, loss), (_, accuracy) = point.evaluation().items()
+        line = (
+            f"step {point.step:>{len(str(self._total))}}/{self._total}"
+            f"   train loss {point.train_loss:.4f}  {point.train_accuracy:6.2%}"
+            f"   {name.replace('_', ' ')} {loss:.4f}  {accuracy:6.2%}"
+        )
         if self._bar:
             self._bar.console.print(line, highlight=False)
         else:
-            print(line, flush=True)
+            say(line)
+
+
+def say(text: str) -> None:
+    """Print to standard output; once nobody reads it any more, work on in silence."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -20,12 +21,13 @@ def describe() -> Environment:
     versions = {"python": platform.python_version()} | {
         name: version(name) for name in ("backproof", *loaded)
     }
-    threads = {}
+    threads: dict[str, int] = {}
     for pool in threadpoolctl.threadpool_info():
         library = pool["internal_api"]
-        threads[library] = pool["num_threads"]
+        # Of several pools of one kind the first counts: NumPy's, as it is imported before all others.
+        threads.setdefault(library, pool["num_threads"])
         if pool.get("version"):
-            versions[library] = f"{pool['version']} ({pool.get('architecture', 'unknown kernels')})"
+            versions.setdefault(library, f"{pool['version']} ({pool.get('architecture', 'unknown kernels')})")
     return Environment(
         versions=versions,
         platform=platform.platform(),
@@ -38,21 +40,24 @@ def describe() -> Environment:
 
 def peak_rss_mb() -> float | None:
     """Return this process's largest resident memory so far in MB (10⁶ bytes), None where no call tells it."""
+    if sys.platform == "linux":
+        # Not getrusage, whose figure a process inherits from the one that started it.
+        peak = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
+        return int(peak[1]) * 1024 / 1e6 if peak else None
     if sys.platform == "win32":
         return None
     import resource
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak * (1 if sys.platform == "darwin" else 1024) / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def _cpu() -> str:
     """Return the processor's name as the system tells it."""
-    if sys.platform == "linux":
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    try:
+        named = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
+    except OSError:
+        named = None
+    return named[1] if named else platform.processor() or platform.machine()
 
 
 def _commit() -> str | None:
@@ -61,7 +66,7 @@ def _commit() -> str | None:
     try:
         for command in (
             ["ls-files", "--error-unmatch", here.name],
-            ["describe", "--always", "--dirty", "--abbrev=40"],
+            ["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
         ):
             done = subprocess.run(
                 ["git", "-C", here.parent, *command], capture_output=True, text=True, check=True, timeout=10

@@ -22,6 +22,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
+        _sync(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -29,19 +30,32 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 @contextmanager
 def appearing_folder(path: Path) -> Iterator[Path]:
-    """Yield a new folder beside ``path`` that takes its name once the block has filled it.
+    """Yield a new folder beside ``path`` that takes its name once the block has filled it with files.
 
-    Raises OSError; ``path`` may exist only as an empty folder. If the block fails, nothing is left behind.
+    Raises OSError; ``path`` may exist only as an empty folder, and the folder above it has to exist. If the
+    block fails, nothing is left behind.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
+        for each in (*temporary.iterdir(), temporary):
+            _sync(each)
         temporary.rename(path)
+        _sync(path.parent)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file's bytes, or a folder's names, are on the disk itself (folders: on POSIX only)."""
+    if os.name == "posix":
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _umask() -> int:

@@ -68,5 +68,5 @@ def _require_finite(metrics: Metrics, what: str, config: TrainConfig) -> None:
     if not math.isfinite(metrics.loss):
         raise DivergedError(
             f"the {what} is {metrics.loss}: training diverged; "
-            f"try a smaller --learning-rate than {config.learning_rate:g}"
+            f"try a smaller learning_rate than {config.learning_rate:g}"
         )

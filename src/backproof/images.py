@@ -13,7 +13,7 @@ def read_image(path: Path, height: int, width: int) -> npt.NDArray[np.uint8]:
     """Return (3, height, width), cut to the middle and scaled; transparent parts become white (DataError)."""
     try:
         with Image.open(path) as file:
-            upright = ImageOps.exif_transpose(_eight_bits(file)).convert("RGBA")
+            upright = _eight_bits(ImageOps.exif_transpose(file)).convert("RGBA")
     except UnidentifiedImageError:
         raise DataError(f"{path} is not an image of a format that can be read; PNG and JPEG are") from None
     except Image.DecompressionBombError:

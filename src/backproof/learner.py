@@ -6,12 +6,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-Images = npt.NDArray[np.float32]
-"""A batch of centred images (B, 3, 32, 32), float32."""
-Labels = npt.NDArray[np.int64]
-"""Their class numbers (B,)."""
-State = dict[str, npt.NDArray[Any]]
-"""Arrays by name: all that a learner needs to go on exactly where it was."""
+from backproof.arrays import Images, Labels, State
 
 
 class Metrics(NamedTuple):

@@ -26,8 +26,8 @@ class Point(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Mean over all images set aside."""
     validation_accuracy: float | None = None
 
-    def held_out(self) -> dict[str, float]:
-        """Return the loss and accuracy that were measured on held-out images, by name."""
+    def evaluation(self) -> dict[str, float]:
+        """Return the loss and accuracy on the images that the run is judged on, by name."""
         values = msgspec.to_builtins(self)
         return {name: value for name, value in values.items() if name.startswith(("test_", "validation_"))}
 

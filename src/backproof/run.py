@@ -9,7 +9,7 @@ import errno
 import importlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,8 +23,9 @@ from backproof import checkpoint, config, data, environment, record
 from backproof.checkpoint import Checkpoint
 from backproof.config import TrainConfig
 from backproof.data import Batches, Dataset, Split
+from backproof.data.cache import expanded
 from backproof.display import ProgressDisplay
-from backproof.errors import RunError
+from backproof.errors import DivergedError, RunError
 from backproof.files import appearing_folder
 from backproof.fit import fit
 from backproof.learner import Learner
@@ -33,7 +34,7 @@ from backproof.recipes import Recipe, find_recipe
 from backproof.record import RunRecord
 
 _NAMES_TRIED = 100
-_NAME_TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
+_NAME_TAKEN = (errno.EEXIST, errno.ENOTEMPTY)
 
 
 @dataclass(frozen=True)
@@ -78,22 +79,32 @@ def start(recipe: Recipe, settings: TrainConfig, out: Path | None = None) -> Run
     """
     if out is not None and os.path.lexists(out):
         raise RunError(f"{out} exists already and is left as it is; choose another --out, or --resume {out}")
-    names = [out] if out is not None else _default_folders(recipe)
+    if settings.data_dir is not None:  # so that the run can go on from wherever it is resumed
+        settings = replace(settings, data_dir=str(expanded(Path(settings.data_dir)).absolute()))
     run = _assemble(Path(), recipe, settings, Progress())
+    try:
+        return replace(run, folder=_make_folder(run, [out] if out is not None else _default_folders(recipe)))
+    except OSError as error:
+        folder = out or Path("runs")
+        raise RunError(
+            f"cannot make the run's folder {folder}: {error.strerror}; name another place with --out"
+        ) from None
+
+
+def _make_folder(run: Run, names: Iterable[Path]) -> Path:
+    """Make the first folder whose name is free, the run's first checkpoint in it (OSError)."""
+    taken = OSError(errno.EEXIST, os.strerror(errno.EEXIST))
     for folder in names:
+        folder.parent.mkdir(parents=True, exist_ok=True)
         try:
             with appearing_folder(folder) as temporary:
                 run.save(temporary)
+            return folder
         except OSError as error:
-            if error.errno in _NAME_TAKEN and out is None:
-                continue
-            raise RunError(
-                f"cannot make the run's folder {folder}: {error.strerror}; name another place with --out"
-            ) from None
-        return replace(run, folder=folder)
-    raise RunError(
-        f"runs/ has {_NAMES_TRIED} runs of {recipe.name} from this very second; name a folder with --out"
-    )
+            if error.errno not in _NAME_TAKEN:
+                raise
+            taken = error
+    raise taken
 
 
 def resume(folder: Path, data_dir: str | None = None) -> Run:
@@ -147,9 +158,11 @@ def advance(run: Run, should_stop: Callable[[], bool] = lambda: False) -> RunRec
     A run that is complete is left as it is. Raises DivergedError and RunError; the latest checkpoint is then
     still there.
     """
-    if run.finished and (run.folder / record.FILE_NAME).is_file():
-        return record.read(run.folder)
     with _only_process_in(run.folder):
+        if checkpoint.read(run.folder).progress.step != run.progress.step:
+            raise RunError(f"{run.folder} was trained further by another process; --resume it once more")
+        if run.finished and (run.folder / record.FILE_NAME).is_file():
+            return record.read(run.folder)
         with ProgressDisplay(run.config.steps, run.progress.step) as display:
 
             def evaluated(progress: Progress) -> None:
@@ -169,9 +182,20 @@ def advance(run: Run, should_stop: Callable[[], bool] = lambda: False) -> RunRec
                 should_stop=should_stop,
             )
         if not run.finished:
+            _require_finite(run)
             _save(run)
             return None
         return _conclude(run)
+
+
+def _require_finite(run: Run) -> None:
+    """Refuse to save weights that overflowed in the last update, which no loss has shown yet."""
+    for name, array in run.learner.state().items():
+        if not np.isfinite(array).all():
+            raise DivergedError(
+                f"{name} is no longer finite after step {run.progress.step}: training diverged; "
+                f"the checkpoint before is kept; try a learning_rate below {run.config.learning_rate:g}"
+            )
 
 
 def _save(run: Run) -> None:
@@ -194,7 +218,7 @@ def _conclude(run: Run) -> RunRecord:
         recipe=run.recipe.name,
         config=run.config.as_dict(),
         curves=progress.curves,
-        final=progress.curves[-1].held_out(),
+        final=progress.curves[-1].evaluation(),
         seconds=progress.seconds,
         images_per_second=progress.step * run.config.batch_size / progress.training_seconds,
         peak_rss_mb=None,
@@ -237,6 +261,8 @@ def _only_process_in(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise RunError(f"cannot write into {folder}: {error.strerror}; training needs to") from None
     try:
+        for litter in folder.glob(".*-*"):  # of a write that a kill cut short
+            litter.unlink(missing_ok=True)
         yield
     finally:
         lock.release()

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from backproof.data import cifar10, fetch, load
+from backproof.data.fetch import Sources
 from backproof.errors import DataError
 from py2_batches import BATCHES, archive, pickled, small_batch, write_folder
 
@@ -86,10 +87,9 @@ def test_the_variable_names_a_place_too(
     assert_holds(cifar10.prepare(), batches)
 
 
-def test_the_archive_fetched_earlier_is_used_when_no_place_is_named(
-    fresh_cache: Path, batches: Batches
-) -> None:
-    written_archive(fresh_cache / "download" / "cifar-10-python.tar.gz", members(batches))
+@pytest.mark.usefixtures("fresh_cache")
+def test_the_archive_fetched_earlier_is_used_when_no_place_is_named(batches: Batches) -> None:
+    written_archive(Sources.from_environment().archive, members(batches))
     assert_holds(cifar10.prepare(), batches)
 
 
@@ -103,10 +103,11 @@ def test_a_place_given_outright_precedes_the_variable(
     assert_holds(cifar10.prepare(folder), batches)
 
 
+@pytest.mark.usefixtures("fresh_cache")
 def test_the_variable_precedes_the_archive_fetched_earlier(
-    monkeypatch: pytest.MonkeyPatch, fresh_cache: Path, folder: Path, batches: Batches
+    monkeypatch: pytest.MonkeyPatch, folder: Path, batches: Batches
 ) -> None:
-    fetched = written_archive(fresh_cache / "download" / "cifar-10-python.tar.gz", members(batches))
+    fetched = written_archive(Sources.from_environment().archive, members(batches))
     assert cifar10.find() == fetched
     monkeypatch.setenv("BACKPROOF_DATA", str(folder))
     assert cifar10.find() == folder
@@ -116,7 +117,7 @@ def test_a_wrong_place_given_outright_is_not_made_up_for_by_the_variable(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: Path
 ) -> None:
     monkeypatch.setenv("BACKPROOF_DATA", str(folder))
-    assert "--data-dir" in refusal(cifar10.prepare, tmp_path / "nowhere")
+    assert "data_dir" in refusal(cifar10.prepare, tmp_path / "nowhere")
 
 
 @pytest.mark.usefixtures("fresh_cache")
@@ -128,22 +129,22 @@ def test_nothing_is_fetched_just_to_look() -> None:
         assert "--data-dir" in message
 
 
-@pytest.mark.parametrize("named_by", ["--data-dir", "BACKPROOF_DATA"])
+@pytest.mark.parametrize("named_by", ["data_dir", "BACKPROOF_DATA"])
 def test_a_missing_place_is_named_with_what_named_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named_by: str
 ) -> None:
     place = tmp_path / "nowhere"
     monkeypatch.setenv("BACKPROOF_DATA", str(place))
-    message = refusal(cifar10.prepare, *([place] if named_by == "--data-dir" else []))
+    message = refusal(cifar10.prepare, *([place] if named_by == "data_dir" else []))
     assert message.startswith(f"{named_by} {place} does not exist")
 
 
-@pytest.mark.parametrize("named_by", ["--data-dir", "BACKPROOF_DATA"])
+@pytest.mark.parametrize("named_by", ["data_dir", "BACKPROOF_DATA"])
 def test_lacking_files_are_named(monkeypatch: pytest.MonkeyPatch, folder: Path, named_by: str) -> None:
     (folder / "data_batch_2").unlink()
     (folder / "test_batch").unlink()
     monkeypatch.setenv("BACKPROOF_DATA", str(folder))
-    message = refusal(cifar10.prepare, *([folder] if named_by == "--data-dir" else []))
+    message = refusal(cifar10.prepare, *([folder] if named_by == "data_dir" else []))
     assert message.startswith(f"{named_by} {folder} lacks data_batch_2, test_batch;")
 
 
@@ -442,7 +443,7 @@ def test_a_place_that_permissions_forbid_is_refused(public_folder: Path, name: s
 
 
 def test_a_place_whose_name_is_too_long_is_refused(tmp_path: Path) -> None:
-    assert "--data-dir" in refusal(cifar10.prepare, tmp_path / ("long" * 100))
+    assert "data_dir" in refusal(cifar10.prepare, tmp_path / ("long" * 100))
 
 
 def test_a_full_disk_is_refused_and_leaves_nothing_behind(

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from backproof.data import cifar10
-from backproof.data.fetch import ARCHIVE, MD5, ORIGIN, Sources, fetch, fetched_archive
+from backproof.data.fetch import ARCHIVE, MD5, ORIGIN, Sources, fetch
 from backproof.errors import DataError
 from py2_batches import BATCHES, archive, pickled, small_batch
 
@@ -100,7 +100,7 @@ def files_in(folder: Path) -> list[Path]:
 
 def test_the_archive_is_fetched_whole(server: Server, cache: Path) -> None:
     path = fetch(server.sources)
-    assert path == fetched_archive()
+    assert path == server.sources.archive
     assert path.read_bytes() == server.content
     assert files_in(cache) == [path]
 
@@ -206,7 +206,7 @@ def test_variables_replace_the_origin_and_add_mirrors(monkeypatch: pytest.Monkey
 
 
 def test_what_a_killed_download_left_is_removed(server: Server, cache: Path) -> None:
-    stale = cache / "download" / "tmpkilled"
+    stale = server.sources.archive.with_name("tmpkilled")
     stale.parent.mkdir(parents=True)
     stale.write_bytes(b"half an archive")
     path = fetch(server.sources)
@@ -285,5 +285,5 @@ def test_four_first_starts_at_once_share_one_download(server: Server, cache: Pat
     assert [process.returncode for process in processes] == [0] * 4, errors
     assert all((tmp_path / f"run{number}" / "record.json").is_file() for number in range(4))
     assert len(server.requests) == 1
-    assert [path.name for path in (cache / "download").iterdir()] == [ARCHIVE]
+    assert [path.name for path in server.sources.archive.parent.iterdir()] == [ARCHIVE]
     assert len(list((cache / "prepared").iterdir())) == 1

@@ -89,6 +89,8 @@ def test_losses_name_both_shapes() -> None:
         SoftmaxCrossEntropy().forward(np.zeros((2, 3)), np.array([0, 1, 2]))
     with pytest.raises(ValueError, match=r"labels have shape \(2, 3\)"):
         SoftmaxCrossEntropy().forward(np.zeros((2, 3)), np.zeros((2, 3), int))
+    with pytest.raises(ValueError, match=r"labels have shape \(\)"):
+        SoftmaxCrossEntropy().forward(np.zeros((2, 3)), np.array(1))
     with pytest.raises(TypeError, match="whole numbers"):
         SoftmaxCrossEntropy().forward(np.zeros((2, 3)), np.zeros(2))
     with pytest.raises(ValueError, match=r"t has shape \(2, 2\), but p has \(2, 3\)"):
@@ -132,6 +134,11 @@ def test_dtype_follows_the_parameters(dtype: type, rng: np.random.Generator) -> 
         *mlp.grads.values(),
     ]
     assert {array.dtype for array in arrays} == {np.dtype(dtype)}
+
+
+def test_a_slope_given_as_a_numpy_scalar_promotes_nothing() -> None:
+    layer = LeakyReLU(np.float64(0.1))
+    assert layer.forward(np.ones((1, 2), np.float32)).dtype == np.float32
 
 
 def test_weights_start_small_and_biases_at_zero(rng: np.random.Generator) -> None:

@@ -44,6 +44,8 @@ def test_relative_error() -> None:
     assert relative_error([1.0, 2.0], [1.0, 2.0]) == 0
     assert relative_error([0.0], [0.0]) == 0
     assert relative_error([1.0, 100.0], [2.0, 100.0]) == pytest.approx(0.01)
-    assert relative_error([np.nan], [1.0]) == float("inf")
+    for wrong in (np.nan, np.inf):
+        assert relative_error([wrong], [0.0]) == relative_error([0.0], [wrong]) == float("inf")
+        assert relative_error([wrong], [wrong]) == float("inf")
     with pytest.raises(ValueError, match=r"\(1,\) and \(2,\)"):
         relative_error([1.0], [1.0, 2.0])

@@ -1,9 +1,9 @@
 """Mini-batches in an order that depends on the seed and the step alone, so that resuming needs no state."""
 
 import numpy as np
-import numpy.typing as npt
 
-from backproof.data.dataset import Images, Labels, Split
+from backproof.arrays import Images, Indices, Labels
+from backproof.data.dataset import Split
 from backproof.errors import ConfigError
 
 
@@ -23,10 +23,10 @@ class Batches:
         self._split = split
         self._seed = seed
         self._epoch = -1
-        self._order: npt.NDArray[np.int64] = np.empty(0, np.int64)
+        self._order: Indices = np.empty(0, np.int64)
         self._images = np.empty((batch_size, *split.pixels.shape[1:]), np.float32)
 
-    def indices(self, step: int) -> npt.NDArray[np.int64]:
+    def indices(self, step: int) -> Indices:
         """Return which images make up the batch of this step, (B,)."""
         epoch, place = divmod(step - 1, len(self._split) // self.batch_size)
         if epoch != self._epoch:

@@ -29,6 +29,14 @@ def is_cached(path: Path) -> bool:
         return False
 
 
+def expanded(path: Path) -> Path:
+    """Replace a leading ~ by the home folder, as the shell does only at a word's start."""
+    try:
+        return path.expanduser()
+    except RuntimeError:  # no such user: then it is a name like any other
+        return path
+
+
 @contextmanager
 def cache_lock(name: str) -> Iterator[None]:
     """Let one process at a time, of all on this machine, work at ``name`` in the cache (DataError)."""

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from backproof.data import fetch
-from backproof.data.cache import is_cached
+from backproof.data.cache import expanded, is_cached
 from backproof.data.cifar_batch import read_batch
 from backproof.data.prepared import Decoded, RawBatch, prepared
 from backproof.errors import DataError
@@ -38,10 +38,10 @@ def find(data_dir: Path | None = None) -> Path | None:
     the archive fetched earlier.
     """
     if data_dir is not None:
-        return _source_at(data_dir, "--data-dir")
+        return _source_at(data_dir, "data_dir")
     if os.environ.get("BACKPROOF_DATA"):
         return _source_at(Path(os.environ["BACKPROOF_DATA"]), "BACKPROOF_DATA")
-    archive = fetch.fetched_archive()
+    archive = fetch.Sources.from_environment().archive
     return archive if is_cached(archive) else None
 
 
@@ -71,7 +71,7 @@ def verify(data_dir: Path | None = None) -> str:
     origin = ""
     if source.is_file():
         with source.open("rb") as file:
-            is_original = hashlib.file_digest(file, "md5").hexdigest() == fetch.MD5
+            is_original = hashlib.file_digest(file, "md5").hexdigest() == fetch.Sources.from_environment().md5
         origin = "; md5 of the original archive" if is_original else "; not the original archive by its md5"
     return f"{source}: {'; '.join(counts)}{origin}"
 
@@ -89,7 +89,7 @@ def decode(source: Path) -> Decoded:
 
 def _source_at(place: Path, given_by: str) -> Path:
     """Return the batch folder or archive at a place that the user named."""
-    place = place.expanduser()
+    place = expanded(place)
     try:
         if place.is_file():
             return place
@@ -145,4 +145,6 @@ def _read_archive(archive: Path) -> Iterator[tuple[str, bytes]]:
             while stream.read(_LARGEST_MEMBER):
                 pass  # to the very end, where the checksum stands
     except (OSError, EOFError, OverflowError, MemoryError, tarfile.TarError, zlib.error) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise DataError(f"cannot read {archive}: {error.strerror}") from None
         raise DataError(f"{archive} is not a whole .tar.gz archive ({error}); fetch CIFAR-10 again") from None

@@ -5,13 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from backproof.arrays import Images, Indices, Labels, Pixels
 from backproof.errors import ConfigError, DataError
-
-Pixels = npt.NDArray[np.uint8]
-Images = npt.NDArray[np.float32]
-Labels = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -28,7 +24,7 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def centred(self, which: slice | npt.NDArray[np.int64], out: Images | None = None) -> Images:
+    def centred(self, which: slice | Indices, out: Images | None = None) -> Images:
         """Return the chosen images minus the mean, float32 (B, 3, 32, 32), in ``out`` if given."""
         pixels = self.pixels[which]
         if out is None:

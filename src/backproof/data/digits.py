@@ -1,5 +1,6 @@
 """The 1,797 handwritten digits that scikit-learn ships (Alpaydin and Kaynak, 1998), as 32 × 32 images."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ _MAX_INK = 16
 
 def prepare() -> Path:
     """Return the folder of the prepared images, made on first use (DataError)."""
-    return prepared("digits", _decode)
+    return prepared(f"digits-{version('scikit-learn')}", _decode)
 
 
 def _decode() -> Decoded:

@@ -22,6 +22,11 @@ class Sources:
     """Tried in this order."""
     md5: str = MD5
 
+    @property
+    def archive(self) -> Path:
+        """Where the archive lies once it is fetched: those of different md5 never stand in for each other."""
+        return cache_folder() / "download" / self.md5 / ARCHIVE
+
     @classmethod
     def from_environment(cls, mirrors: tuple[str, ...] = ()) -> "Sources":
         """Read BACKPROOF_CIFAR10_URL (instead of the origin), _MIRRORS (spaces between) and _MD5."""
@@ -30,17 +35,12 @@ class Sources:
         return cls((origin, *mirrors, *more), os.environ.get("BACKPROOF_CIFAR10_MD5", MD5))
 
 
-def fetched_archive() -> Path:
-    """Return where the archive lies once it has been fetched."""
-    return cache_folder() / "download" / ARCHIVE
-
-
 def fetch(sources: Sources) -> Path:
     """Return the archive in the cache folder, fetched unless it is there with the right md5 (DataError).
 
     One process at a time: those that waited find the archive of the first.
     """
-    archive = fetched_archive()
+    archive = sources.archive
     with cache_lock("fetch"):
         for stale in archive.parent.glob("tmp*"):  # left by a process that was killed
             stale.unlink(missing_ok=True)
@@ -73,8 +73,8 @@ def _fetch_one(url: str, md5: str, archive: Path) -> Path:
         pooch.retrieve(url, f"md5:{md5}", fname=archive.name, path=archive.parent, downloader=_download)
     except requests.HTTPError as error:
         raise _SourceError(f"the server answered {error.response.status_code}") from None
-    except requests.ConnectionError:
-        raise _SourceError("no connection") from None
+    except requests.ConnectionError as error:
+        raise _SourceError(f"no connection ({type(error).__name__})") from None
     except urllib3.exceptions.HTTPError:
         raise _SourceError("the connection broke off") from None
     except requests.RequestException as error:

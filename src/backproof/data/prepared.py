@@ -36,6 +36,7 @@ def prepared(key: str, decode: Callable[[], Decoded]) -> Path:
                 for stale in folder.parent.glob(".*"):  # left by a process that was killed
                     shutil.rmtree(stale, ignore_errors=True)
                 decoded = decode()
+                folder.parent.mkdir(parents=True, exist_ok=True)
                 with appearing_folder(folder) as temporary:
                     _write(decoded, temporary)
     return folder

@@ -3,20 +3,18 @@
 Axes: s sample 1…B, i and j feature or class 1…C.
 """
 
-import math
-
 import numpy as np
 
-from backproof.numpy_nn.module import Array, remembered, require_like, require_matrix
+from backproof.numpy_nn.checks import Array, remembered, require_like, require_matrix
 
 
 class LeakyReLU:
-    """max(0, x) + a · min(0, x) with slope a ≥ 0 on the negative side; a = 0 is the plain ReLU."""
+    """max(0, x) + a · min(0, x) with a finite slope a ≥ 0 (else ValueError); a = 0 is the plain ReLU."""
 
     def __init__(self, negative_slope: float) -> None:
-        if not (math.isfinite(negative_slope) and negative_slope >= 0):
+        if not 0 <= negative_slope <= np.finfo(np.float32).max:
             raise ValueError(f"LeakyReLU: the negative slope must be finite and ≥ 0, got {negative_slope}")
-        self.negative_slope = negative_slope
+        self.negative_slope = float(negative_slope)  # a NumPy scalar would promote float32
         self._slope: Array | None = None
 
     def forward(self, x: Array) -> Array:

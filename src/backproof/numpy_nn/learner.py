@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from backproof.arrays import Images, Labels, State
 from backproof.config import TrainConfig
-from backproof.learner import Images, Labels, Metrics, State
+from backproof.learner import Metrics
 from backproof.numpy_nn.activations import Softmax
+from backproof.numpy_nn.checks import Array
 from backproof.numpy_nn.losses import SoftmaxCrossEntropy
 from backproof.numpy_nn.mlp import MLP
-from backproof.numpy_nn.module import Array
 from backproof.numpy_nn.sgd import SGD
 
 

@@ -6,7 +6,7 @@ Axes: s sample 1…B, d input feature 1…D, m output feature 1…M.
 import numpy as np
 import numpy.typing as npt
 
-from backproof.numpy_nn.module import Array, remembered, require_dtype, require_matrix
+from backproof.numpy_nn.checks import Array, remembered, require_dtype, require_matrix
 
 
 class Linear:
@@ -14,6 +14,7 @@ class Linear:
 
     Weights start as N(0, scale²) drawn from ``rng``, biases as zeros; both have dtype ``dtype``, and input
     of any other dtype is refused. A float32 layer starts from the rounded weights of its float64 twin.
+    Either size below 1 is a ValueError.
     """
 
     def __init__(

@@ -6,7 +6,7 @@ Axes: s sample 1…B, i and j class 1…C.
 import numpy as np
 import numpy.typing as npt
 
-from backproof.numpy_nn.module import Array, remembered, require_like, require_matrix
+from backproof.numpy_nn.checks import Array, remembered, require_like, require_matrix
 
 
 def one_hot(labels: Array, n_classes: int, dtype: npt.DTypeLike = np.float64) -> Array:
@@ -33,7 +33,9 @@ def require_labels(where: str, labels: Array, n_classes: int) -> None:
 class CrossEntropy:
     """−Σ t log p of probabilities p against targets t, both (B, C): the assignment's own form.
 
-    Training uses SoftmaxCrossEntropy, which stays exact where a probability rounds to zero.
+    Where a probability has underflowed to zero (logits some 700 apart; float32: 90), the loss is that of the
+    smallest normal number, and no gradient gets back through softmax. SoftmaxCrossEntropy, which training
+    uses, stays exact there.
     """
 
     def __init__(self) -> None:
@@ -77,11 +79,11 @@ class SoftmaxCrossEntropy:
         with m_s = max_k x_sk
         """
         require_matrix("SoftmaxCrossEntropy.forward", "logits", logits)
+        require_labels("SoftmaxCrossEntropy.forward", labels, logits.shape[1])
         if len(labels) != len(logits):
             raise ValueError(
                 f"SoftmaxCrossEntropy.forward: labels have shape {labels.shape}, but logits {logits.shape}"
             )
-        require_labels("SoftmaxCrossEntropy.forward", labels, logits.shape[1])
         log_p = logits - logits.real.max(axis=1, keepdims=True)
         log_p -= np.log(np.exp(log_p).sum(axis=1, keepdims=True))
         self._log_p_and_labels = log_p, labels

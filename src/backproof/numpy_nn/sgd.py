@@ -4,14 +4,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from backproof.numpy_nn.module import Array
+from backproof.numpy_nn.checks import Array
 
 _PIECE = 1 << 16
 """Numbers updated at a time: a piece and its update stay in the processor's cache."""
 
 
 class SGD:
-    """Moves each parameter against its gradient, in place.
+    """Moves each parameter against its gradient, in place; the arrays must be contiguous (ValueError).
 
     sgd.step:  w ← w − η ∂L/∂w
     """

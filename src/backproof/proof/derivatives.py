@@ -66,12 +66,13 @@ def _both_sides(
 def relative_error(actual: npt.ArrayLike, expected: npt.ArrayLike) -> float:
     """Return the largest difference over the largest entry of either; shapes must agree (ValueError).
 
-    Measured against the whole array's scale, since single entries may cancel to nearly nothing. NaN counts
-    as infinitely wrong.
+    Measured against the whole array's scale, since single entries may cancel to nearly nothing. What is not
+    finite, on either side, counts as infinitely wrong.
     """
     actual, expected = np.asarray(actual), np.asarray(expected)
     if actual.shape != expected.shape:
         raise ValueError(f"cannot compare shapes {actual.shape} and {expected.shape}")
+    if not (np.isfinite(actual).all() and np.isfinite(expected).all()):
+        return float("inf")
     scale = max(np.abs(actual).max(initial=0), np.abs(expected).max(initial=0))
-    error = np.abs(actual - expected).max(initial=0) / scale if scale else 0.0
-    return float(error) if np.isfinite(error) else float("inf")
+    return float(np.abs(actual - expected).max(initial=0) / scale) if scale else 0.0

@@ -1,6 +1,6 @@
-"""What every layer offers, and the checks at every layer's door."""
+"""The checks at every layer's door."""
 
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -9,28 +9,13 @@ Array = npt.NDArray[Any]
 T = TypeVar("T")
 
 
-class Module(Protocol):
-    """A layer: ``forward`` remembers what ``backward`` needs; ``backward`` follows the latest ``forward``.
-
-    Arrays handed in are never written to. ``forward`` keeps a reference to its input, not a copy: leave
-    that array alone until ``backward`` is done.
-    """
-
-    def forward(self, x: Array) -> Array:
-        """Map a batch (B, …) to a batch (B, …)."""
-
-    def backward(self, dout: Array) -> Array:
-        """Turn the loss's gradient at the output into the one at the input; both keep their shapes."""
-
-
-def require_matrix(where: str, name: str, x: Array, columns: int | None = None) -> None:
-    """Refuse anything but a floating-point (B, columns) matrix with B ≥ 1; complex counts as floating.
+def require_matrix(where: str, name: str, x: Array) -> None:
+    """Refuse anything but a floating-point (B, C) matrix with B, C ≥ 1; complex counts as floating.
 
     Raises ValueError for a wrong shape, TypeError for a wrong dtype; both name what came and what was due.
     """
-    due = f"(B, {'C' if columns is None else columns})"
-    if x.ndim != 2 or x.shape[0] == 0 or x.shape[1] == 0 or (columns is not None and x.shape[1] != columns):
-        raise ValueError(f"{where}: {name} has shape {x.shape}, expected {due} with B ≥ 1")
+    if x.ndim != 2 or x.size == 0:
+        raise ValueError(f"{where}: {name} has shape {x.shape}, expected (B, C) with B, C ≥ 1")
     if not np.issubdtype(x.dtype, np.inexact):
         raise TypeError(f"{where}: {name} of shape {x.shape} has dtype {x.dtype}, expected a floating dtype")
 

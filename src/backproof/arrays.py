@@ -1,0 +1,17 @@
+"""The arrays that pass between data, learners and the loop, by name."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+"""Images as they are stored, (N, 3, 32, 32), 0 … 255."""
+Images = npt.NDArray[np.float32]
+"""A batch of centred images, (B, 3, 32, 32): the mean image is subtracted, nothing is divided."""
+Labels = npt.NDArray[np.int64]
+"""Class numbers, (B,)."""
+Indices = npt.NDArray[np.int64]
+"""Places in a split, (B,)."""
+State = dict[str, npt.NDArray[Any]]
+"""Arrays by name: all that a learner needs to go on exactly where it was."""
