@@ -13,18 +13,20 @@ SECONDS_A_ROUND = 0.4
 
 
 def measure() -> list[dict[str, float]]:
-    """Time the step and its products for every size."""
-    rows = []
-    for batch, hidden in [*((200, size) for size in HIDDEN), *((size, 100) for size in BATCHES)]:
-        # As many steps as fill a round, guessed from the products' operations at 100 per nanosecond.
-        steps = max(3, round(SECONDS_A_ROUND / (4 * batch * 3072 * hidden / 1e11)))
-        columns = numpy_figures(batch, (hidden,), ROUNDS, min(steps, 200))
-        rows.append(
-            {"batch": batch, "hidden": hidden}
-            | {f"{name}_ms": 1e3 * statistics.median(values) for name, values in columns.items()}
-        )
-        print("  ".join(f"{name} {value:g}" for name, value in rows[-1].items()), flush=True)
-    return rows
+    """Time the step and its products for every size; the sizes take turns, so that drift bends no curve."""
+    sizes = dict.fromkeys([*((200, hidden) for hidden in HIDDEN), *((batch, 100) for batch in BATCHES)])
+    columns: dict[tuple[int, int], dict[str, list[float]]] = {size: {} for size in sizes}
+    for _ in range(ROUNDS):
+        for batch, hidden in sizes:
+            # As many steps as fill a round, guessed from the products' operations at 100 per nanosecond.
+            steps = max(3, round(SECONDS_A_ROUND / (4 * batch * 3072 * hidden / 1e11)))
+            for name, [seconds] in numpy_figures(batch, (hidden,), rounds=1, steps=min(steps, 200)).items():
+                columns[batch, hidden].setdefault(f"{name}_ms", []).append(1e3 * seconds)
+    return [
+        {"batch": batch, "hidden": hidden}
+        | {name: statistics.median(times) for name, times in column.items()}
+        for (batch, hidden), column in columns.items()
+    ]
 
 
 def draw(rows: list[dict[str, float]], path: Path) -> None:
@@ -36,7 +38,7 @@ def draw(rows: list[dict[str, float]], path: Path) -> None:
         (right, "batch", [row for row in rows if row["hidden"] == 100], "batch (100 hidden units)"),
     )
     for axes, name, part, label in sweeps:
-        part = sorted({row[name]: row for row in part}.values(), key=lambda row: row[name])
+        part.sort(key=lambda row: row[name])
         sizes = [row[name] for row in part]
         for column, text, style in (
             ("step_with_batch_ms", "step with its batch", {"color": "#D55E00", "linestyle": "-"}),
