@@ -71,6 +71,23 @@ def test_modules_follow_the_global_seed_and_take_float32_images(course: dict[str
     np.testing.assert_allclose(outputs[0].sum(axis=1), 1)
 
 
+def test_gradients_may_be_reset_and_kept(course: dict[str, ModuleType], rng: np.random.Generator) -> None:
+    layer = course["modules"].LinearModule(3, 2)
+    x, dout = rng.normal(size=(4, 3)), rng.normal(size=(4, 2))
+    layer.grads["weight"] = None
+    layer.forward(x)
+    layer.backward(dout)
+    kept = layer.grads["weight"]
+    np.testing.assert_allclose(kept, dout.T @ x)
+    layer.backward(2 * dout)
+    np.testing.assert_allclose(kept, dout.T @ x)
+
+
+def test_accuracy_needs_two_arrays_alike(course: dict[str, ModuleType]) -> None:
+    with pytest.raises(ValueError, match=r"predictions \(3, 2\) and targets \(1, 2\)"):
+        course["train_mlp_numpy"].accuracy(np.zeros((3, 2)), np.zeros((1, 2)))
+
+
 def test_the_mlp_learns(course: dict[str, ModuleType]) -> None:
     np.random.seed(42)
     mlp, loss = course["mlp_numpy"].MLP(2, [16], 2, 0.02), course["modules"].CrossEntropyModule()

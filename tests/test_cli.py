@@ -107,6 +107,9 @@ WRONG = {
         ["train", "mlp-numpy", "--data", "digits", "--data-dir", "."],
         "data_dir is for cifar10; digits comes with the installation",
     ),
+    "empty data_dir": (["train", "mlp-numpy", "--data-dir", ""], "data_dir is empty"),
+    "empty out": (["train", "mlp-numpy", *QUICK, "--out", ""], "'--out': the path is empty"),
+    "empty run": (["evaluate", ""], "the path is empty"),
     "home of nobody": (["train", "mlp-numpy", "--data-dir", "~nosuchuser/x"], "does not exist"),
     "zero rate": (["train", "mlp-numpy", "--data", "digits", "--learning-rate", "0"], "above 0"),
     "no settings file": (

@@ -22,6 +22,12 @@ def test_later_layers_win() -> None:
     assert (config.steps, config.seed, config.batch_size) == (3, 2, 1)
 
 
+def test_another_data_set_leaves_the_place_of_the_first_behind() -> None:
+    assert build({"data": "cifar10", "data_dir": "there"}, {"data": "digits"}).data_dir is None
+    assert build({"data_dir": "there"}, {"steps": 3}).data_dir == "there"
+    assert build({"data": "digits"}, {"data": "cifar10", "data_dir": "there"}).data_dir == "there"
+
+
 def test_a_config_comes_back_from_its_own_dict() -> None:
     config = build({"hidden": [7, 5], "learning_rate": 0.1, "validation_size": 3})
     assert build(config.as_dict()) == config
@@ -74,6 +80,9 @@ def test_settings_files(tmp_path: Path) -> None:
     toml = tmp_path / "a.toml"
     toml.write_text('data = "digits"\nhidden = [10, 5]\nlearning_rate = 1\n')
     assert build(read_settings(toml)) == TrainConfig(data="digits", hidden=(10, 5), learning_rate=1.0)
+    windows = tmp_path / "w.toml"
+    windows.write_bytes(b"\xef\xbb\xbfhidden = '20,10'\r\n")
+    assert build(read_settings(windows)).hidden == (20, 10)
     record = tmp_path / "record.json"
     record.write_text('{"schema": "x", "config": {"steps": 7}}')
     assert read_settings(record) == {"steps": 7}
@@ -86,6 +95,8 @@ def test_settings_files(tmp_path: Path) -> None:
         ("a.toml", b"steps = ", "a.toml: Invalid value (at end of document)"),
         ("a.toml", b"\xff\xfe", "a.toml"),
         ("a.json", b"{", "a.json"),
+        ("a.toml", b"a = " + b"[" * 100_000, "a.toml"),
+        ("a.json", b"[" * 100_000, "a.json"),
         ("a.json", b"{}", "it has no table 'config'"),
         ("a.json", b"[1]", "it has no table 'config'"),
         ("a.json", b'{"config": 3}', "it has no table 'config'"),

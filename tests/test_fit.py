@@ -90,9 +90,7 @@ def test_goes_on_from_where_it_was(split: Split) -> None:
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
 def test_a_loss_that_is_not_finite_ends_the_run_uncounted(split: Split, loss: float) -> None:
     progress = Progress()
-    with pytest.raises(
-        DivergedError, match=f"training loss at step 5 is {loss}.* smaller learning_rate than 0.002"
-    ):
+    with pytest.raises(DivergedError, match=f"training loss at step 5 is {loss}"):
         run_fit(Listener([1, 1, 1, 1, loss]), split, progress)
     assert progress.step == 4
     assert [point.step for point in progress.curves] == [3]

@@ -1,6 +1,7 @@
 """Any picture becomes a network's input, or is refused in one line."""
 
 import io
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -186,7 +187,7 @@ def test_a_missing_file_is_refused() -> None:
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
-    assert "Is a directory" in refusal(tmp_path)
+    assert "is not a file" in refusal(tmp_path)
 
 
 def test_a_picture_of_too_many_pixels_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,3 +222,20 @@ def test_a_damaged_picture_is_read_or_refused(
             damaged[place] = rng.integers(256)
         Path("a").write_bytes(damaged)
         read_or_refused(Path("a"))
+
+
+def test_what_is_not_a_file_does_not_hang_the_reader(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    assert "is not a file" in refusal(tmp_path / "pipe.png")
+
+
+def test_floating_point_pixels_are_refused(tmp_path: Path) -> None:
+    Image.fromarray(np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)).save(tmp_path / "f.tiff")
+    assert "floating-point" in refusal(tmp_path / "f.tiff")
+
+
+def test_a_picture_beyond_all_sizes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    for side in (40, 60):  # past the limit, past twice the limit
+        Image.new("L", (side, side)).save(tmp_path / "big.png")
+        assert "too large for a picture" in refusal(tmp_path / "big.png")

@@ -102,6 +102,54 @@ def test_output_that_nobody_reads_any_more_stops_nothing(uninterrupted: Path) ->
     assert_same_end(Path("unread"), uninterrupted)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a file that is always full")
+def test_a_log_on_a_full_disk_stops_nothing(uninterrupted: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command("train", "mlp-numpy", *flags(SETTINGS), "--out", "full"),
+            stdout=full,
+            stderr=subprocess.PIPE,
+        )
+        listing = subprocess.run(command("recipes"), stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert_same_end(Path("full"), uninterrupted)
+    assert listing.returncode == 2
+    assert listing.stderr == "backproof: cannot write the output: No space left on device\n"
+
+
+def test_no_standard_output_at_all_stops_nothing(uninterrupted: Path) -> None:
+    line = " ".join(command("train", "mlp-numpy", *flags(SETTINGS), "--out", "mute")) + " >&-"
+    done = subprocess.run(line, shell=True, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert_same_end(Path("mute"), uninterrupted)
+
+
+def test_names_that_the_terminal_cannot_show_stop_nothing() -> None:
+    done = subprocess.run(
+        command("train", "mlp-numpy", *flags(SETTINGS), "--out", "café"),
+        capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"caf\\xe9" in done.stdout
+
+
+def test_a_signal_that_the_shell_ignores_is_ignored() -> None:
+    long = flags(SETTINGS | {"steps": 1500})
+    process = subprocess.Popen(
+        command("train", "mlp-numpy", *long, "--out", "cut"),
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )
+    assert process.stdout is not None
+    while not process.stdout.readline().startswith("step"):
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
 def test_killed_at_random_moments(tmp_path: Path) -> None:
     settings = SETTINGS | {"steps": 3000, "eval_every": 10}
     arguments = flags(settings)
@@ -203,7 +251,9 @@ def test_a_diverging_loss_stops_the_run(cli: CLI) -> None:
     assert code == 2
     assert err.count("\n") == 1
     assert " loss at step " in err
-    assert "try a smaller learning_rate than 1e+30" in err
+    assert (
+        "training diverged; try a learning_rate below 1e+30 in a new run (cut is left as last saved)" in err
+    )
     assert not Path("cut/record.json").exists()
 
 
@@ -233,9 +283,13 @@ def test_a_run_that_another_process_has_moved_on_is_not_set_back() -> None:
 
 def test_litter_of_a_killed_write_is_swept() -> None:
     started = run.start(MLP, build(SETTINGS), Path("cut"))
-    Path("cut/.checkpoint.safetensors-x7").write_bytes(b"half")
+    Path("cut/.checkpoint.safetensors-x7y8z9ab").write_bytes(b"half")
+    Path("cut/.my-notes").write_text("mine")
+    Path("cut/.Trash-1000").mkdir()
     run.advance(started)
-    assert not Path("cut/.checkpoint.safetensors-x7").exists()
+    assert not Path("cut/.checkpoint.safetensors-x7y8z9ab").exists()
+    assert Path("cut/.my-notes").exists()
+    assert Path("cut/.Trash-1000").exists()
 
 
 def test_a_checkpoint_of_another_network_is_refused() -> None:
@@ -321,5 +375,5 @@ def test_a_record_of_another_version_is_named(uninterrupted: Path) -> None:
     with pytest.raises(RunError, match=r"has schema 'backproof\.record/9'"):
         record.read(uninterrupted)
     path.write_text("{}")
-    with pytest.raises(RunError, match="is not a run's record"):
+    with pytest.raises(RunError, match=r"is damaged .* delete it, then --resume writes it anew"):
         record.read(uninterrupted)

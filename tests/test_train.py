@@ -131,6 +131,13 @@ def test_no_hidden_layer_is_logistic_regression(cli: CLI) -> None:
     assert list(checkpoint.read(Path("run")).learner) == ["linear1.bias", "linear1.weight"]
 
 
+def test_a_deep_network_that_learnt_nothing_says_so(cli: CLI) -> None:
+    _, out, _ = cli("train", "mlp-numpy", *SETTINGS[:-1], "8,8", "--out", "deep")
+    assert "note      the loss is still that of guessing" in out
+    _, out, _ = cli("train", "mlp-numpy", *SETTINGS[:-1], "8", "--out", "shallow")
+    assert "note" not in out
+
+
 def test_a_validation_split_keeps_the_test_set_out(cli: CLI) -> None:
     code, out, _ = cli("train", "mlp-numpy", *SETTINGS, "--validation-size", "200", "--out", "run")
     assert code == 0

@@ -18,7 +18,8 @@ class LinearModule(Linear):
         return super().forward(np.asarray(x, self.params["weight"].dtype))
 
     def backward(self, dout):
-        """Fill ``grads`` and return dx (B, in)."""
+        """Fill ``grads``, fresh arrays each time so that earlier ones keep theirs; return dx (B, in)."""
+        self.grads = {name: np.empty_like(param) for name, param in self.params.items()}
         return super().backward(np.asarray(dout, self.params["weight"].dtype))
 
 

@@ -39,6 +39,11 @@ FLAGS = parser.parse_args([])
 
 def accuracy(predictions, targets):
     """Return the fraction of rows of scores (B, C) whose largest entry is where the one-hot target's is."""
+    predictions, targets = np.asarray(predictions), np.asarray(targets)
+    if predictions.shape != targets.shape or predictions.ndim != 2 or predictions.size == 0:
+        raise ValueError(
+            f"predictions {predictions.shape} and targets {targets.shape} have to be (B, C) both"
+        )
     return np.mean(np.argmax(predictions, axis=1) == np.argmax(targets, axis=1))
 
 

@@ -2,12 +2,15 @@
 
 import sys
 
-from backproof.cli import main
-
 
 def run() -> None:
     """Run the command line and end with its exit code."""
-    sys.exit(main())
+    try:
+        from backproof.cli import main
+
+        sys.exit(main())
+    except KeyboardInterrupt:  # so early that nothing has begun
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """The command line. Whatever a command needs is imported inside it, so that --help comes at once."""
 
+import io
+import math
 import shlex
 import shutil
 import sys
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_h
 import click
 
 from backproof import __version__
-from backproof.config import TrainConfig, build, parse_hidden, read_settings
+from backproof.config import TrainConfig, build, read_settings
 from backproof.errors import BackproofError, ConfigError
 from backproof.recipes import RECIPES, find_recipe
 
@@ -20,12 +22,27 @@ if TYPE_CHECKING:
 
 USER_ERROR = 2
 INTERRUPTED = 130
+_STUCK = 0.01
+"""A loss this near to that of guessing has learnt nothing."""
 
-FilePath = click.Path(path_type=Path)
+
+class _FilePath(click.Path):
+    """A path as the user wrote it; an empty one, as of an unset variable, is a mistake."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("the path is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FilePath = _FilePath(path_type=Path)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line (default: this process's) and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files may have letters that the terminal lacks
+            stream.reconfigure(errors="backslashreplace")
     try:
         code: int | None = cli.main(arguments, prog_name="backproof", standalone_mode=False)
         return code or 0
@@ -38,6 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error))
     except MemoryError as error:
         return _fail(f"not enough memory: {error}; choose a smaller network or batch")
+    except OSError as error:
+        from backproof.display import silence
+
+        silence()
+        return _fail(f"cannot write the output: {error.strerror}")
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
 
@@ -93,8 +115,6 @@ def train(
     to go on.
     """
     given = {name: value for name, value in flags.items() if value is not None}
-    if "hidden" in given:
-        given["hidden"] = parse_hidden(given["hidden"])
     if resume is not None:
         return _resume(resume, recipe, settings_file, out, given)
     if recipe is None:
@@ -150,6 +170,12 @@ def _advance(run: "Run") -> int:
         f"pictures  {run.folder / 'curves.png'}  {run.folder / 'curves.svg'}\n"
         f"record    {run.folder / 'record.json'}"
     )
+    guessing = math.log(len(dataset.classes))
+    if len(run.config.hidden) > 1 and record.curves[-1].train_loss > guessing - _STUCK:
+        say(
+            "note      the loss is still that of guessing: several hidden layers hardly move from weights "
+            "as small as the assignment's; one does"
+        )
     return 0
 
 
@@ -222,6 +248,8 @@ def data_group() -> None:
 )
 def fetch(mirrors: tuple[str, ...]) -> None:
     """Fetch the archive into the cache folder, unless it is there, and prepare its images.
+
+    BACKPROOF_DATA plays no part in this.
 
     Variables: BACKPROOF_CIFAR10_URL instead of the origin, BACKPROOF_CIFAR10_MIRRORS, BACKPROOF_CIFAR10_MD5.
     """

@@ -63,6 +63,8 @@ class TrainConfig:
                 raise ConfigError(
                     f"data_dir is for cifar10; {self.data} comes with the installation: leave it out"
                 )
+            if not self.data_dir:
+                raise ConfigError("data_dir is empty; name CIFAR-10's folder or leave it out")
             if not self.data_dir.isprintable():
                 raise ConfigError(
                     f"data_dir {self.data_dir!r} has characters that a record cannot hold; rename it"
@@ -86,7 +88,11 @@ def build(*layers: Mapping[str, Any]) -> TrainConfig:
         for name in layer:
             if name not in known:
                 raise ConfigError(f"unknown setting '{name}'{did_you_mean(name, known)}")
+        if layer.get("data", merged.get("data")) != merged.get("data"):
+            merged.pop("data_dir", None)  # it was the place of the other data set
         merged.update(layer)
+    if isinstance(merged.get("hidden"), str):
+        merged["hidden"] = parse_hidden(merged["hidden"])
     try:
         return msgspec.convert(merged, TrainConfig)
     except msgspec.ValidationError as error:
@@ -97,13 +103,13 @@ def build(*layers: Mapping[str, Any]) -> TrainConfig:
 def read_settings(path: Path) -> dict[str, Any]:
     """Read a TOML file of settings, or the settings of an earlier run from its record.json."""
     try:
-        text = path.read_text(encoding="utf-8")
-        if path.suffix != ".json":
+        text = path.read_text(encoding="utf-8-sig")
+        if path.suffix.lower() != ".json":
             return tomllib.loads(text)
         settings = msgspec.json.decode(text)["config"]
     except OSError as error:
         raise ConfigError(f"cannot read the settings file {path}: {error.strerror}") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.DecodeError) as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.DecodeError, RecursionError) as error:
         raise ConfigError(f"settings file {path}: {error}") from None
     except (KeyError, TypeError):
         settings = None

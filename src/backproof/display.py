@@ -23,7 +23,7 @@ class ProgressDisplay:
         self._bar: Bar | None = None
 
     def __enter__(self) -> "ProgressDisplay":
-        if sys.stdout.isatty():
+        if sys.stdout is not None and sys.stdout.isatty():
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
 
@@ -35,7 +35,7 @@ class ProgressDisplay:
                 TimeRemainingColumn(),
                 transient=True,
             )
-            self._task = self._bar.add_task("", total=self._total, completed=self._done, loss="–")
+            self._task = self._bar.add_task("", total=self._total, completed=self._done, loss="-")
             self._bar.start()
         return self
 
@@ -56,18 +56,24 @@ class ProgressDisplay:
         (name, loss), (_, accuracy) = point.evaluation().items()
         line = (
             f"step {point.step:>{len(str(self._total))}}/{self._total}"
-            f"   train loss {point.train_loss:.4f}  {point.train_accuracy:6.2%}"
-            f"   {name.replace('_', ' ')} {loss:.4f}  {accuracy:6.2%}"
+            f"   train loss {point.train_loss:.4f}  {point.train_accuracy:7.2%}"
+            f"   {name.replace('_', ' ')} {loss:.4f}  {accuracy:7.2%}"
         )
         if self._bar:
+            self._bar.update(self._task, completed=point.step)
             self._bar.console.print(line, highlight=False)
         else:
             say(line)
 
 
 def say(text: str) -> None:
-    """Print to standard output; once nobody reads it any more, work on in silence."""
+    """Print to standard output; once nobody reads it any more, or its disk is full, work on in silence."""
     try:
         print(text, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError:
+        silence()
+
+
+def silence() -> None:
+    """Send all further output nowhere, what is still in the buffer included."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -26,6 +26,13 @@ def write_atomically(path: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def remove_litter(path: Path) -> None:
+    """Remove what killed writes of this file left behind; for when nobody else is writing it."""
+    for temporary in path.parent.glob(f".{path.name}-????????"):
+        with suppress(OSError):
+            temporary.unlink()
 
 
 @contextmanager

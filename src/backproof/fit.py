@@ -37,7 +37,7 @@ def fit(
     while progress.step < config.steps and not should_stop():
         step = progress.step + 1
         metrics = learner.step(*batches[step])
-        _require_finite(metrics, f"training loss at step {step}", config)
+        _require_finite(metrics, f"training loss at step {step}")
         progress.step = step
         progress.loss_sum += metrics.loss
         progress.accuracy_sum += metrics.accuracy
@@ -48,7 +48,7 @@ def fit(
         on_step(progress)
         if step % config.eval_every == 0 or step == config.steps:
             measured = learner.evaluate(held_out.chunks(EVALUATION_BATCH))
-            _require_finite(measured, f"{part} loss at step {step}", config)
+            _require_finite(measured, f"{part} loss at step {step}")
             n = progress.steps_since_point()
             point = Point(
                 step=step,
@@ -64,9 +64,6 @@ def fit(
             since = time.perf_counter()
 
 
-def _require_finite(metrics: Metrics, what: str, config: TrainConfig) -> None:
+def _require_finite(metrics: Metrics, what: str) -> None:
     if not math.isfinite(metrics.loss):
-        raise DivergedError(
-            f"the {what} is {metrics.loss}: training diverged; "
-            f"try a smaller learning_rate than {config.learning_rate:g}"
-        )
+        raise DivergedError(f"the {what} is {metrics.loss}")

@@ -1,5 +1,7 @@
 """How far a run has come."""
 
+from typing import Annotated
+
 import msgspec
 
 from backproof.record import Point
@@ -8,7 +10,7 @@ from backproof.record import Point
 class Progress(msgspec.Struct):
     """How far a run has come: with the learner's state, all that going on needs."""
 
-    step: int = 0
+    step: Annotated[int, msgspec.Meta(ge=0)] = 0
     curves: list[Point] = []
     loss_sum: float = 0.0
     """Over the batches since the last point, as is accuracy_sum."""

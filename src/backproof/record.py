@@ -80,7 +80,7 @@ def read(folder: Path) -> RunRecord:
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror}") from None
     except msgspec.DecodeError as error:
-        raise RunError(f"{path} is not a run's record: {error}") from None
+        raise RunError(f"{path} is damaged ({error}); delete it, then --resume writes it anew") from None
     if record.schema != SCHEMA:
         raise RunError(f"{path} has schema {record.schema!r}, this version reads {SCHEMA!r}")
     return record

@@ -26,7 +26,7 @@ from backproof.data import Batches, Dataset, Split
 from backproof.data.cache import expanded
 from backproof.display import ProgressDisplay
 from backproof.errors import DivergedError, RunError
-from backproof.files import appearing_folder
+from backproof.files import appearing_folder, remove_litter
 from backproof.fit import fit
 from backproof.learner import Learner
 from backproof.progress import Progress
@@ -79,9 +79,7 @@ def start(recipe: Recipe, settings: TrainConfig, out: Path | None = None) -> Run
     """
     if out is not None and os.path.lexists(out):
         raise RunError(f"{out} exists already and is left as it is; choose another --out, or --resume {out}")
-    if settings.data_dir is not None:  # so that the run can go on from wherever it is resumed
-        settings = replace(settings, data_dir=str(expanded(Path(settings.data_dir)).absolute()))
-    run = _assemble(Path(), recipe, settings, Progress())
+    run = _assemble(Path(), recipe, _from_everywhere(settings), Progress())
     try:
         return replace(run, folder=_make_folder(run, [out] if out is not None else _default_folders(recipe)))
     except OSError as error:
@@ -114,6 +112,7 @@ def resume(folder: Path, data_dir: str | None = None) -> Run:
     """
     saved = checkpoint.read(folder)
     settings = config.build(saved.config, {"data_dir": data_dir} if data_dir is not None else {})
+    settings = _from_everywhere(settings)
     run = _assemble(folder, find_recipe(saved.recipe), settings, saved.progress)
     if not np.array_equal(run.dataset.train.mean, saved.mean):
         raise RunError(
@@ -121,6 +120,16 @@ def resume(folder: Path, data_dir: str | None = None) -> Run:
         )
     _load_state(run.learner, folder, saved)
     return run
+
+
+def _from_everywhere(settings: TrainConfig) -> TrainConfig:
+    """Make data_dir absolute, so that the run can be resumed from any folder (RunError)."""
+    if settings.data_dir is None:
+        return settings
+    try:
+        return replace(settings, data_dir=str(expanded(Path(settings.data_dir)).absolute()))
+    except FileNotFoundError:
+        raise RunError("the current folder does not exist any more; change to another one") from None
 
 
 def _assemble(folder: Path, recipe: Recipe, settings: TrainConfig, progress: Progress) -> Run:
@@ -163,39 +172,48 @@ def advance(run: Run, should_stop: Callable[[], bool] = lambda: False) -> RunRec
             raise RunError(f"{run.folder} was trained further by another process; --resume it once more")
         if run.finished and (run.folder / record.FILE_NAME).is_file():
             return record.read(run.folder)
-        with ProgressDisplay(run.config.steps, run.progress.step) as display:
-
-            def evaluated(progress: Progress) -> None:
-                began = time.perf_counter()
-                _save(run)
-                progress.seconds += time.perf_counter() - began
-                display.point(progress.curves[-1])
-
-            fit(
-                run.learner,
-                run.batches,
-                run.held_out,
-                run.config,
-                run.progress,
-                on_step=display.step,
-                on_point=evaluated,
-                should_stop=should_stop,
-            )
+        try:
+            _train(run, should_stop)
+        except DivergedError as error:
+            raise DivergedError(
+                f"{error}: training diverged; try a learning_rate below {run.config.learning_rate:g} "
+                f"in a new run ({run.folder} is left as last saved)"
+            ) from None
         if not run.finished:
-            _require_finite(run)
             _save(run)
             return None
         return _conclude(run)
+
+
+def _train(run: Run, should_stop: Callable[[], bool]) -> None:
+    """Train to the end or until asked to stop, saving at each evaluation (DivergedError, RunError)."""
+    with ProgressDisplay(run.config.steps, run.progress.step) as display:
+
+        def evaluated(progress: Progress) -> None:
+            began = time.perf_counter()
+            _save(run)
+            progress.seconds += time.perf_counter() - began
+            display.point(progress.curves[-1])
+
+        fit(
+            run.learner,
+            run.batches,
+            run.held_out,
+            run.config,
+            run.progress,
+            on_step=display.step,
+            on_point=evaluated,
+            should_stop=should_stop,
+        )
+    if not run.finished:
+        _require_finite(run)
 
 
 def _require_finite(run: Run) -> None:
     """Refuse to save weights that overflowed in the last update, which no loss has shown yet."""
     for name, array in run.learner.state().items():
         if not np.isfinite(array).all():
-            raise DivergedError(
-                f"{name} is no longer finite after step {run.progress.step}: training diverged; "
-                f"the checkpoint before is kept; try a learning_rate below {run.config.learning_rate:g}"
-            )
+            raise DivergedError(f"{name} is no longer finite after step {run.progress.step}")
 
 
 def _save(run: Run) -> None:
@@ -261,8 +279,8 @@ def _only_process_in(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise RunError(f"cannot write into {folder}: {error.strerror}; training needs to") from None
     try:
-        for litter in folder.glob(".*-*"):  # of a write that a kill cut short
-            litter.unlink(missing_ok=True)
+        for name in (checkpoint.FILE_NAME, record.FILE_NAME, "curves.svg", "curves.png"):
+            remove_litter(folder / name)
         yield
     finally:
         lock.release()

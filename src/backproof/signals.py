@@ -14,6 +14,8 @@ def stop_on_signal() -> Iterator[Callable[[], bool]]:
     """
     asked: list[int] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    # What the caller's shell has set to be ignored, as for jobs in the background, stays so.
+    before = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
 
     def ask(number: int, _: FrameType | None) -> None:
         asked.append(number)

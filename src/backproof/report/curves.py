@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from backproof.files import write_atomically
 from backproof.record import RunRecord
@@ -15,6 +15,7 @@ from backproof.record import RunRecord
 # Two of Okabe and Ito's colours, which colour-blind readers tell apart; the dashes do so without colour.
 TRAIN_STYLE: dict[str, Any] = {"color": "#0072B2", "linestyle": (0, (4, 1.5)), "linewidth": 1.6}
 HELD_OUT_STYLE: dict[str, Any] = {"color": "#D55E00", "linestyle": "-", "linewidth": 2.0}
+LEAST_SPAN = 0.02
 STYLE: Any = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -34,8 +35,9 @@ def draw(record: RunRecord) -> Figure:
         figure = Figure(figsize=(9.6, 3.8), layout="constrained")
         left, right = figure.subplots(1, 2)
         _panel(left, record, "accuracy")
-        left.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+        left.yaxis.set_major_formatter(PercentFormatter(xmax=1))
         _panel(right, record, "loss")
+        right.ticklabel_format(axis="y", useOffset=False)
         figure.suptitle(f"{record.recipe} on {record.config['data']}, seed {record.seed}", fontsize=11)
     return figure
 
@@ -64,7 +66,12 @@ def _panel(axes: Axes, record: RunRecord, quantity: str) -> None:
     _label_ends(axes, steps[-1], last, percent=quantity == "accuracy")
     axes.set_title(quantity.capitalize(), loc="left", fontsize=10, fontweight="bold")
     axes.set_xlabel("step")
-    axes.margins(x=0.02)
+    axes.margins(y=0.1)
+    axes.set_xlim(0, 1.02 * steps[-1])
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    low, high = axes.get_ylim()
+    if high - low < LEAST_SPAN:  # a line that hardly moves has to look so
+        axes.set_ylim((low + high - LEAST_SPAN) / 2, (low + high + LEAST_SPAN) / 2)
 
 
 def _label_ends(axes: Axes, step: int, last: dict[str, float], *, percent: bool) -> None:
