@@ -126,12 +126,12 @@ def test_no_standard_output_at_all_stops_nothing(uninterrupted: Path) -> None:
 
 def test_names_that_the_terminal_cannot_show_stop_nothing() -> None:
     done = subprocess.run(
-        command("train", "mlp-numpy", *flags(SETTINGS), "--out", "café"),
+        command("train", "mlp-numpy", *flags(SETTINGS), "--out", "réseau"),
         capture_output=True,
         env=os.environ | {"PYTHONIOENCODING": "ascii"},
     )
     assert (done.returncode, done.stderr) == (0, b"")
-    assert b"caf\\xe9" in done.stdout
+    assert b"r\\xe9seau" in done.stdout
 
 
 def test_a_signal_that_the_shell_ignores_is_ignored() -> None:
