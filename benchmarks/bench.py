@@ -96,7 +96,7 @@ def main() -> int:
     print("\nhow a step grows", flush=True)
     results["scaling"] = scaling.measure()
     for row in results["scaling"]:
-        print("  " + "  ".join(f"{name} {value:.3g}" for name, value in row.items()), flush=True)
+        print("  " + "  ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
     scaling.draw(results["scaling"], HERE / "scaling.svg")
     (HERE / "results.json").write_text(json.dumps(results, indent=2) + "\n")
     readme.update(HERE.parent / "README.md", results)
