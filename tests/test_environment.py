@@ -1,11 +1,12 @@
 """Where numbers come from."""
 
 import subprocess
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 
-from backproof import environment
+from backproof import __version__, environment
 
 
 def test_describes_this_process() -> None:
@@ -14,6 +15,16 @@ def test_describes_this_process() -> None:
     assert described.cpu
     assert described.cores >= 1
     assert all(count >= 1 for count in described.threads.values())
+
+
+def test_a_source_tree_that_is_not_installed_is_described_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str) -> str:
+        if name == "backproof":
+            raise PackageNotFoundError(name)
+        return "1"
+
+    monkeypatch.setattr(environment, "version", version)
+    assert environment.describe().versions["backproof"] == __version__
 
 
 def test_peak_memory_is_that_of_this_process() -> None:

@@ -58,7 +58,8 @@ def read(folder: Path) -> Checkpoint:
     try:
         with safe_open(path, framework="numpy") as file:
             about = msgspec.json.decode((file.metadata() or {})[_HEADER], type=_About)
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            names = file.keys()
+            arrays = {name: file.get_tensor(name) for name in names}
         if about.format != _FORMAT:
             raise RunError(f"{path} has format {about.format!r}, this version reads {_FORMAT!r}")
         return Checkpoint(

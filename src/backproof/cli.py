@@ -56,6 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError as error:
         return _fail(f"not enough memory: {error}; choose a smaller network or batch")
     except OSError as error:
+        if (
+            error.filename is not None
+        ):  # not the output, which has no name: a file that nobody expected to fail
+            raise
         from backproof.display import silence
 
         silence()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import threadpoolctl
 
+from backproof import __version__
 from backproof.record import Environment
 
 _COMPUTING_LIBRARIES = ("numpy", "torch")
@@ -18,9 +19,8 @@ _COMPUTING_LIBRARIES = ("numpy", "torch")
 def describe() -> Environment:
     """Describe this process as it is now: libraries that it has imported, threads that they use."""
     loaded = [name for name in _COMPUTING_LIBRARIES if name in sys.modules]
-    versions = {"python": platform.python_version()} | {
-        name: version(name) for name in ("backproof", *loaded)
-    }
+    versions = {"python": platform.python_version(), "backproof": __version__}
+    versions |= {name: version(name) for name in loaded}
     threads: dict[str, int] = {}
     for pool in threadpoolctl.threadpool_info():
         library = pool["internal_api"]
