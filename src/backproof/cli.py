@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_h
 import click
 
 from backproof import __version__
-from backproof.config import TrainConfig, build, read_settings
+from backproof.config import TrainConfig, read_settings
 from backproof.errors import BackproofError, ConfigError
 from backproof.recipes import RECIPES, find_recipe
 
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             error.filename is not None
         ):  # not the output, which has no name: a file that nobody expected to fail
             raise
-        from backproof.display import silence
+        from backproof.output import silence
 
         silence()
         return _fail(f"cannot write the output: {error.strerror}")
@@ -124,35 +124,43 @@ def train(
     if recipe is None:
         raise ConfigError(f"name a recipe, e.g. backproof train mlp-numpy; there are {', '.join(RECIPES)}")
     chosen = find_recipe(recipe)
-    settings = build(chosen.settings, read_settings(settings_file) if settings_file else {}, given)
+    settings = chosen.configure(read_settings(settings_file) if settings_file else {}, given)
 
     from backproof import run
+    from backproof.processes import all_processes
 
-    return _advance(run.start(chosen, settings, out))
+    with all_processes() as processes:
+        return _advance(run.start(chosen, settings, out, processes))
 
 
 def _resume(
     folder: Path, recipe: str | None, settings_file: Path | None, out: Path | None, given: dict[str, Any]
 ) -> int:
     from backproof import run
+    from backproof.processes import all_processes
 
     data_dir = given.pop("data_dir", None)
     if settings_file or out or given:
         raise ConfigError(
             "a resumed run keeps its settings and folder: give --resume RUN alone (--data-dir if it moved)"
         )
-    resumed = run.resume(folder, data_dir)
-    if recipe not in (None, resumed.recipe.name):
-        raise ConfigError(f"{folder} is a run of {resumed.recipe.name}, not of {recipe}")
-    return _advance(resumed)
+    with all_processes() as processes:
+        resumed = run.resume(folder, data_dir, processes)
+        if recipe not in (None, resumed.recipe.name):
+            raise ConfigError(f"{folder} is a run of {resumed.recipe.name}, not of {recipe}")
+        return _advance(resumed)
 
 
 def _advance(run: "Run") -> int:
     """Train a run to its end, or as far as Ctrl-C lets it, and say where things are."""
-    from backproof.display import say
-    from backproof.run import advance
+    from backproof.output import say
     from backproof.signals import stop_on_signal
+    from backproof.training import advance
 
+    if run.processes.rank:
+        with stop_on_signal() as should_stop:
+            advance(run, should_stop)
+        return 0 if run.finished else INTERRUPTED
     dataset = run.dataset
     say(
         f"{run.recipe.name} on {dataset.name}: {len(dataset.train):,} training images, "
@@ -174,11 +182,10 @@ def _advance(run: "Run") -> int:
         f"pictures  {run.folder / 'curves.png'}  {run.folder / 'curves.svg'}\n"
         f"record    {run.folder / 'record.json'}"
     )
-    guessing = math.log(len(dataset.classes))
-    if len(run.config.hidden) > 1 and record.curves[-1].train_loss > guessing - _STUCK:
+    if abs(record.curves[-1].train_loss - math.log(len(dataset.classes))) < _STUCK:
         say(
             "note      the loss is still that of guessing: several hidden layers hardly move from weights "
-            "as small as the assignment's; one does"
+            "as small as the assignment's; one does, and so do they from --initialization uniform (mlp-torch)"
         )
     return 0
 

@@ -12,7 +12,7 @@ import msgspec
 
 from backproof.errors import ConfigError
 
-_LEAST = {"validation_size": 0, "steps": 1, "batch_size": 1, "eval_every": 1, "seed": 0}
+_LEAST = {"validation_size": 0, "steps": 1, "batch_size": 1, "eval_every": 1, "seed": 0, "threads": 0}
 _MOST = 2**31 - 1
 _LARGEST_FLOAT32 = 3.4e38
 _MOST_UNITS = 2**24
@@ -38,11 +38,28 @@ class TrainConfig:
     )
     hidden: tuple[int, ...] = _setting((100,), "hidden layer sizes, e.g. 100,100; '' for none")
     negative_slope: float = _setting(0.02, "slope of LeakyReLU for negative inputs; 0 is the plain ReLU")
-    learning_rate: float = _setting(2e-3, "step size of gradient descent")
+    learning_rate: float = _setting(2e-3, "step size of the optimizer")
+    optimizer: Literal["sgd", "adam", "adamw"] = _setting("sgd", "what turns gradients into updates")
+    weight_decay: float = _setting(0.0, "factor of the L2 penalty; with adamw, of the decoupled decay")
+    batch_norm: Literal["none", "manual", "autograd", "native"] = _setting(
+        "none",
+        "before every activation: manual has our hand-written backward pass, autograd our forward pass alone, "
+        "native is PyTorch's",
+    )
+    dropout: float = _setting(0.0, "fraction of every hidden layer's outputs that training drops")
+    initialization: Literal["normal", "uniform"] = _setting(
+        "normal", "starting weights: the assignment's N(0, 0.0001²), or PyTorch's uniform ±1/√inputs"
+    )
     steps: int = _setting(1500, "mini-batches to train on")
     batch_size: int = _setting(200, "images in a mini-batch")
     eval_every: int = _setting(100, "steps between evaluations; the last step always has one")
     seed: int = _setting(42, "where weights and batch order start from")
+    precision: Literal["fp64", "fp32", "bf16"] = _setting(
+        "fp32", "numbers to compute with; bf16 multiplies matrices in 16 bits and keeps 32-bit weights"
+    )
+    compile: bool = _setting(False, "translate the network by torch.compile, where a C++ compiler is found")
+    device: Literal["auto", "cpu", "cuda", "mps"] = _setting("auto", "auto takes a GPU where there is one")
+    threads: int = _setting(0, "processor threads; 0 leaves it to PyTorch")
 
     def __post_init__(self) -> None:
         """Check every range."""
@@ -56,6 +73,10 @@ class TrainConfig:
                 )
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise ConfigError(f"learning_rate must be a finite number above 0, not {self.learning_rate}")
+        if not 0 <= self.dropout < 1:
+            raise ConfigError(f"dropout must be 0 or more and below 1, not {self.dropout}")
+        if not 0 <= self.weight_decay <= _LARGEST_FLOAT32:
+            raise ConfigError(f"weight_decay must be a finite number, 0 or more, not {self.weight_decay}")
         if not 0 <= self.negative_slope <= _LARGEST_FLOAT32:
             raise ConfigError(f"negative_slope must be a finite number, 0 or more, not {self.negative_slope}")
         if self.data_dir is not None:
@@ -80,10 +101,15 @@ class TrainConfig:
         return dict(msgspec.to_builtins(asdict(self)))
 
 
+def setting_names() -> list[str]:
+    """Name every setting."""
+    return [each.name for each in fields(TrainConfig)]
+
+
 def build(*layers: Mapping[str, Any]) -> TrainConfig:
     """Lay the mappings over the defaults, each over those before it, and check names, types and ranges."""
     merged: dict[str, Any] = {}
-    known = [f.name for f in fields(TrainConfig)]
+    known = setting_names()
     for layer in layers:
         for name in layer:
             if name not in known:

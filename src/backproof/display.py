@@ -1,10 +1,10 @@
 """Show a run as it goes: a live bar on a terminal, one line an evaluation elsewhere."""
 
-import os
 import sys
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from backproof.output import say
 from backproof.progress import Progress
 from backproof.record import Point
 
@@ -17,13 +17,14 @@ _STEPS_BETWEEN_REFRESHES = 10
 class ProgressDisplay:
     """Prints each evaluation; on a terminal a bar below tells step, loss and the time left."""
 
-    def __init__(self, total_steps: int, done_steps: int) -> None:
+    def __init__(self, total_steps: int, done_steps: int, *, silent: bool = False) -> None:
         self._total = total_steps
         self._done = done_steps
+        self._silent = silent
         self._bar: Bar | None = None
 
     def __enter__(self) -> "ProgressDisplay":
-        if sys.stdout is not None and sys.stdout.isatty():
+        if not self._silent and sys.stdout is not None and sys.stdout.isatty():
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
 
@@ -53,6 +54,8 @@ class ProgressDisplay:
 
     def point(self, point: Point) -> None:
         """Print one evaluation."""
+        if self._silent:
+            return
         (name, loss), (_, accuracy) = point.evaluation().items()
         line = (
             f"step {point.step:>{len(str(self._total))}}/{self._total}"
@@ -64,16 +67,3 @@ class ProgressDisplay:
             self._bar.console.print(line, highlight=False)
         else:
             say(line)
-
-
-def say(text: str) -> None:
-    """Print to standard output; once nobody reads it any more, or its disk is full, work on in silence."""
-    try:
-        print(text, flush=True)
-    except OSError:
-        silence()
-
-
-def silence() -> None:
-    """Send all further output nowhere, what is still in the buffer included."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

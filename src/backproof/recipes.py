@@ -1,11 +1,44 @@
-"""The runs that have a name: a learner, and what differs from the default settings."""
+"""The runs that have a name: a network, and what differs from the default settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from backproof.config import did_you_mean
+from backproof import config
+from backproof.config import TrainConfig, did_you_mean
 from backproof.errors import ConfigError
+
+_EVERY_RUN = (
+    "data", "data_dir", "validation_size", "learning_rate", "steps", "batch_size", "eval_every", "seed",
+)  # fmt: skip
+_IN_TORCH = ("optimizer", "weight_decay", "batch_norm", "precision", "compile", "device", "threads")
+
+
+@dataclass(frozen=True)
+class Network:
+    """A kind of network: who trains it, and which settings play a part in that."""
+
+    learner: str
+    """What makes the learner, as module:name, imported only when it is needed."""
+    settings: frozenset[str]
+    in_torch: bool
+
+
+NUMPY_MLP = Network(
+    "backproof.numpy_nn.learner:NumpyLearner",
+    frozenset({*_EVERY_RUN, "hidden", "negative_slope"}),
+    in_torch=False,
+)
+TORCH_MLP = Network(
+    "backproof.torch_nn.learner:mlp_learner",
+    frozenset({*_EVERY_RUN, *_IN_TORCH, "hidden", "negative_slope", "dropout", "initialization"}),
+    in_torch=True,
+)
+CONVNET = Network(
+    "backproof.torch_nn.learner:convnet_learner",
+    frozenset({*_EVERY_RUN, *_IN_TORCH}),
+    in_torch=True,
+)
 
 
 @dataclass(frozen=True)
@@ -14,19 +47,59 @@ class Recipe:
 
     name: str
     summary: str
-    learner: str
-    """The learner's class as module:name, imported only when it is trained."""
+    network: Network
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What differs from TrainConfig's defaults."""
 
+    def configure(self, *layers: Mapping[str, Any]) -> TrainConfig:
+        """Lay the mappings over this recipe's settings (ConfigError, too for what plays no part in it)."""
+        for layer in layers:
+            for name in layer:
+                if name in config.setting_names() and name not in self.network.settings:
+                    raise ConfigError(f"recipe {self.name} has no setting '{name}': leave it out")
+        return config.build(self.settings, *layers)
+
+    def settings_of(self, settings: TrainConfig) -> dict[str, Any]:
+        """Return the settings that play a part, by name, in plain types: what configure takes back."""
+        return {name: value for name, value in settings.as_dict().items() if name in self.network.settings}
+
+
+_DEEP_ADAM = {
+    "hidden": (1024, 2048, 2048, 4096),
+    "optimizer": "adam",
+    "learning_rate": 1e-3,
+    "initialization": "uniform",
+}
+_DEEP_ADAM_3000 = {**_DEEP_ADAM, "steps": 3000}
+_DEEP_L2 = {**_DEEP_ADAM_3000, "weight_decay": 1e-3}
+_DEEP_BATCHNORM = {**_DEEP_L2, "batch_norm": "manual"}
 
 RECIPES = {
     recipe.name: recipe
     for recipe in (
+        Recipe("mlp-numpy", "the assignment's MLP in NumPy, every gradient written by hand", NUMPY_MLP),
+        Recipe("mlp-torch", "the same MLP in PyTorch, from the same weights and batches", TORCH_MLP),
+        Recipe("mlp-deep-adam", "improvement 1: four wide hidden layers, Adam", TORCH_MLP, _DEEP_ADAM),
+        Recipe("mlp-deep-adam-3000", "improvement 2: twice the steps", TORCH_MLP, _DEEP_ADAM_3000),
+        Recipe("mlp-deep-l2", "improvement 3: an L2 penalty", TORCH_MLP, _DEEP_L2),
         Recipe(
-            name="mlp-numpy",
-            summary="the assignment's MLP in NumPy, every gradient written by hand",
-            learner="backproof.numpy_nn.learner:NumpyLearner",
+            "mlp-deep-batchnorm",
+            "improvement 4: batch norm before every activation, its backward pass written by hand",
+            TORCH_MLP,
+            _DEEP_BATCHNORM,
+        ),
+        Recipe(
+            "convnet",
+            "the assignment's VGG-style ConvNet, batch norm written by hand",
+            CONVNET,
+            {
+                "batch_norm": "manual",
+                "optimizer": "adam",
+                "learning_rate": 1e-4,
+                "steps": 5000,
+                "batch_size": 32,
+                "eval_every": 500,
+            },
         ),
     )
 }

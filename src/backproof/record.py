@@ -65,6 +65,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Largest resident memory of the process that finished the run, in MB of 10⁶ bytes."""
     environment: Environment
     seed: int
+    processes: int = 1
+    """How many shared each batch."""
 
 
 def write(folder: Path, record: RunRecord) -> None:

@@ -10,24 +10,31 @@ from backproof.errors import ConfigError
 class Batches:
     """The training batches: ``batches[k]`` is the one of step k = 1, 2, ….
 
-    Every epoch is a fresh permutation; what is left of it after the last whole batch is dropped.
+    Every epoch is a fresh permutation; what is left of it after the last whole batch is dropped. Of ``count``
+    processes, number ``rank`` gets its equal part of each batch.
     """
 
-    def __init__(self, split: Split, batch_size: int, seed: int) -> None:
+    def __init__(self, split: Split, batch_size: int, seed: int, *, rank: int = 0, count: int = 1) -> None:
         if batch_size > len(split):
             raise ConfigError(
                 f"batch_size {batch_size} is larger than the training set of {len(split):,} images; "
                 f"choose at most {len(split)}"
             )
+        if batch_size % count:
+            raise ConfigError(
+                f"batch_size {batch_size} does not part evenly among {count} processes; "
+                f"choose a multiple of {count}"
+            )
         self.batch_size = batch_size
+        self._part = slice(batch_size // count * rank, batch_size // count * (rank + 1))
         self._split = split
         self._seed = seed
         self._epoch = -1
         self._order: Indices = np.empty(0, np.int64)
-        self._images = np.empty((batch_size, *split.pixels.shape[1:]), np.float32)
+        self._images = np.empty((batch_size // count, *split.pixels.shape[1:]), np.float32)
 
     def indices(self, step: int) -> Indices:
-        """Return which images make up the batch of this step, (B,)."""
+        """Return which images make up the whole batch of this step, (B,)."""
         epoch, place = divmod(step - 1, len(self._split) // self.batch_size)
         if epoch != self._epoch:
             # spawn_key keeps this stream apart from every other that starts at the same seed.
@@ -37,5 +44,5 @@ class Batches:
 
     def __getitem__(self, step: int) -> tuple[Images, Labels]:
         """Return the centred images and labels of this step; the next call overwrites the images."""
-        indices = self.indices(step)
+        indices = self.indices(step)[self._part]
         return self._split.centred(indices, out=self._images), self._split.labels[indices]

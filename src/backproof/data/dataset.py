@@ -34,6 +34,11 @@ class Split:
         out -= self.mean
         return out
 
+    def part(self, number: int, of: int) -> "Split":
+        """Return the part ``number`` = 0 … of−1 when the images are dealt out in order, as evenly as it goes."""
+        which = slice(len(self) * number // of, len(self) * (number + 1) // of)
+        return Split(self.pixels[which], self.labels[which], self.mean)
+
     def chunks(self, size: int) -> Iterator[tuple[Images, Labels]]:
         """Yield all images in order, ``size`` at a time; each chunk overwrites the one before."""
         buffer = np.empty((min(size, len(self)), *self.pixels.shape[1:]), np.float32)

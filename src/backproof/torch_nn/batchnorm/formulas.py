@@ -1,0 +1,116 @@
+"""Batch norm in plain operations, which autograd, forward mode and vmap can all see through.
+
+Axes: s and r sample 1…B, i channel 1…C. In (B, C, H, W) every pixel counts as a sample, and B as B·H·W. Dotted
+letters are tangents.
+"""
+
+from typing import NamedTuple
+
+from torch import Tensor
+from torch.distributed import ProcessGroup
+
+from backproof.torch_nn.batchnorm.checks import (
+    along,
+    axes,
+    precision,
+)
+from backproof.torch_nn.batchnorm.processes import joint, summed
+
+
+class Statistics(NamedTuple):
+    """What batch norm knows of a batch, over all processes: (1, C, 1, …), but ``centred`` like x."""
+
+    centred: Tensor
+    mean: Tensor
+    var: Tensor
+    count: int
+
+
+def statistics(x: Tensor, group: ProcessGroup | None) -> Statistics:
+    """Take mean and biased variance of each channel of x (B, C, …).
+
+    bn.mu:   μ_i = (1/B) Σ_s x_i^s
+    bn.var:  σ_i² = (1/B) Σ_s (x_i^s − μ_i)²
+    """
+    x = x.to(precision(x))
+    mean = x.mean(axes(x), keepdim=True)
+    centred = x - mean
+    # A mean far from zero is rounded, and that may be much beside σ: what is left over is taken off again.
+    rest = centred.mean(axes(x), keepdim=True)
+    centred = centred - rest
+    var = centred.square().mean(axes(x), keepdim=True)
+    count = x.numel() // x.shape[1]
+    if group is None:
+        return Statistics(centred, mean + rest, var, count)
+    local = mean.double() + rest.double()
+    total, mu, m2 = joint(count, local, var * count, group)
+    return Statistics(centred - (mu - local).to(x.dtype), mu.to(x.dtype), (m2 / total).to(x.dtype), total)
+
+
+def forward(
+    x: Tensor, gamma: Tensor, beta: Tensor, eps: float, group: ProcessGroup | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Normalise x (B, C, …) with γ and β (C,): y like x, mean and biased variance (C,).
+
+    bn.xhat:  x̂_i^s = (x_i^s − μ_i)/√(σ_i² + ε)
+    bn.y:     y_i^s = γ_i x̂_i^s + β_i
+    """
+    centred, mean, var, _ = statistics(x, group)
+    xhat = centred * (var + eps).rsqrt()
+    y = along(gamma, x) * xhat + along(beta, x)
+    return y.to(x.dtype), mean.flatten(), var.flatten()
+
+
+def frozen(x: Tensor, gamma: Tensor, beta: Tensor, eps: float, mean: Tensor, var: Tensor) -> Tensor:
+    """Normalise x (B, C, …) with statistics (C,) that are not its own: an affine map of each channel."""
+    scale = gamma * (var + eps).rsqrt()
+    y: Tensor = (x - along(mean, x)) * along(scale, x) + along(beta, x)
+    return y.to(x.dtype)
+
+
+def backward(
+    x: Tensor, gamma: Tensor, eps: float, group: ProcessGroup | None, dy: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return dx like x, dγ and dβ (C,), given dy = ∂L/∂y: kernels.py's backward, itself differentiable.
+
+    Its formulas stand there. It starts from x: μ and σ² depend on it, which second derivatives must see.
+    """
+    centred, _, var, count = statistics(x, group)
+    invstd = (var + eps).rsqrt()
+    xhat = centred * invstd
+    dx = along(gamma, x) * invstd * _projected(dy, xhat, count, group)
+    dgamma = (dy * xhat).sum(axes(x))
+    dbeta = dy.sum(axes(x), dtype=dgamma.dtype)
+    return dx.to(x.dtype), dgamma.to(gamma.dtype), dbeta.to(gamma.dtype)
+
+
+def jvp(
+    x: Tensor,
+    gamma: Tensor,
+    eps: float,
+    group: ProcessGroup | None,
+    tangents: tuple[Tensor | None, Tensor | None, Tensor | None],
+) -> Tensor:
+    """Return ẏ like x, given ẋ like x, γ̇ and β̇ (C,), or None for one that is constant.
+
+    bn.ydot:  ẏ_i^s = γ_i/√(σ_i²+ε) · [ẋ_i^s − (1/B) Σ_r ẋ_i^r − x̂_i^s (1/B) Σ_r ẋ_i^r x̂_i^r] + γ̇_i x̂_i^s + β̇_i
+    """
+    x_dot, gamma_dot, beta_dot = tangents
+    centred, _, var, count = statistics(x, group)
+    invstd = (var + eps).rsqrt()
+    xhat = centred * invstd
+    y_dot = xhat * 0 if gamma_dot is None else along(gamma_dot, x) * xhat
+    if x_dot is not None:
+        y_dot = y_dot + along(gamma, x) * invstd * _projected(x_dot, xhat, count, group)
+    if beta_dot is not None:
+        y_dot = y_dot + along(beta_dot, x)
+    return y_dot.to(x.dtype)
+
+
+def _projected(v: Tensor, xhat: Tensor, count: int, group: ProcessGroup | None) -> Tensor:
+    """v − mean(v) − x̂ mean(v x̂) per channel: the derivative of √(σ²+ε) x̂, and its own transpose."""
+    v = v.to(xhat.dtype)
+    total, product = v.sum(axes(v), keepdim=True), (v * xhat).sum(axes(v), keepdim=True)
+    if group is not None:
+        total, product = summed(total, group).to(v.dtype), summed(product, group).to(v.dtype)
+    return v - total / count - xhat * (product / count)

@@ -1,0 +1,193 @@
+"""The PyTorch networks as the training loop sees them."""
+
+import math
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
+
+from backproof.arrays import Images, Labels, State
+from backproof.config import TrainConfig
+from backproof.errors import ConfigError
+from backproof.learner import Metrics
+from backproof.torch_nn import hardware, optimizers
+from backproof.torch_nn.convnet import ConvNet
+from backproof.torch_nn.mlp import MLP, draw_small_normal
+from backproof.torch_nn.processes import lost_peers_reported
+
+_NETWORK, _OPTIMIZER, _STEPS = "network.", "optimizer.", "steps"
+
+
+def mlp_learner(
+    config: TrainConfig, image_shape: tuple[int, ...], n_classes: int, rng: np.random.Generator
+) -> "TorchLearner":
+    """Make the MLP of the settings, its weights drawn from ``rng``."""
+
+    def build() -> MLP:
+        return MLP(
+            math.prod(image_shape),
+            config.hidden,
+            n_classes,
+            config.negative_slope,
+            norm=config.batch_norm,
+            dropout=config.dropout,
+        )
+
+    if config.initialization == "uniform":
+        return TorchLearner(_seeded(build, rng), config)
+    network = build()
+    draw_small_normal(network, rng)
+    return TorchLearner(network, config)
+
+
+def convnet_learner(
+    config: TrainConfig, image_shape: tuple[int, ...], n_classes: int, rng: np.random.Generator
+) -> "TorchLearner":
+    """Make the ConvNet, its weights drawn from ``rng`` (ConfigError without batch norm)."""
+    if config.batch_norm == "none":
+        raise ConfigError(
+            "the ConvNet has batch norm after every convolution: batch_norm is manual, autograd or native"
+        )
+    network = _seeded(lambda: ConvNet(image_shape[0], n_classes, norm=config.batch_norm), rng)
+    # Channels last is the layout in which convolutions and pooling run over neighbouring numbers.
+    return TorchLearner(network, config, torch.channels_last)
+
+
+def _seeded(build: Callable[[], nn.Module], rng: np.random.Generator) -> nn.Module:
+    """Build a network with PyTorch's own initialisation, random numbers from ``rng``."""
+    with torch.random.fork_rng():
+        torch.manual_seed(int(rng.integers(2**63)))
+        return build()
+
+
+class TorchLearner:
+    """A network trained on softmax cross entropy by one of torch's optimizers.
+
+    Where torch's process group is initialised, it trains together with the learners of the other processes:
+    each gets a part of the batch, gradients are averaged, and metrics are those of the whole batch.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        config: TrainConfig,
+        memory_format: torch.memory_format = torch.contiguous_format,
+    ) -> None:
+        if config.threads:
+            torch.set_num_threads(config.threads)
+        self.device = hardware.find_device(config.device)
+        self.network = network.to(self.device, hardware.parameter_dtype(config), memory_format=memory_format)
+        self._config = config
+        self._memory_format = memory_format
+        self._optimizer = optimizers.optimizer(self.network, config)
+        self._n_steps = 0
+        compiled = config.compile and hardware.can_compile()
+        self._forward: Callable[[Tensor], Tensor] = torch.compile(self.network) if compiled else self.network
+        self._rank = 0
+        if dist.is_initialized():
+            self._rank = dist.get_rank()
+            with lost_peers_reported():
+                self._forward = DistributedDataParallel(self.network)
+
+    def step(self, images: Images, labels: Labels) -> Metrics:
+        """Train on one batch; the metrics are those before the update."""
+        self.network.train()
+        if self._config.dropout:
+            # Random numbers are a function of seed and step, so that resuming needs no generator's state.
+            seeds = np.random.SeedSequence(self._config.seed, spawn_key=(2, self._n_steps, self._rank))
+            torch.manual_seed(int(seeds.generate_state(1, np.uint64)[0]))
+        x, t = self._on_device(images, labels)
+        with self._precision():
+            logits = self._forward(x)
+        loss = F.cross_entropy(logits.to(x.dtype), t)
+        self._optimizer.zero_grad()
+        loss.backward()
+        self._optimizer.step()
+        self._n_steps += 1
+        return _metrics(loss.detach() * len(t), _n_correct(logits, t), len(t))
+
+    @torch.inference_mode()
+    def evaluate(self, batches: Iterable[tuple[Images, Labels]]) -> Metrics:
+        """Measure over all the batches, training nothing."""
+        self.network.eval()
+        # In float64: the sum over many batches must not depend on how many.
+        loss_sum, n_correct = torch.zeros(2, dtype=torch.float64)
+        n = 0
+        for images, labels in batches:
+            x, t = self._on_device(images, labels)
+            logits = self._logits(x)
+            loss_sum += F.cross_entropy(logits, t, reduction="sum").cpu()
+            n_correct += _n_correct(logits, t).cpu()
+            n += len(labels)
+        return _metrics(loss_sum, n_correct, n)
+
+    @torch.inference_mode()
+    def probabilities(self, images: Images) -> npt.NDArray[np.floating[Any]]:
+        """Return each image's class probabilities (B, C)."""
+        self.network.eval()
+        x, _ = self._on_device(images, np.zeros(len(images), np.int64))
+        return self._logits(x).softmax(dim=1).numpy(force=True)
+
+    def state(self) -> State:
+        """Return parameters, running statistics, the optimizer's memory and the number of steps."""
+        network = {name: value.numpy(force=True) for name, value in self.network.state_dict().items()}
+        arrays = {
+            **{_NETWORK + name: array for name, array in network.items()},
+            **{
+                _OPTIMIZER + name: array
+                for name, array in optimizers.memory(self._optimizer, self.network).items()
+            },
+            _STEPS: np.array(self._n_steps),
+        }
+        return {name: np.asarray(array, order="C") for name, array in arrays.items()}
+
+    def load_state(self, state: State) -> None:
+        """Go on from a saved state (ValueError if it is another network's)."""
+        network = {name: torch.from_numpy(array) for name, array in _under(_NETWORK, state).items()}
+        try:
+            self.network.load_state_dict(network)
+        except RuntimeError as error:
+            raise ValueError(" ".join(str(error).split())) from None
+        optimizers.load_memory(self._optimizer, self.network, _under(_OPTIMIZER, state))
+        self._n_steps = int(state[_STEPS])
+
+    def _logits(self, x: Tensor) -> Tensor:
+        with self._precision():
+            return self.network(x).to(x.dtype)
+
+    def _precision(self) -> AbstractContextManager[None]:
+        enabled = self._config.precision == "bf16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+
+    def _on_device(self, images: Images, labels: Labels) -> tuple[Tensor, Tensor]:
+        x = torch.from_numpy(images).to(
+            self.device, hardware.parameter_dtype(self._config), memory_format=self._memory_format
+        )
+        return x, torch.from_numpy(labels).to(self.device)
+
+
+def _metrics(loss_sum: Tensor, n_correct: Tensor, n: int) -> Metrics:
+    """Divide sums by the number of images; where several processes train together, over all of theirs."""
+    if not dist.is_initialized():
+        return Metrics(loss_sum.item() / n, n_correct.item() / n)
+    sums = torch.stack([loss_sum.double(), n_correct.double(), torch.tensor(n)])
+    with lost_peers_reported():
+        dist.all_reduce(sums)
+    loss, correct, count = sums.tolist()
+    return Metrics(loss / count, correct / count)
+
+
+def _n_correct(logits: Tensor, labels: Tensor) -> Tensor:
+    return (logits.argmax(dim=1) == labels).sum()
+
+
+def _under(prefix: str, state: State) -> State:
+    """Return the arrays whose names start with the prefix, without it."""
+    return {name.removeprefix(prefix): array for name, array in state.items() if name.startswith(prefix)}
