@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backproof import checkpoint, record, run
+from backproof import checkpoint, record, run, training
 from backproof.config import build
 from backproof.errors import DivergedError, RunError
 from backproof.recipes import find_recipe
@@ -52,7 +52,7 @@ def assert_same_end(one: Path, other: Path) -> None:
 
 @pytest.fixture
 def uninterrupted() -> Path:
-    run.advance(run.start(MLP, build(SETTINGS), Path("whole")))
+    training.advance(run.start(MLP, build(SETTINGS), Path("whole")))
     return Path("whole")
 
 
@@ -61,10 +61,10 @@ def test_a_stopped_run_goes_on_bit_for_bit(uninterrupted: Path, stops: list[int]
     run.start(MLP, build(SETTINGS), Path("cut"))
     for stop in stops:
         cut = run.resume(Path("cut"))
-        assert run.advance(cut, should_stop=lambda cut=cut, stop=stop: cut.progress.step >= stop) is None
+        assert training.advance(cut, should_stop=lambda cut=cut, stop=stop: cut.progress.step >= stop) is None
         assert checkpoint.read(Path("cut")).progress.step == stop
         assert not Path("cut/record.json").exists()
-    assert run.advance(run.resume(Path("cut"))) is not None
+    assert training.advance(run.resume(Path("cut"))) is not None
     assert_same_end(Path("cut"), uninterrupted)
 
 
@@ -241,7 +241,7 @@ def test_a_folder_that_became_read_only(uninterrupted: Path) -> None:
     Path("cut").chmod(0o755)
     assert done.returncode == 2
     assert done.stderr == "backproof: cannot write into cut: Permission denied; training needs to\n"
-    assert run.advance(run.resume(Path("cut"))) is not None
+    assert training.advance(run.resume(Path("cut"))) is not None
     assert_same_end(Path("cut"), uninterrupted)
 
 
@@ -268,16 +268,16 @@ def test_weights_that_just_overflowed_are_not_saved() -> None:
 
     cut.learner.step = overflowing_step  # type: ignore[method-assign]
     with pytest.raises(DivergedError, match=r"linear1\.bias is no longer finite after step 1"):
-        run.advance(cut, should_stop=lambda: cut.progress.step == 1)
+        training.advance(cut, should_stop=lambda: cut.progress.step == 1)
     assert checkpoint.read(Path("cut")).progress.step == 0
 
 
 def test_a_run_that_another_process_has_moved_on_is_not_set_back() -> None:
     late = run.start(MLP, build(SETTINGS), Path("cut"))
-    run.advance(run.resume(Path("cut")))
+    training.advance(run.resume(Path("cut")))
     before = {path.name: path.read_bytes() for path in Path("cut").iterdir()}
     with pytest.raises(RunError, match="cut was trained further by another process"):
-        run.advance(late)
+        training.advance(late)
     assert {path.name: path.read_bytes() for path in Path("cut").iterdir()} == before
 
 
@@ -286,7 +286,7 @@ def test_litter_of_a_killed_write_is_swept() -> None:
     Path("cut/.checkpoint.safetensors-x7y8z9ab").write_bytes(b"half")
     Path("cut/.my-notes").write_text("mine")
     Path("cut/.Trash-1000").mkdir()
-    run.advance(started)
+    training.advance(started)
     assert not Path("cut/.checkpoint.safetensors-x7y8z9ab").exists()
     assert Path("cut/.my-notes").exists()
     assert Path("cut/.Trash-1000").exists()
@@ -335,7 +335,7 @@ def test_only_one_process_trains_a_run(cli: CLI) -> None:
         assert "another process is training cut" in err
         return True
 
-    assert run.advance(started, should_stop=resume_meanwhile) is None
+    assert training.advance(started, should_stop=resume_meanwhile) is None
 
 
 def test_resuming_takes_no_new_settings(cli: CLI, uninterrupted: Path) -> None:

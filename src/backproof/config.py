@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
 import msgspec
 
@@ -43,8 +43,8 @@ class TrainConfig:
     weight_decay: float = _setting(0.0, "factor of the L2 penalty; with adamw, of the decoupled decay")
     batch_norm: Literal["none", "manual", "autograd", "native"] = _setting(
         "none",
-        "before every activation: manual has our hand-written backward pass, autograd our forward pass alone, "
-        "native is PyTorch's",
+        "before every activation: manual has this project's hand-written backward pass, autograd its forward "
+        "pass alone; native is PyTorch's",
     )
     dropout: float = _setting(0.0, "fraction of every hidden layer's outputs that training drops")
     initialization: Literal["normal", "uniform"] = _setting(
@@ -104,6 +104,14 @@ class TrainConfig:
 def setting_names() -> list[str]:
     """Name every setting."""
     return [each.name for each in fields(TrainConfig)]
+
+
+def from_text(name: str, text: str) -> Any:
+    """Read a setting's value as it is typed, e.g. "1e-3" as 0.001; what makes no sense stays text."""
+    try:
+        return msgspec.convert(text, get_type_hints(TrainConfig).get(name, str), strict=False)
+    except msgspec.ValidationError:
+        return text
 
 
 def build(*layers: Mapping[str, Any]) -> TrainConfig:

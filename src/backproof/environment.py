@@ -16,7 +16,7 @@ from backproof.record import Environment
 _COMPUTING_LIBRARIES = ("numpy", "torch")
 
 
-def describe() -> Environment:
+def describe(device: str = "cpu") -> Environment:
     """Describe this process as it is now: libraries that it has imported, threads that they use."""
     loaded = [name for name in _COMPUTING_LIBRARIES if name in sys.modules]
     versions = {"python": platform.python_version(), "backproof": __version__}
@@ -32,6 +32,7 @@ def describe() -> Environment:
         versions=versions,
         platform=platform.platform(),
         cpu=_cpu(),
+        device=device,
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         threads=threads,
         commit=_commit(),

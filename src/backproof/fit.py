@@ -5,8 +5,7 @@ import time
 from collections.abc import Callable
 
 from backproof.config import TrainConfig
-from backproof.data.batches import Batches
-from backproof.data.dataset import Split
+from backproof.data import Batches, BatchesAhead, Split
 from backproof.errors import DivergedError
 from backproof.learner import Learner, Metrics
 from backproof.progress import Progress
@@ -18,7 +17,7 @@ EVALUATION_BATCH = 500
 
 def fit(
     learner: Learner,
-    batches: Batches,
+    batches: Batches | BatchesAhead,
     held_out: Split,
     config: TrainConfig,
     progress: Progress,

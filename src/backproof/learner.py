@@ -19,6 +19,9 @@ class Metrics(NamedTuple):
 class Learner(Protocol):
     """A network and its optimizer, in whatever framework."""
 
+    device: str
+    """What computes: cpu, or the name of a GPU."""
+
     def step(self, images: Images, labels: Labels) -> Metrics:
         """Train on one batch; the metrics are those before the update."""
 

@@ -39,6 +39,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """Of Python, this package, and the libraries that compute."""
     platform: str
     cpu: str
+    device: str = "cpu"
+    """What computed: cpu, or a GPU's name."""
     cores: int
     """Those that this process may use."""
     threads: dict[str, int]

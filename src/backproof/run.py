@@ -6,33 +6,26 @@ record is finished.
 """
 
 import errno
-import importlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import filelock
-import msgspec
 import numpy as np
 
-from backproof import checkpoint, data, environment, record
+from backproof import checkpoint, data
 from backproof.checkpoint import Checkpoint
 from backproof.config import TrainConfig
-from backproof.data import Batches, Dataset, Split
+from backproof.data import Batches, BatchesAhead, Dataset, Split
 from backproof.data.cache import expanded
-from backproof.display import ProgressDisplay
-from backproof.errors import ConfigError, DivergedError, RunError
-from backproof.files import appearing_folder, remove_litter
-from backproof.fit import fit
+from backproof.errors import ConfigError, RunError
+from backproof.files import appearing_folder
 from backproof.learner import Learner
+from backproof.learners import make_learner
 from backproof.processes import Alone, Processes
 from backproof.progress import Progress
 from backproof.recipes import Recipe, find_recipe
-from backproof.record import RunRecord
 
 _NAMES_TRIED = 100
 _ALONE = Alone()
@@ -47,7 +40,7 @@ class Run:
     recipe: Recipe
     config: TrainConfig
     dataset: Dataset
-    batches: Batches
+    batches: Batches | BatchesAhead
     learner: Learner
     progress: Progress
     processes: Processes
@@ -152,8 +145,10 @@ def _assemble(
     )
     # spawn_key keeps the weights' stream apart from the batches', which starts at the same seed.
     rng = np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=(0,)))
-    learner = _make_learner(recipe, settings, dataset.image_shape, len(dataset.classes), rng)
-    return Run(folder, recipe, settings, dataset, batches, learner, progress, processes)
+    learner = make_learner(recipe, settings, dataset.image_shape, len(dataset.classes), rng)
+    # A processor that computes has no time to spare: there, a second thread makes a step slower.
+    ready = batches if learner.device == "cpu" else BatchesAhead(batches)
+    return Run(folder, recipe, settings, dataset, ready, learner, progress, processes)
 
 
 def load_network(folder: Path) -> tuple[Learner, Checkpoint]:
@@ -161,7 +156,7 @@ def load_network(folder: Path) -> tuple[Learner, Checkpoint]:
     saved = checkpoint.read(folder)
     recipe = find_recipe(saved.recipe)
     here = {"device": "auto", "compile": False} if recipe.network.in_torch else {}
-    learner = _make_learner(
+    learner = make_learner(
         recipe,
         recipe.configure(saved.config, here),
         saved.mean.shape,
@@ -177,27 +172,6 @@ def _load_state(learner: Learner, folder: Path, saved: Checkpoint) -> None:
         learner.load_state(saved.learner)
     except ValueError as error:
         raise RunError(f"the checkpoint in {folder} does not fit its own settings: {error}") from None
-
-
-def _make_learner(
-    recipe: Recipe,
-    settings: TrainConfig,
-    image_shape: tuple[int, ...],
-    n_classes: int,
-    rng: np.random.Generator,
-) -> Learner:
-    """Make the recipe's learner, importing its framework (ConfigError)."""
-    module, _, name = recipe.network.learner.partition(":")
-    try:
-        make = getattr(importlib.import_module(module), name)
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise
-        raise ConfigError(
-            f"recipe {recipe.name} needs PyTorch: pip install torch, or train mlp-numpy, which does without"
-        ) from None
-    learner: Learner = make(settings, image_shape, n_classes, rng)
-    return learner
 
 
 def _default_folders(recipe: Recipe) -> Iterator[Path]:

@@ -105,7 +105,7 @@ def _conclude(run: Run) -> RunRecord:
         processes=run.processes.count,
         images_per_second=progress.step * run.config.batch_size / progress.training_seconds,
         peak_rss_mb=None,
-        environment=environment.describe(),
+        environment=environment.describe(run.learner.device),
         seed=run.config.seed,
     )
     try:

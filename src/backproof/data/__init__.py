@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from backproof.data import cifar10, digits
+from backproof.data.ahead import BatchesAhead
 from backproof.data.batches import Batches
 from backproof.data.dataset import Dataset, Split
 
-__all__ = ["Batches", "Dataset", "Split", "load"]
+__all__ = ["Batches", "BatchesAhead", "Dataset", "Split", "load"]
 
 
 def load(name: str, data_dir: Path | None = None, validation_size: int = 0) -> Dataset:

@@ -31,7 +31,8 @@ class Batches:
         self._seed = seed
         self._epoch = -1
         self._order: Indices = np.empty(0, np.int64)
-        self._images = np.empty((batch_size // count, *split.pixels.shape[1:]), np.float32)
+        self.shape = (batch_size // count, *split.pixels.shape[1:])
+        self._images = np.empty(self.shape, np.float32)
 
     def indices(self, step: int) -> Indices:
         """Return which images make up the whole batch of this step, (B,)."""
@@ -44,5 +45,9 @@ class Batches:
 
     def __getitem__(self, step: int) -> tuple[Images, Labels]:
         """Return the centred images and labels of this step; the next call overwrites the images."""
+        return self.draw(step, self._images)
+
+    def draw(self, step: int, out: Images) -> tuple[Images, Labels]:
+        """Return the centred images, written into ``out`` of ``shape``, and the labels of this step."""
         indices = self.indices(step)[self._part]
-        return self._split.centred(indices, out=self._images), self._split.labels[indices]
+        return self._split.centred(indices, out=out), self._split.labels[indices]

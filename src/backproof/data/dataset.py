@@ -35,7 +35,7 @@ class Split:
         return out
 
     def part(self, number: int, of: int) -> "Split":
-        """Return the part ``number`` = 0 … of−1 when the images are dealt out in order, as evenly as it goes."""
+        """Return part ``number`` = 0 … of−1 of the images, in order; sizes differ by one at most."""
         which = slice(len(self) * number // of, len(self) * (number + 1) // of)
         return Split(self.pixels[which], self.labels[which], self.mean)
 

@@ -20,6 +20,8 @@ from backproof.numpy_nn.sgd import SGD
 class NumpyLearner:
     """An MLP trained by SGD on softmax cross entropy, in float32."""
 
+    device = "cpu"
+
     def __init__(
         self, config: TrainConfig, image_shape: tuple[int, ...], n_classes: int, rng: np.random.Generator
     ) -> None:

@@ -33,9 +33,8 @@ def computes_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":
-        return bool(
-            torch.cpu.get_capabilities().get("avx512_bf16") or torch.cpu.get_capabilities().get("bf16")
-        )
+        found = torch.cpu.get_capabilities()
+        return bool(found.get("avx512_bf16") or found.get("bf16"))
     return False
 
 

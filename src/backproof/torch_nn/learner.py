@@ -12,6 +12,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
+from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from backproof.arrays import Images, Labels, State
 from backproof.config import TrainConfig
@@ -82,8 +83,10 @@ class TorchLearner:
     ) -> None:
         if config.threads:
             torch.set_num_threads(config.threads)
-        self.device = hardware.find_device(config.device)
-        self.network = network.to(self.device, hardware.parameter_dtype(config), memory_format=memory_format)
+        self._device = hardware.find_device(config.device)
+        self.device = hardware.device_name(self._device)
+        self.network = network.to(self._device, hardware.parameter_dtype(config))
+        convert_conv2d_weight_memory_format(self.network, memory_format)
         self._config = config
         self._memory_format = memory_format
         self._optimizer = optimizers.optimizer(self.network, config)
@@ -108,7 +111,7 @@ class TorchLearner:
             logits = self._forward(x)
         loss = F.cross_entropy(logits.to(x.dtype), t)
         self._optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         self._optimizer.step()
         self._n_steps += 1
         return _metrics(loss.detach() * len(t), _n_correct(logits, t), len(t))
@@ -160,17 +163,18 @@ class TorchLearner:
 
     def _logits(self, x: Tensor) -> Tensor:
         with self._precision():
-            return self.network(x).to(x.dtype)
+            logits: Tensor = self.network(x).to(x.dtype)
+        return logits
 
     def _precision(self) -> AbstractContextManager[None]:
         enabled = self._config.precision == "bf16"
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=enabled)
 
     def _on_device(self, images: Images, labels: Labels) -> tuple[Tensor, Tensor]:
         x = torch.from_numpy(images).to(
-            self.device, hardware.parameter_dtype(self._config), memory_format=self._memory_format
+            self._device, hardware.parameter_dtype(self._config), memory_format=self._memory_format
         )
-        return x, torch.from_numpy(labels).to(self.device)
+        return x, torch.from_numpy(labels).to(self._device)
 
 
 def _metrics(loss_sum: Tensor, n_correct: Tensor, n: int) -> Metrics:

@@ -1,0 +1,54 @@
+"""backproof choose: compare modifications of a recipe without a look at the test set."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from backproof.commands.options import FilePath, fast_option, setting_flags
+from backproof.commands.train import INTERRUPTED, advance, base_settings
+from backproof.recipes import find_recipe
+
+
+@click.command(short_help="Compare modifications of a recipe on images set aside.")
+@click.argument("recipe")
+@click.option(
+    "--try", "modifications", multiple=True, required=True, metavar="NAME=VALUE",
+    help="a modification, e.g. weight_decay=1e-3, or several settings in quotes; repeat for each candidate",
+)  # fmt: skip
+@click.option("--out", type=FilePath, required=True, help="folder of all candidates' runs")
+@fast_option
+@setting_flags
+def choose(recipe: str, modifications: tuple[str, ...], out: Path, fast: bool, **flags: Any) -> int:
+    """Train RECIPE as it is and with each modification, and rank them by accuracy on images set aside.
+
+    The test set plays no part: of the training images, 5,000 (--validation-size) are set aside for judging.
+    Given again with the same --out, the command goes on where it was and adds new candidates.
+    """
+    from backproof import choosing, run
+    from backproof.output import say
+
+    chosen = find_recipe(recipe)
+    records = {}
+    for candidate in choosing.candidates(chosen, modifications, base_settings(chosen, fast, None, flags)):
+        folder = out / choosing.folder_name(candidate)
+        record = choosing.find_record(folder, chosen, candidate.settings)
+        if record is None:
+            say(f"\n{candidate.name}")
+            begun = folder.exists()
+            record = advance(run.resume(folder) if begun else run.start(chosen, candidate.settings, folder))
+            if record is None:
+                return INTERRUPTED
+            choosing.find_record(folder, chosen, candidate.settings)
+        records[candidate.name] = record
+    ranked = choosing.ranked(records)
+    width = max(len(name) for name in records)
+    say(f"\n{'modification':{width}}  validation accuracy  loss    seconds")
+    for name, record in ranked:
+        final = record.final
+        say(
+            f"{name:{width}}  {final['validation_accuracy']:19.4f}  {final['validation_loss']:.4f}"
+            f"  {record.seconds:7.1f}"
+        )
+    say("train the one you choose on all images and test it once: backproof train, no --validation-size")
+    return 0

@@ -1,0 +1,56 @@
+"""Options that several commands share, the settings' flags among them."""
+
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import click
+
+from backproof.config import TrainConfig
+
+
+class _FilePath(click.Path):
+    """A path as the user wrote it; an empty one, as of an unset variable, is a mistake."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("the path is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FilePath = _FilePath(path_type=Path)
+
+
+def setting_flags(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command one flag for each setting of TrainConfig, None where it is not given."""
+    types = get_type_hints(TrainConfig)
+    for each in reversed(fields(TrainConfig)):
+        kind = types[each.name]
+        flag = f"--{each.name.replace('_', '-')}"
+        value: dict[str, Any] = {"type": kind}
+        if kind is bool:
+            flag, value = f"{flag}/--no-{flag[2:]}", {"default": None}
+        if get_origin(kind) is Literal:
+            value = {"type": click.Choice(get_args(kind))}
+        elif kind == tuple[int, ...]:
+            value = {"type": str, "metavar": "SIZES"}
+        elif kind == str | None:
+            value = {"type": str, "metavar": "PATH"}
+        default = ",".join(map(str, each.default)) if isinstance(each.default, tuple) else each.default
+        text = each.metadata["help"] + (f"  [{default}]" if default not in (None, False) else "")
+        command = click.option(flag, each.name, help=text, **value)(command)
+    return command
+
+
+fast_option = click.option(
+    "--fast",
+    is_flag=True,
+    help="the settings that train fastest on this machine; file and flags go over them",
+)
+data_dir_option = click.option(
+    "--data-dir",
+    type=FilePath,
+    metavar="PATH",
+    help=TrainConfig.__dataclass_fields__["data_dir"].metadata["help"],
+)

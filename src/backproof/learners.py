@@ -1,0 +1,43 @@
+"""Find a recipe's learner; its framework is imported here and not before."""
+
+import importlib
+from typing import Any
+
+import numpy as np
+
+from backproof.config import TrainConfig
+from backproof.errors import ConfigError
+from backproof.learner import Learner
+from backproof.recipes import Recipe
+
+
+def make_learner(
+    recipe: Recipe,
+    settings: TrainConfig,
+    image_shape: tuple[int, ...],
+    n_classes: int,
+    rng: np.random.Generator,
+) -> Learner:
+    """Make the recipe's learner, its weights drawn from ``rng`` (ConfigError)."""
+    learner: Learner = _imported(recipe, recipe.network.learner)(settings, image_shape, n_classes, rng)
+    return learner
+
+
+def fast_settings(recipe: Recipe, device: str) -> dict[str, Any]:
+    """Return the settings that train the recipe fastest on this machine (ConfigError)."""
+    if not recipe.network.in_torch:
+        raise ConfigError(f"recipe {recipe.name} has one speed: leave --fast out")
+    settings: dict[str, Any] = _imported(recipe, "backproof.torch_nn.hardware:fast_settings")(device)
+    return settings
+
+
+def _imported(recipe: Recipe, name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise ConfigError(
+            f"recipe {recipe.name} needs PyTorch: pip install torch, or train mlp-numpy, which does without"
+        ) from None
