@@ -1,37 +1,19 @@
 """The course's folder, used as a student and a grader would: by its names, flags and defaults."""
 
 import inspect
-import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
+from course_folder import load, parameters, script
 from py2_batches import write_folder
-
-CODE = Path(__file__).parents[1] / "assignment_1" / "code"
 
 
 @pytest.fixture
 def course(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
-    monkeypatch.syspath_prepend(CODE)
-    names = ("cifar10_utils", "modules", "mlp_numpy", "gradient_check", "train_mlp_numpy")
-    loaded = {name: __import__(name) for name in names}
-    for name in names:
-        monkeypatch.delitem(sys.modules, name)
-    return loaded
-
-
-def script(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run a script of the folder, from this test's own one, where its runs then lie."""
-    command = [sys.executable, "-W", "error", CODE / name, *arguments]
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True)
-
-
-def parameters(function: object) -> dict[str, object]:
-    return {name: each.default for name, each in inspect.signature(function).parameters.items()}  # type: ignore[arg-type]
+    return load(monkeypatch, "cifar10_utils", "modules", "mlp_numpy", "gradient_check", "train_mlp_numpy")
 
 
 def test_signatures(course: dict[str, ModuleType]) -> None:
@@ -161,6 +143,20 @@ def test_the_training_script(rng: np.random.Generator) -> None:
     assert "judged on 20 test images" in done.stdout
 
 
+def test_the_training_script_finds_the_default_folder_or_says_where_it_looks(
+    rng: np.random.Generator,
+) -> None:
+    flags = ("--max_steps", 1, "--batch_size", 10)
+    done = script("train_mlp_numpy.py", *flags)
+    assert done.returncode == 2  # tests reach no network
+    assert "no ./cifar10/cifar-10-batches-py here: looking where backproof keeps CIFAR-10" in done.stdout
+    write_folder(Path("cifar10/cifar-10-batches-py"), rng)
+    done = script("train_mlp_numpy.py", *flags)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "here: looking" not in done.stdout
+    assert "judged on 20 test images" in done.stdout
+
+
 def test_the_training_scripts_defaults(course: dict[str, ModuleType]) -> None:
     assert vars(course["train_mlp_numpy"].FLAGS) == {
         "dnn_hidden_units": "100",
@@ -173,10 +169,17 @@ def test_the_training_scripts_defaults(course: dict[str, ModuleType]) -> None:
     }
 
 
-def test_wrong_flags_of_the_training_script_get_a_clear_line() -> None:
-    done = script("train_mlp_numpy.py", "--data_dir", "nowhere")
+@pytest.mark.parametrize(
+    ("flag", "value", "message"),
+    [
+        ("--data_dir", "nowhere", "nowhere does not exist; name a folder with CIFAR-10's six batch files"),
+        ("--dnn_hidden_units", "0", "hidden layer sizes must be 1 to 16777216, not 0"),
+        ("--max_steps", "many", "argument --max_steps: invalid int value: 'many'"),
+        ("--steps", "3", "unrecognized arguments: --steps 3"),
+    ],
+)
+def test_wrong_flags_of_the_training_script_get_one_line(flag: str, value: str, message: str) -> None:
+    done = script("train_mlp_numpy.py", flag, value)
     assert done.returncode == 2
-    assert done.stderr.endswith("nowhere does not exist; name a folder with CIFAR-10's six batch files\n")
-    done = script("train_mlp_numpy.py", "--dnn_hidden_units", "0")
-    assert done.returncode == 2
-    assert "hidden layer sizes must be 1 to 16777216, not 0" in done.stderr
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -11,6 +11,20 @@ from train_mlp_numpy import accuracy
 from backproof.numpy_nn import one_hot
 from backproof.proof import relative_error
 
+try:
+    import torch
+    from convnet_pytorch import ConvNet
+    from custom_batchnorm import (
+        CustomBatchNormAutograd,
+        CustomBatchNormManualFunction,
+        CustomBatchNormManualModule,
+    )
+    from mlp_pytorch import MLP as TorchMLP
+except ModuleNotFoundError as error:
+    if error.name != "torch":
+        raise
+    torch = None
+
 TOLERANCE = 1e-7
 
 
@@ -100,6 +114,83 @@ class AccuracyTest(unittest.TestCase):
         """Two of four."""
         scores = np.array([[0.1, 0.9], [0.8, 0.2], [0.3, 0.7], [0.6, 0.4]])
         self.assertEqual(accuracy(scores, one_hot(np.array([1, 0, 0, 1]), 2)), 0.5)
+
+
+needs_torch = unittest.skipUnless(torch, "PyTorch is not installed: pip install torch")
+
+
+@needs_torch
+class TorchNetworkTest(unittest.TestCase):
+    """The MLP and the ConvNet in PyTorch."""
+
+    def test_mlp_agrees_with_numpy(self):
+        """The same weights give the same probabilities, for no, one and two hidden layers."""
+        np.random.seed(42)
+        x = np.random.randn(4, 6)
+        for hidden in ([], [5], [5, 4]):
+            with self.subTest(hidden=hidden):
+                theirs = TorchMLP(6, hidden, 3, 0.02).double()
+                ours = MLP(6, hidden, 3, 0.02)
+                linears = [layer for layer in ours.layers if isinstance(layer, LinearModule)]
+                params = [param for linear in linears for param in linear.params.values()]
+                for param, parameter in zip(params, theirs.parameters(), strict=True):
+                    param[...] = parameter.detach().numpy()
+                probabilities = theirs(torch.from_numpy(x)).softmax(1).detach().numpy()
+                self.assertLess(relative_error(probabilities, ours.forward(x)), TOLERANCE)
+
+    def test_convnet(self):
+        """From images to ten scores; every parameter has a part in them."""
+        torch.manual_seed(42)
+        network = ConvNet(3, 10)
+        scores = network(torch.randn(2, 3, 32, 32))
+        self.assertEqual(scores.shape, (2, 10))
+        scores.backward(torch.randn(2, 10))
+        self.assertTrue(all(parameter.grad is not None for parameter in network.parameters()))
+
+
+@needs_torch
+class BatchNormTest(unittest.TestCase):
+    """Batch norm's three forms."""
+
+    def setUp(self):
+        """Draw a batch, gamma and beta, in float64."""
+        torch.manual_seed(42)
+        self.x = (3 * torch.randn(8, 5, dtype=torch.float64) + 10).requires_grad_()
+        self.gamma, self.beta = (torch.randn(5, dtype=torch.float64, requires_grad=True) for _ in range(2))
+
+    def test_modules_normalise(self):
+        """At first means are 0 and biased variances 1, but for eps; in float32, for large means too."""
+        for kind in (CustomBatchNormAutograd, CustomBatchNormManualModule):
+            with self.subTest(kind=kind.__name__), torch.no_grad():
+                y = kind(5)(1000 + 2 * torch.randn(64, 5))
+                self.assertLess(y.mean(0).abs().max(), 1e-5)
+                self.assertLess((y.var(0, correction=0) - 1).abs().max(), 1e-4)
+
+    def test_gradients_by_hand(self):
+        """Against finite differences, with eps given and not."""
+        function = CustomBatchNormManualFunction(5)
+        for eps in ((), (0.1,)):
+            with self.subTest(eps=eps):
+                inputs = (self.x, self.gamma, self.beta, *eps)
+                self.assertTrue(torch.autograd.gradcheck(function.apply, inputs))
+
+    def test_gradients_of_the_modules_agree(self):
+        """Autograd and the hand-written backward pass, with a random upstream gradient."""
+        gradients = []
+        dy = torch.randn(8, 5, dtype=torch.float64)
+        for kind in (CustomBatchNormAutograd, CustomBatchNormManualModule):
+            module = kind(5).double()
+            module.load_state_dict({"gamma": self.gamma.detach(), "beta": self.beta.detach()})
+            gradients.append(torch.autograd.grad(module(self.x), (self.x, *module.parameters()), dy))
+        for ours, theirs in zip(*gradients, strict=True):
+            self.assertLess(relative_error(ours.numpy(), theirs.numpy()), TOLERANCE)
+
+    def test_wrong_shapes(self):
+        """Anything but (B, C) is refused."""
+        for kind in (CustomBatchNormAutograd, CustomBatchNormManualModule):
+            for shape in ((5,), (8, 4), (8, 5, 2), (8, 5, 2, 2)):
+                with self.subTest(kind=kind.__name__, shape=shape):
+                    self.assertRaises(ValueError, kind(5), torch.zeros(shape))  # noqa: PT027
 
 
 if __name__ == "__main__":
