@@ -14,6 +14,7 @@ from backproof.display import ProgressDisplay
 from backproof.errors import DivergedError, RunError
 from backproof.files import remove_litter
 from backproof.fit import fit
+from backproof.memory import keep_freed_memory
 from backproof.progress import Progress
 from backproof.record import RunRecord
 from backproof.run import Run
@@ -25,6 +26,7 @@ def advance(run: Run, should_stop: Callable[[], bool] = lambda: False) -> RunRec
     A run that is complete is left as it is. Of several processes, the first one saves, draws and returns the
     record, the others None. Raises DivergedError and RunError; the latest checkpoint is then still there.
     """
+    keep_freed_memory()
     if run.processes.rank:
         _train(run, should_stop)
         return None

@@ -1,0 +1,99 @@
+"""The PyTorch MLP beside the NumPy one: weights move both ways, and then nothing tells the two apart."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from backproof import numpy_nn
+from backproof.learners import make_learner
+from backproof.proof import relative_error
+from backproof.recipes import find_recipe
+from backproof.torch_nn.mlp import MLP, load_numpy_params, numpy_params
+
+STEPS = 50
+LEARNING_RATE = 0.1
+
+
+def numpy_twin(rng: np.random.Generator, hidden: list[int], slope: float) -> numpy_nn.MLP:
+    mlp = numpy_nn.MLP(7, hidden, 4, slope, rng=rng)
+    for param in mlp.params.values():
+        param[...] = rng.normal(scale=0.5, size=param.shape)
+    return mlp
+
+
+@pytest.mark.parametrize(("hidden", "slope"), [([], 0.02), ([8], 0.02), ([8, 5], 0.0), ([6, 6, 6], 0.3)])
+def test_same_loss_gradients_and_fifty_steps(hidden: list[int], slope: float, rng: np.random.Generator) -> None:
+    ours, twin = numpy_twin(rng, hidden, slope), MLP(7, hidden, 4, slope).double()
+    load_numpy_params(twin, ours.params)
+    loss = numpy_nn.SoftmaxCrossEntropy()
+    sgd = numpy_nn.SGD(ours.params, ours.grads, LEARNING_RATE)
+    torch_sgd = torch.optim.SGD(twin.parameters(), LEARNING_RATE)
+    for _ in range(STEPS):
+        x, labels = rng.normal(size=(9, 7)), rng.integers(0, 4, size=9)
+        value = loss.forward(ours.forward(x), labels)
+        ours.backward_params(loss.backward())
+        sgd.step()
+        torch_sgd.zero_grad()
+        torch_value = nn.functional.cross_entropy(twin(torch.tensor(x)), torch.tensor(labels))
+        torch_value.backward()
+        torch_sgd.step()
+        assert value == pytest.approx(torch_value.item(), rel=1e-11)
+        for name, param in twin.named_parameters():
+            assert param.grad is not None
+            assert relative_error(ours.grads[name], param.grad.numpy()) <= 1e-10, name
+    for name, array in numpy_params(twin).items():
+        assert relative_error(ours.params[name], array) <= 1e-11, name
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_weights_move_without_loss(dtype: torch.dtype, rng: np.random.Generator) -> None:
+    first, second = (MLP(7, [5, 6], 4, 0.02).to(dtype) for _ in range(2))
+    kept = numpy_params(first)
+    ours = numpy_nn.MLP(7, [5, 6], 4, 0.02, rng=rng, dtype=kept["linear1.bias"].dtype)
+    for name, array in kept.items():
+        ours.params[name][...] = array
+    load_numpy_params(second, ours.params)
+    for name, param in second.named_parameters():
+        assert torch.equal(param, dict(first.named_parameters())[name]), name
+    with torch.no_grad():
+        first.linear1.weight.zero_()  # type: ignore[union-attr, operator]
+    assert kept["linear1.weight"].any()
+
+
+def test_weights_of_another_network_are_refused(rng: np.random.Generator) -> None:
+    ours = numpy_nn.MLP(7, [5], 4, 0.02, rng=rng)
+    with pytest.raises(ValueError, match=r"expected parameters linear1.weight, .*linear3.bias, got linear1"):
+        load_numpy_params(MLP(7, [5, 5], 4, 0.02).double(), ours.params)
+    with pytest.raises(ValueError, match=r"linear1.weight is torch.float64 of shape \(5, 7\), but torch.float64"):
+        load_numpy_params(MLP(7, [6], 4, 0.02).double(), ours.params)
+    with pytest.raises(ValueError, match=r"is torch.float64 .*, but torch.float32"):
+        load_numpy_params(MLP(7, [5], 4, 0.02), ours.params)
+
+
+def test_mlp_torch_starts_from_the_weights_of_mlp_numpy() -> None:
+    states = []
+    for name in ("mlp-numpy", "mlp-torch"):
+        recipe = find_recipe(name)
+        learner = make_learner(recipe, recipe.configure(), (3, 4, 4), 10, np.random.default_rng(5))
+        states.append(learner.state())
+    ours, torchs = states
+    for name, array in ours.items():
+        np.testing.assert_array_equal(torchs[f"network.{name}"], array)
+
+
+@pytest.mark.parametrize("norm", ["none", "manual", "autograd", "native"])
+def test_layers_come_in_their_order(norm: str) -> None:
+    mlp = MLP(6, [5, 4], 3, 0.25, norm=norm, dropout=0.5)
+    names = [name for name, _ in mlp.named_children()]
+    block = ["linear", *(["norm"] if norm != "none" else []), "activation", "dropout"]
+    assert names == [f"{layer}{number}" for number in (1, 2) for layer in block] + ["linear3"]
+    slopes = {layer.negative_slope for layer in mlp.children() if isinstance(layer, nn.LeakyReLU)}
+    assert slopes == {0.25}
+    assert mlp(torch.randn(7, 6)).shape == (7, 3)
+    assert mlp(torch.randn(7, 2, 3)).shape == (7, 3)
+
+
+def test_no_other_batch_norm() -> None:
+    with pytest.raises(ValueError, match="manual, autograd or native, not 'handmade'"):
+        MLP(6, [5], 3, 0.02, norm="handmade")
