@@ -35,7 +35,7 @@ def candidates(recipe: Recipe, modifications: Sequence[str], base: Mapping[str, 
     made = [Candidate("unmodified", recipe.configure(base))]
     for text in modifications:
         changes: dict[str, Any] = {}
-        for each in shlex.split(text):
+        for each in _words(text):
             name, equals, value = each.partition("=")
             if not equals:
                 raise ConfigError(
@@ -50,6 +50,16 @@ def candidates(recipe: Recipe, modifications: Sequence[str], base: Mapping[str, 
     if len({candidate.name for candidate in made}) < len(made):
         raise ConfigError("the same modification is given twice")
     return made
+
+
+def _words(text: str) -> list[str]:
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise ConfigError(f"cannot read the modification {text!r}: {error}") from None
+    if not words:
+        raise ConfigError("a modification is empty; give NAME=VALUE")
+    return words
 
 
 def folder_name(candidate: Candidate) -> str:

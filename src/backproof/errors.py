@@ -19,3 +19,7 @@ class RunError(BackproofError):
 
 class DivergedError(BackproofError):
     """The loss left the finite numbers."""
+
+
+class LostProcessError(BackproofError):
+    """A process that trained along has ended or cannot be reached."""

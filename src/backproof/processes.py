@@ -37,7 +37,7 @@ class Alone:
 
 @contextmanager
 def all_processes() -> Iterator[Processes]:
-    """Yield the processes of this run; those of torchrun leave their group at the end (RunError)."""
+    """Yield the processes of this run; those of torchrun leave their group at the end (LostProcessError)."""
     if "TORCHELASTIC_RUN_ID" in os.environ and int(os.environ["WORLD_SIZE"]) > 1:
         from backproof.torch_nn.processes import joined
 

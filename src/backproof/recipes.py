@@ -12,6 +12,13 @@ _EVERY_RUN = (
     "data", "data_dir", "validation_size", "learning_rate", "steps", "batch_size", "eval_every", "seed",
 )  # fmt: skip
 _IN_TORCH = ("optimizer", "weight_decay", "batch_norm", "precision", "compile", "device", "threads")
+_NEUTRAL = frozenset(
+    {
+        "data", "data_dir", "validation_size", "eval_every", "seed",
+        "precision", "compile", "device", "threads",
+    }
+)  # fmt: skip
+"""Settings that say what to look at and how to compute, not what to learn."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,12 @@ class Recipe:
     def settings_of(self, settings: TrainConfig) -> dict[str, Any]:
         """Return the settings that play a part, by name, in plain types: what configure takes back."""
         return {name: value for name, value in settings.as_dict().items() if name in self.network.settings}
+
+    def modified(self, settings: TrainConfig) -> list[str]:
+        """Name the settings that differ from this recipe's and bear on what the network learns."""
+        own = self.settings_of(self.configure())
+        here = self.settings_of(settings)
+        return sorted(name for name in own.keys() - _NEUTRAL if own[name] != here[name])
 
 
 _DEEP_ADAM = {

@@ -11,7 +11,7 @@ import numpy as np
 
 from backproof import checkpoint, environment, record
 from backproof.display import ProgressDisplay
-from backproof.errors import DivergedError, RunError
+from backproof.errors import DivergedError, LostProcessError, RunError
 from backproof.files import remove_litter
 from backproof.fit import fit
 from backproof.memory import keep_freed_memory
@@ -27,9 +27,19 @@ def advance(run: Run, should_stop: Callable[[], bool] = lambda: False) -> RunRec
     record, the others None. Raises DivergedError and RunError; the latest checkpoint is then still there.
     """
     keep_freed_memory()
-    if run.processes.rank:
+    try:
+        if run.processes.rank == 0:
+            return _advance_first(run, should_stop)
         _train(run, should_stop)
         return None
+    except LostProcessError as error:
+        raise LostProcessError(
+            f"{error}; {run.folder} is left as last saved, go on with --resume {run.folder}"
+        ) from None
+
+
+def _advance_first(run: Run, should_stop: Callable[[], bool]) -> RunRecord | None:
+    """Do all that the first process, or the only one, has to."""
     with _only_process_in(run.folder):
         if checkpoint.read(run.folder).progress.step != run.progress.step:
             raise RunError(f"{run.folder} was trained further by another process; --resume it once more")

@@ -134,6 +134,12 @@ def advance(run: "Run") -> "RunRecord | None":
         f"pictures  {run.folder / 'curves.png'}  {run.folder / 'curves.svg'}\n"
         f"record    {run.folder / 'record.json'}"
     )
+    modified = run.recipe.modified(run.config)
+    if modified and run.config.judged_on == "test":
+        say(
+            f"note      modified ({', '.join(modified)}) and judged on the test set: to choose among "
+            "modifications use backproof choose, which sets images aside for that"
+        )
     if abs(record.curves[-1].train_loss - math.log(len(dataset.classes))) < _STUCK:
         say(
             "note      the loss is still that of guessing: several hidden layers hardly move from weights "

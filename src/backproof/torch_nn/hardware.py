@@ -1,5 +1,6 @@
 """Which device computes, in which numbers, compiled or not."""
 
+import os
 import shutil
 
 import torch
@@ -31,7 +32,7 @@ def device_name(device: torch.device) -> str:
 def computes_bf16(device: torch.device) -> bool:
     """Tell whether the device multiplies in bfloat16 by instructions of its own, which makes it fast."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
         found = torch.cpu.get_capabilities()
         return bool(found.get("avx512_bf16") or found.get("bf16"))
@@ -40,7 +41,8 @@ def computes_bf16(device: torch.device) -> bool:
 
 def can_compile() -> bool:
     """Tell whether torch.compile finds the C++ compiler that it needs on the processor."""
-    return any(shutil.which(compiler) for compiler in ("g++", "clang++", "cl"))
+    candidates = (os.environ.get("CXX"), "g++", "clang++", "cl")
+    return any(shutil.which(compiler) for compiler in candidates if compiler)
 
 
 def fast_settings(device: str) -> dict[str, object]:

@@ -18,6 +18,7 @@ from backproof.arrays import Images, Labels, State
 from backproof.config import TrainConfig
 from backproof.errors import ConfigError
 from backproof.learner import Metrics
+from backproof.output import say
 from backproof.torch_nn import hardware, optimizers
 from backproof.torch_nn.convnet import ConvNet
 from backproof.torch_nn.mlp import MLP, draw_small_normal
@@ -92,13 +93,18 @@ class TorchLearner:
         self._optimizer = optimizers.optimizer(self.network, config)
         self._n_steps = 0
         compiled = config.compile and hardware.can_compile()
-        self._forward: Callable[[Tensor], Tensor] = torch.compile(self.network) if compiled else self.network
+        if config.compile and not compiled:
+            say("note      found no C++ compiler (g++, clang++ or $CXX): the network runs without torch.compile")
+        self._forward: Callable[[Tensor], Tensor] = self.network
         self._rank = 0
         if dist.is_initialized():
             self._rank = dist.get_rank()
             with lost_peers_reported():
                 self._forward = DistributedDataParallel(self.network)
+        if compiled:
+            self._forward = torch.compile(self._forward)
 
+    @lost_peers_reported()
     def step(self, images: Images, labels: Labels) -> Metrics:
         """Train on one batch; the metrics are those before the update."""
         self.network.train()
@@ -116,6 +122,7 @@ class TorchLearner:
         self._n_steps += 1
         return _metrics(loss.detach() * len(t), _n_correct(logits, t), len(t))
 
+    @lost_peers_reported()
     @torch.inference_mode()
     def evaluate(self, batches: Iterable[tuple[Images, Labels]]) -> Metrics:
         """Measure over all the batches, training nothing."""
@@ -182,8 +189,7 @@ def _metrics(loss_sum: Tensor, n_correct: Tensor, n: int) -> Metrics:
     if not dist.is_initialized():
         return Metrics(loss_sum.item() / n, n_correct.item() / n)
     sums = torch.stack([loss_sum.double(), n_correct.double(), torch.tensor(n)])
-    with lost_peers_reported():
-        dist.all_reduce(sums)
+    dist.all_reduce(sums)
     loss, correct, count = sums.tolist()
     return Metrics(loss / count, correct / count)
 

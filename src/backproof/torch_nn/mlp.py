@@ -16,8 +16,8 @@ class MLP(nn.Module):
     """Linear → [batch norm →] LeakyReLU [→ dropout] for every hidden size, then a last Linear.
 
     Maps (B, …) with ``n_inputs`` numbers a sample to logits (B, C). ``norm`` is none, manual, autograd or
-    native. Parameters are called ``linear1.weight``, ``linear1.bias``, ``norm1.weight``, … where the number is
-    the layer l = 1 … N of the derivations; the linear ones are the NumPy network's own names.
+    native. Parameters are called ``linear1.weight``, ``linear1.bias``, ``norm1.weight``, … where the number
+    is the layer l = 1 … N of the derivations; the linear ones are the NumPy network's own names.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class MLP(nn.Module):
 
 @torch.no_grad()
 def draw_small_normal(mlp: MLP, rng: np.random.Generator, scale: float = 1e-4) -> None:
-    """Set weights to N(0, scale²) and biases to zero: the very numbers that a NumPy MLP draws from ``rng``."""
+    """Set weights to N(0, scale²), biases to zero: the very numbers that a NumPy MLP draws from ``rng``."""
     for layer in mlp.children():
         if isinstance(layer, nn.Linear):
             layer.weight.copy_(torch.from_numpy(rng.normal(0.0, scale, size=layer.weight.shape)))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import torch
 import torch.distributed as dist
 
-from backproof.errors import RunError
+from backproof.errors import LostProcessError
 
 
 class JoinedProcesses:
@@ -39,7 +39,7 @@ class JoinedProcesses:
 
 @contextmanager
 def joined() -> Iterator[JoinedProcesses]:
-    """Join the group that torchrun's environment variables describe, and leave it at the end (RunError)."""
+    """Join the group that torchrun's environment describes, and leave it at the end (LostProcessError)."""
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     with lost_peers_reported():
@@ -52,12 +52,14 @@ def joined() -> Iterator[JoinedProcesses]:
 
 @contextmanager
 def lost_peers_reported() -> Iterator[None]:
-    """Turn the failure of an exchange among processes into one line (RunError)."""
+    """Turn the failure of an exchange among processes into one line (LostProcessError)."""
     try:
         yield
     except RuntimeError as error:
         # gloo raises plain RuntimeErrors, which only their text tells apart from mistakes of our own.
         if isinstance(error, dist.DistError) or "gloo" in str(error).lower():
             reason = str(error).strip().splitlines()[0]
-            raise RunError(f"another process of this run has ended or cannot be reached: {reason}") from None
+            raise LostProcessError(
+                f"another process of this run has ended or cannot be reached: {reason}"
+            ) from None
         raise
