@@ -20,12 +20,10 @@ TABLE_1 = [
     ("conv5_a", 512, 2), ("conv5_b", 512, 2), ("maxpool5", 512, 1),
 ]  # fmt: skip
 """Name, channels out, and height and width out."""
-PARAMETERS = sum(
-    (9 * d + 1) * m + 2 * m
-    for d, m in [
-        (3, 64), (64, 128), (128, 256), (256, 256), (256, 512), (512, 512), (512, 512), (512, 512)
-    ]  # fmt: skip
-) + 512 * 10 + 10  # fmt: skip
+CONVOLUTIONS = [
+    (3, 64), (64, 128), (128, 256), (256, 256), (256, 512), (512, 512), (512, 512), (512, 512),
+]  # fmt: skip
+PARAMETERS = sum((9 * d + 1) * m + 2 * m for d, m in CONVOLUTIONS) + 512 * 10 + 10
 
 
 def test_every_layer_is_as_table_1_says() -> None:
@@ -80,5 +78,6 @@ def test_all_three_batch_norms_train_alike() -> None:
 
 def test_batch_norm_is_not_optional() -> None:
     recipe = find_recipe("convnet")
+    settings = recipe.configure({"batch_norm": "none"})
     with pytest.raises(ConfigError, match="batch_norm is manual, autograd or native"):
-        make_learner(recipe, recipe.configure({"batch_norm": "none"}), (3, 32, 32), 10, np.random.default_rng(0))
+        make_learner(recipe, settings, (3, 32, 32), 10, np.random.default_rng(0))

@@ -23,7 +23,7 @@ def numpy_twin(rng: np.random.Generator, hidden: list[int], slope: float) -> num
 
 
 @pytest.mark.parametrize(("hidden", "slope"), [([], 0.02), ([8], 0.02), ([8, 5], 0.0), ([6, 6, 6], 0.3)])
-def test_same_loss_gradients_and_fifty_steps(hidden: list[int], slope: float, rng: np.random.Generator) -> None:
+def test_same_loss_gradients_and_steps(hidden: list[int], slope: float, rng: np.random.Generator) -> None:
     ours, twin = numpy_twin(rng, hidden, slope), MLP(7, hidden, 4, slope).double()
     load_numpy_params(twin, ours.params)
     loss = numpy_nn.SoftmaxCrossEntropy()
@@ -65,7 +65,7 @@ def test_weights_of_another_network_are_refused(rng: np.random.Generator) -> Non
     ours = numpy_nn.MLP(7, [5], 4, 0.02, rng=rng)
     with pytest.raises(ValueError, match=r"expected parameters linear1.weight, .*linear3.bias, got linear1"):
         load_numpy_params(MLP(7, [5, 5], 4, 0.02).double(), ours.params)
-    with pytest.raises(ValueError, match=r"linear1.weight is torch.float64 of shape \(5, 7\), but torch.float64"):
+    with pytest.raises(ValueError, match=r"linear1.weight is torch.float64 of shape \(5, 7\), but"):
         load_numpy_params(MLP(7, [6], 4, 0.02).double(), ours.params)
     with pytest.raises(ValueError, match=r"is torch.float64 .*, but torch.float32"):
         load_numpy_params(MLP(7, [5], 4, 0.02), ours.params)

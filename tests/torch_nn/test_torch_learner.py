@@ -160,7 +160,7 @@ def test_without_a_compiler_the_run_says_that_it_is_eager(
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CXX", raising=False)
     learner = mlp(compile=True)
-    assert "no C++ compiler" in capsys.readouterr().out
+    assert "found no C++ compiler" in capsys.readouterr().out
     assert learner._forward is learner.network
     learner.step(*batch)
 

@@ -94,7 +94,7 @@ class TorchLearner:
         self._n_steps = 0
         compiled = config.compile and hardware.can_compile()
         if config.compile and not compiled:
-            say("note      found no C++ compiler (g++, clang++ or $CXX): the network runs without torch.compile")
+            say("note      found no C++ compiler (g++, clang++, $CXX): training without torch.compile")
         self._forward: Callable[[Tensor], Tensor] = self.network
         self._rank = 0
         if dist.is_initialized():

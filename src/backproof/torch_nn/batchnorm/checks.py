@@ -12,7 +12,7 @@ def require_input(x: Tensor, gamma: Tensor, beta: Tensor) -> None:
     """
     if gamma.ndim != 1 or gamma.shape != beta.shape:
         raise ValueError(
-            f"batch norm: γ and β have shapes {tuple(gamma.shape)} and {tuple(beta.shape)}, expected (C,) both"
+            f"batch norm: γ and β have shapes {tuple(gamma.shape)} and {tuple(beta.shape)}, both due as (C,)"
         )
     if x.ndim < 2 or x.shape[1] != len(gamma):
         raise ValueError(
@@ -29,7 +29,7 @@ def require_two_values(x: Tensor, group: ProcessGroup | None) -> None:
     # A process may have one value where the group has more: joint() counts those.
     if group is None and x.numel() == x.shape[1]:
         raise ValueError(
-            f"batch norm: x has shape {tuple(x.shape)}, one value per channel; its statistics need two or more"
+            f"batch norm: x has shape {tuple(x.shape)}, one value per channel; statistics need two or more"
         )
 
 
@@ -40,7 +40,7 @@ def axes(x: Tensor) -> tuple[int, ...]:
 
 def along(values: Tensor, x: Tensor) -> Tensor:
     """View per-channel values (C,) as (1, C, 1, …), to meet x (B, C, …)."""
-    return values.view(-1, *(1,) * (x.ndim - 2))
+    return values.view(1, -1, *(1,) * (x.ndim - 2))
 
 
 def precision(x: Tensor) -> torch.dtype:

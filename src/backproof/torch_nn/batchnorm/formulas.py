@@ -1,7 +1,7 @@
 """Batch norm in plain operations, which autograd, forward mode and vmap can all see through.
 
-Axes: s and r sample 1…B, i channel 1…C. In (B, C, H, W) every pixel counts as a sample, and B as B·H·W. Dotted
-letters are tangents.
+Axes: s and r sample 1…B, i channel 1…C. In (B, C, H, W) every pixel counts as a sample, and B as B·H·W.
+Dotted letters are tangents.
 """
 
 from typing import NamedTuple
@@ -23,7 +23,7 @@ class Statistics(NamedTuple):
     centred: Tensor
     mean: Tensor
     var: Tensor
-    count: int
+    size: int
 
 
 def statistics(x: Tensor, group: ProcessGroup | None) -> Statistics:
@@ -93,7 +93,8 @@ def jvp(
 ) -> Tensor:
     """Return ẏ like x, given ẋ like x, γ̇ and β̇ (C,), or None for one that is constant.
 
-    bn.ydot:  ẏ_i^s = γ_i/√(σ_i²+ε) · [ẋ_i^s − (1/B) Σ_r ẋ_i^r − x̂_i^s (1/B) Σ_r ẋ_i^r x̂_i^r] + γ̇_i x̂_i^s + β̇_i
+    bn.ydot:  ẏ_i^s = γ_i/√(σ_i²+ε) · [ẋ_i^s − (1/B) Σ_r ẋ_i^r − x̂_i^s (1/B) Σ_r ẋ_i^r x̂_i^r]
+                      + γ̇_i x̂_i^s + β̇_i
     """
     x_dot, gamma_dot, beta_dot = tangents
     centred, _, var, count = statistics(x, group)
@@ -108,7 +109,7 @@ def jvp(
 
 
 def _projected(v: Tensor, xhat: Tensor, count: int, group: ProcessGroup | None) -> Tensor:
-    """v − mean(v) − x̂ mean(v x̂) per channel: the derivative of √(σ²+ε) x̂, and its own transpose."""
+    """V − mean(v) − x̂ mean(v x̂) per channel: the derivative of √(σ²+ε) x̂, and its own transpose."""
     v = v.to(xhat.dtype)
     total, product = v.sum(axes(v), keepdim=True), (v * xhat).sum(axes(v), keepdim=True)
     if group is not None:

@@ -20,11 +20,11 @@ class BatchNorm(nn.Module):
 
     x̂ takes each channel's mean and biased variance from the batch: with ``process_group``, from all its
     processes' batches together. With ``track_running_stats``, evaluation takes them from running averages
-    instead, which each training batch pulls by ``momentum`` (None: all batches count alike) towards its mean and
-    unbiased variance.
+    instead, which each training batch pulls by ``momentum`` (None: all batches count alike) towards its mean
+    and unbiased variance.
 
-    ``n_features`` below 1, input that is not (B, ``n_features``, …), an empty batch, and a batch with one value
-    per channel where its statistics are needed, are a ValueError.
+    ``n_features`` below 1, input that is not (B, ``n_features``, …), an empty batch, and a batch with one
+    value per channel where its statistics are needed, are a ValueError.
     """
 
     running_mean: Tensor | None
@@ -80,7 +80,7 @@ class BatchNorm(nn.Module):
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
         self.num_batches_tracked += 1
-        m = 1 / self.num_batches_tracked if self.momentum is None else self.momentum
+        m = 1 / self.num_batches_tracked.to(mean.dtype) if self.momentum is None else self.momentum
         b: Tensor | float = x.numel() / x.shape[1]
         if self.process_group is not None:
             b = summed(torch.tensor(b, dtype=torch.float64, device=x.device), self.process_group)

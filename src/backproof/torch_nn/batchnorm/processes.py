@@ -1,19 +1,49 @@
 """Statistics of a batch that is spread over processes.
 
-Sums travel in float64: they are a few numbers per channel, and a count, or a mean far from zero, keeps all its
-digits. Every collective here can be differentiated.
+Sums travel in float64: they are a few numbers per channel, and a count, or a mean far from zero, keeps all
+its digits. Every collective here can be differentiated.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
-import torch.distributed.nn.functional as collectives
+import torch.distributed as dist
 from torch import Tensor
 from torch.distributed import ProcessGroup
 
 
+class _Summed(torch.autograd.Function):
+    """The processes' sum, which every one of them gets: its derivative is the same sum of derivatives.
+
+    torch.distributed.nn has one, which torch deprecates in favour of a private module.
+    """
+
+    @staticmethod
+    def forward(values: Tensor, group: ProcessGroup) -> Tensor:
+        total = values.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total, group=group)
+        return total
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:  # noqa: ARG004
+        ctx.group = inputs[1]
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor, None]:
+        return _apply(grad_outputs[0], ctx.group), None
+
+    @staticmethod
+    def jvp(ctx: Any, *grad_inputs: Any) -> Tensor:
+        return _apply(grad_inputs[0], ctx.group)
+
+
+_apply: Callable[..., Tensor] = _Summed.apply  # which torch leaves without types
+
+
 def summed(values: Tensor, group: ProcessGroup) -> Tensor:
-    """Add up the processes' values, of one shape: each process gets the sum."""
-    total: Tensor = collectives.all_reduce(values.double(), group=group)
-    return total
+    """Add up the processes' values, of one shape: each process gets the sum, in float64."""
+    return _apply(values.double(), group)
 
 
 def joint(count: int, mean: Tensor, m2: Tensor, group: ProcessGroup) -> tuple[int, Tensor, Tensor]:
@@ -23,7 +53,7 @@ def joint(count: int, mean: Tensor, m2: Tensor, group: ProcessGroup) -> tuple[in
 
     bn.joint:  n = Σ_p n_p,  μ = μ_1 + Σ_p n_p (μ_p − μ_1)/n,  M = Σ_p [M_p + n_p (μ_p − μ)²]
 
-    Chan, Golub and LeVeque (1983), Algorithms for computing the sample variance, The American Statistician 37(3).
+    Chan, Golub and LeVeque (1983), Algorithms for Computing the Sample Variance, American Statistician 37(3).
     Squares are of differences, so a mean far from zero costs no digits.
     """
     mine = torch.stack((torch.full_like(mean, count, dtype=torch.float64), mean.double(), m2.double()))
