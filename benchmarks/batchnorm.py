@@ -1,16 +1,20 @@
-"""Time batch norm's forward and backward pass against torch's own: python benchmarks/batchnorm.py.
+"""Time batch norm's forward and backward pass beside torch's own: python benchmarks/batchnorm.py.
 
 float32, training, all three gradients, two threads. Every figure is a ratio to eager
-torch.nn.functional.batch_norm, in the same turns.
+torch.nn.functional.batch_norm, in the same turns. With ``--keep-memory`` freed memory stays with the process,
+as in this project's training; without, all sides pay for fresh pages, as a library's users do.
 """
 
+import json
 import statistics
+import sys
 from collections.abc import Callable
 
 import torch
 from measure import median_ratio, medians_in_turns
 from torch import Tensor
 
+from backproof.memory import keep_freed_memory
 from backproof.torch_nn.batchnorm import BatchNormAutograd, BatchNormManual
 
 SHAPES = [(200, 1024), (200, 4096), (128, 100), (32, 64, 32, 32), (32, 256, 8, 8), (128, 64, 32, 32)]
@@ -44,36 +48,25 @@ def contestants(shape: tuple[int, ...]) -> dict[str, Callable[[], object]]:
 
 def measure() -> dict[str, object]:
     """Return, of every shape, native's milliseconds and the others' ratios to it; and the ratios' means."""
-    before = torch.get_num_threads()
     torch.set_num_threads(THREADS)
     rows: list[dict[str, object]] = []
     ratios: dict[str, list[float]] = {"manual": [], "autograd": [], "compiled": []}
-    try:
-        for shape in SHAPES:
-            repeats = min(100, max(4, VALUES_PER_ROUND // torch.Size(shape).numel()))
-            medians = medians_in_turns(contestants(shape), ROUNDS, repeats)
-            row: dict[str, object] = {
-                "shape": list(shape),
-                "native_ms": 1000 * statistics.median(medians["native"]),
-            }
-            for name, values in ratios.items():
-                values.append(median_ratio(medians[name], medians["native"]))
-                row[f"{name}_over_native"] = values[-1]
-            rows.append(row)
-    finally:
-        torch.set_num_threads(before)
+    for shape in SHAPES:
+        repeats = min(100, max(4, VALUES_PER_ROUND // torch.Size(shape).numel()))
+        medians = medians_in_turns(contestants(shape), ROUNDS, repeats)
+        row: dict[str, object] = {
+            "shape": list(shape),
+            "native_ms": 1000 * statistics.median(medians["native"]),
+        }
+        for name, values in ratios.items():
+            values.append(median_ratio(medians[name], medians["native"]))
+            row[f"{name}_over_native"] = values[-1]
+        rows.append(row)
     means = {f"{name}_over_native": statistics.geometric_mean(values) for name, values in ratios.items()}
     return {"shapes": rows, "geometric_means": means}
 
 
-def main() -> None:
-    """Print the ratios, one shape a line, and their geometric means."""
-    figures = measure()
-    for row in figures["shapes"]:
-        print(f"{row['shape']!s:20} native {row['native_ms']:8.3f} ms", end="")
-        print(*(f"  {name} {value:6.3f}" for name, value in row.items() if name.endswith("_over_native")))
-    print("geometric means", figures["geometric_means"])
-
-
 if __name__ == "__main__":
-    main()
+    if "--keep-memory" in sys.argv[1:]:
+        keep_freed_memory()
+    print(json.dumps(measure(), indent=2))

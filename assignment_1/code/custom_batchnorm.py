@@ -9,7 +9,7 @@ import sys
 import torch
 from torch import nn
 
-from backproof.torch_nn.batchnorm import BatchNormFunction, formulas
+from backproof.torch_nn.batchnorm import formulas, function
 from backproof.torch_nn.batchnorm.checks import require_input, require_two_values
 
 
@@ -50,15 +50,13 @@ class CustomBatchNormManualFunction(torch.autograd.Function):
     def forward(ctx, input, gamma, beta, eps=1e-5):
         """Normalise input (B, C) with gamma and beta (C,), other shapes being a ValueError; return (B, C)."""
         _require_matrix(input, gamma)
-        inputs = (input, gamma, beta, eps, None)
-        outputs = BatchNormFunction.forward(*inputs)
-        BatchNormFunction.setup_context(ctx, inputs, outputs)
-        return outputs[0]
+        y, _, _ = function.forward(ctx, input, gamma, beta, eps, None)
+        return y
 
     @staticmethod
     def backward(ctx, grad_output):
         """Return the gradients of input (B, C), gamma and beta (C,), None where not needed or for eps."""
-        return BatchNormFunction.backward(ctx, grad_output, None, None)[:4]
+        return *function.backward(ctx, grad_output), None
 
 
 class CustomBatchNormManualModule(_BatchNorm):
