@@ -84,7 +84,7 @@ _DEEP_ADAM = {
     "initialization": "uniform",
 }
 _DEEP_ADAM_3000 = {**_DEEP_ADAM, "steps": 3000}
-_DEEP_L2 = {**_DEEP_ADAM_3000, "weight_decay": 1e-3}
+_DEEP_L2 = {**_DEEP_ADAM_3000, "optimizer": "adamw", "weight_decay": 0.1}
 _DEEP_BATCHNORM = {**_DEEP_L2, "batch_norm": "manual"}
 
 RECIPES = {
@@ -94,7 +94,7 @@ RECIPES = {
         Recipe("mlp-torch", "the same MLP in PyTorch, from the same weights and batches", TORCH_MLP),
         Recipe("mlp-deep-adam", "improvement 1: four wide hidden layers, Adam", TORCH_MLP, _DEEP_ADAM),
         Recipe("mlp-deep-adam-3000", "improvement 2: twice the steps", TORCH_MLP, _DEEP_ADAM_3000),
-        Recipe("mlp-deep-l2", "improvement 3: an L2 penalty", TORCH_MLP, _DEEP_L2),
+        Recipe("mlp-deep-l2", "improvement 3: weight decay, decoupled (AdamW)", TORCH_MLP, _DEEP_L2),
         Recipe(
             "mlp-deep-batchnorm",
             "improvement 4: batch norm before every activation, its backward pass written by hand",

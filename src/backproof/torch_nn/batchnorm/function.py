@@ -124,7 +124,7 @@ _apply_plain: Callable[..., Normalised] = PlainBatchNorm.apply
 def batch_norm(
     x: Tensor, gamma: Tensor, beta: Tensor, eps: float = 1e-5, process_group: ProcessGroup | None = None
 ) -> Normalised:
-    """Return y, mean and biased variance: by BatchNormFunction where a transform or forward mode asks for it."""
+    """Return y, mean and biased variance: by BatchNormFunction where a transform or forward mode needs it."""
     if torch.compiler.is_compiling() or not (
         _transformed() or any(_unpack_dual(each).tangent is not None for each in (x, gamma, beta))
     ):

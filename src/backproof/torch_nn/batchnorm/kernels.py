@@ -2,7 +2,7 @@
 
 Axes: s and r sample 1…B, i channel 1…C. In (B, C, H, W) every pixel counts as a sample, and B as B·H·W. Two
 layouts are walked in the order of memory: *rows* (N, C), whose channels lie together, and *planes* (B, C, P),
-whose pixels do. Sums are those of x − shift, never of x: squares and products of numbers far from zero cancel.
+whose pixels do. Sums are those of x − shift, never of x: squares and products far from zero cancel.
 """
 
 import torch
