@@ -14,6 +14,7 @@ from pathlib import Path
 import readme
 import scaling
 import step
+import training
 from measure import run_process
 
 from backproof import data, environment, record
@@ -21,7 +22,7 @@ from backproof.errors import BackproofError
 
 HERE = Path(__file__).parent
 REPEATS = 5
-SEEDS = range(5)
+BATCH_NORM = HERE / "batchnorm.py"
 SCRIPT = HERE.parent / "assignment_1" / "code" / "train_mlp_numpy.py"
 
 
@@ -47,19 +48,18 @@ def starts() -> dict[str, float]:
     }
 
 
-def accuracies(folder: Path) -> dict[str, object]:
-    """Train the default run from five seeds, and the course's script, which has one."""
-    values = []
-    for seed in SEEDS:
-        run_process("-m", "backproof", "train", "mlp-numpy", "--seed", seed, "--out", folder / f"seed-{seed}")
-        values.append(record.read(folder / f"seed-{seed}").final["test_accuracy"])
+def course_script(folder: Path) -> dict[str, object]:
+    """Train by the course's script, whose seed is fixed."""
     output = run_process(SCRIPT, "--data_dir", data.cifar10.find_present(), cwd=folder).output
-    return {
-        "accuracy_by_seed": values,
-        "accuracy_mean": statistics.mean(values),
-        "accuracy_sd": statistics.stdev(values),
-        "accuracy_of_the_script": float(output.rpartition("test accuracy ")[2].split()[0]),
-    }
+    return {"accuracy_of_the_script": float(output.rpartition("test accuracy ")[2].split()[0])}
+
+
+def batch_norms() -> dict[str, object]:
+    """Time batch norm as a library's users meet it, and with freed memory kept as in training."""
+    figures = {}
+    for name, arguments in (("batch_norm", []), ("batch_norm_memory_kept", ["--keep-memory"])):
+        figures[name] = json.loads(run_process(BATCH_NORM, *arguments).output)
+    return figures
 
 
 def main() -> int:
@@ -83,7 +83,9 @@ def main() -> int:
             ("start", starts),
             ("one step, batch 200, hidden 100", step.compare),
             ("whole default run", lambda: whole_runs(Path(name))),
-            ("accuracy on the test set, seeds 0 to 4", lambda: accuracies(Path(name))),
+            ("the course's script", lambda: course_script(Path(name))),
+            ("batch norm, forward and backward, beside torch's", batch_norms),
+            ("training steps beside plain eager loops", lambda: {"training": training.measure()}),
         ):
             print(f"\n{title}", flush=True)
             figures = measured()
@@ -99,7 +101,7 @@ def main() -> int:
         print("  " + "  ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
     scaling.draw(results["scaling"], HERE / "scaling.svg")
     (HERE / "results.json").write_text(json.dumps(results, indent=2) + "\n")
-    readme.update(HERE.parent / "README.md", results)
+    readme.replace(HERE.parent / "README.md", "speed", readme.table(results))
     print("\nwritten: benchmarks/results.json, README.md, benchmarks/curves.svg, benchmarks/scaling.svg")
     return 0
 

@@ -1,10 +1,7 @@
-"""Write the measured figures into README, between its two marks."""
+"""Write measured figures into README, between marks."""
 
 from pathlib import Path
 from typing import Any
-
-BEGIN = "<!-- results: made by benchmarks/bench.py -->\n"
-END = "<!-- end of results -->"
 
 
 def table(results: dict[str, Any]) -> str:
@@ -12,28 +9,29 @@ def table(results: dict[str, Any]) -> str:
     r = results
     rows = [
         (
-            "`mlp-numpy` on CIFAR-10's 10,000 test images, last step, seeds 0–4",
-            f"**{r['accuracy_mean']:.3f} ± {r['accuracy_sd']:.3f}** (mean ± sd)",
+            "test accuracy by `assignment_1/code/train_mlp_numpy.py`, seed 42",
+            f"{r['accuracy_of_the_script']:.3f}",
         ),
-        ("the same by `assignment_1/code/train_mlp_numpy.py`, seed 42", f"{r['accuracy_of_the_script']:.3f}"),
         (
-            "whole run, process start to exit: 1,500 steps of 200 images, 15 full evaluations, pictures",
+            "whole run of `mlp-numpy`, process start to exit: 1,500 steps of 200 images, 15 evaluations, pictures",
             f"**{r['whole_run_s']:.1f} s** (slowest of five {r['whole_run_slowest_s']:.1f} s), "
             f"{r['whole_run_peak_mb']:.0f} MB at the peak",
         ),
         (
-            "one training step beside its bare matrix products",
+            "one training step of `mlp-numpy` beside its bare matrix products",
             f"{r['step_ms']:.2f} ms to {r['products_ms']:.2f} ms, **{r['step_over_products']:.2f} ×** "
             f"({r['step_with_batch_over_products']:.2f} × with its batch drawn and converted)",
         ),
         (
-            "one training step beside the same in eager PyTorch",
+            "one training step of `mlp-numpy` beside the same in eager PyTorch",
             f"{r['step_ms']:.2f} ms to {r['torch_step_ms']:.2f} ms, **{r['step_over_torch']:.2f} ×**",
         ),
         (
             "`backproof --help`; the data set ready, once prepared",
             f"{r['help_s']:.2f} s; {r['data_ready_s']:.3f} s",
         ),
+        *_batch_norm_rows(r),
+        *_training_rows(r["training"]),
     ]
     environment = r["environment"]
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
@@ -51,8 +49,52 @@ def table(results: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def update(path: Path, results: dict[str, Any]) -> None:
-    """Replace what stands between the marks."""
-    text = path.read_text(encoding="utf-8")
-    before, after = text.partition(BEGIN)[0], text.partition(END)[2]
-    path.write_text(before + BEGIN + table(results) + END + after, encoding="utf-8")
+def _batch_norm_rows(results: dict[str, Any]) -> list[tuple[str, str]]:
+    plain, kept = (results[name]["geometric_means"] for name in ("batch_norm", "batch_norm_memory_kept"))
+    return [
+        (
+            f"batch norm, forward and backward, {what}, beside eager `torch.nn.functional.batch_norm`; "
+            "geometric mean over six shapes",
+            f"**{plain[key]:.2f} ×** ({kept[key]:.2f} × with freed memory kept)",
+        )
+        for key, what in (
+            ("manual_over_native", "written by hand"),
+            ("compiled_over_native", "written by hand and compiled"),
+            ("autograd_over_native", "by autograd"),
+        )
+    ]
+
+
+def _training_rows(cases: dict[str, dict[str, float]]) -> list[tuple[str, str]]:
+    names = {
+        "mlp": "`mlp-torch`",
+        "deep": "`mlp-deep-adam`",
+        "convnet32": "`convnet`",
+        "convnet256": "`convnet`",
+    }
+    rows = []
+    for key, case in cases.items():
+        batch = case["batch"]
+        cells = [
+            f"{kind} {batch / case[f'{kind}_ms'] * 1e3:,.0f} images/s, "
+            f"**{1 / case[f'{kind}_over_plain']:.2f} ×**"
+            for kind in ("default", "fast")
+            if f"{kind}_ms" in case
+        ]
+        rows.append(
+            (
+                f"training throughput of {names[key]}, batch {batch:.0f}, over a plain eager fp32 loop",
+                f"{batch / case['plain_ms'] * 1e3:,.0f} images/s; " + "; ".join(cells),
+            )
+        )
+    return rows
+
+
+def replace(path: Path, name: str, text: str) -> None:
+    """Replace what stands between the marks of this name."""
+    begin, end = f"<!-- {name}: made by a script, see CONTRIBUTING -->\n", f"<!-- end of {name} -->"
+    page = path.read_text(encoding="utf-8")
+    before, found, rest = page.partition(begin)
+    if not found or end not in rest:
+        raise SystemExit(f"{path} lacks the marks of {name}")
+    path.write_text(before + begin + text + end + rest.partition(end)[2], encoding="utf-8")

@@ -23,11 +23,13 @@ def make_learner(
     return learner
 
 
-def fast_settings(recipe: Recipe, device: str) -> dict[str, Any]:
-    """Return the settings that train the recipe fastest on this machine (ConfigError)."""
+def fast_settings(recipe: Recipe, device: str, processes: int = 1) -> dict[str, Any]:
+    """Return the settings that train the recipe fastest on this machine, by benchmarks/ (ConfigError)."""
     if not recipe.network.in_torch:
         raise ConfigError(f"recipe {recipe.name} has one speed: leave --fast out")
     settings: dict[str, Any] = _imported(recipe, "backproof.torch_nn.hardware:fast_settings")(device)
+    if processes == 1 and "batch_norm" in recipe.settings:
+        settings["batch_norm"] = "native"  # several processes share statistics by ours
     return settings
 
 

@@ -35,10 +35,15 @@ class Alone:
         return text
 
 
+def launched() -> int:
+    """Return how many processes torchrun started for this run; 1 without it."""
+    return int(os.environ["WORLD_SIZE"]) if "TORCHELASTIC_RUN_ID" in os.environ else 1
+
+
 @contextmanager
 def all_processes() -> Iterator[Processes]:
     """Yield the processes of this run; those of torchrun leave their group at the end (LostProcessError)."""
-    if "TORCHELASTIC_RUN_ID" in os.environ and int(os.environ["WORLD_SIZE"]) > 1:
+    if launched() > 1:
         from backproof.torch_nn.processes import joined
 
         with joined() as processes:

@@ -1,11 +1,14 @@
 """The order of training images follows from seed and step alone."""
 
+import time
+from collections.abc import Iterable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backproof.data import Batches, Split
+from backproof.data import Batches, BatchesAhead, Split
 from backproof.errors import ConfigError
 
 
@@ -102,3 +105,29 @@ def test_a_batch_may_be_the_whole_set() -> None:
 def test_a_batch_larger_than_the_set_is_refused_with_both_numbers() -> None:
     with pytest.raises(ConfigError, match="batch_size 201 is larger than the training set of 100 images"):
         Batches(split_of(100), 201, seed=0)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 6])
+def test_processes_part_every_batch_among_them(count: int) -> None:
+    joint = Batches(split_of(30), 6, seed=4)
+    parts = [Batches(split_of(30), 6, seed=4, rank=rank, count=count) for rank in range(count)]
+    for step in (1, 5, 6, 11):
+        images, labels = joint[step]
+        images = images.copy()
+        np.testing.assert_array_equal(np.concatenate([part[step][0] for part in parts]), images)
+        np.testing.assert_array_equal(np.concatenate([part[step][1] for part in parts]), labels)
+
+
+def test_a_batch_that_processes_cannot_share_evenly_is_refused() -> None:
+    with pytest.raises(ConfigError, match="batch_size 7 does not part evenly among 2 processes; choose"):
+        Batches(split_of(30), 7, seed=0, count=2)
+
+
+@pytest.mark.parametrize("steps", [range(1, 12), [3, 4, 9, 10, 2, 2, 3]])
+def test_batches_prepared_ahead_are_the_same(steps: Iterable[int]) -> None:
+    plain, ahead = Batches(split_of(30), 7, seed=2), BatchesAhead(Batches(split_of(30), 7, seed=2))
+    for step in steps:
+        (images, labels), (expected, expected_labels) = ahead[step], plain[step]
+        time.sleep(0.002)  # the next one is under way, and must not write into this one
+        np.testing.assert_array_equal(images, expected)
+        np.testing.assert_array_equal(labels, expected_labels)

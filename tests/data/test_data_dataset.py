@@ -145,3 +145,12 @@ def test_chunks_hold_every_image_in_order(split: Split, size: int, lengths: list
     assert all(images.dtype == np.float32 for images, _ in chunks)
     assert np.array_equal(np.concatenate([images for images, _ in chunks]), centred(split, slice(None)))
     assert np.array_equal(np.concatenate([labels for _, labels in chunks]), split.labels)
+
+
+@pytest.mark.parametrize("of", [1, 2, 3, 7, 20])
+def test_parts_hold_every_image_once(split: Split, of: int) -> None:
+    parts = [split.part(number, of) for number in range(of)]
+    np.testing.assert_array_equal(np.concatenate([part.labels for part in parts]), split.labels)
+    np.testing.assert_array_equal(np.concatenate([part.pixels for part in parts]), split.pixels)
+    sizes = {len(part) for part in parts}
+    assert max(sizes) - min(sizes) <= 1

@@ -184,10 +184,12 @@ def test_threads_are_set(batch: tuple[np.ndarray, np.ndarray]) -> None:
 
 
 def test_fast_settings_are_bf16_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = find_recipe("convnet")
     for capability, expected in (("avx512_bf16", {"precision": "bf16"}), ("avx2", {})):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda capability=capability: {capability: True})
-        assert fast_settings(recipe, "cpu") == expected
+        assert fast_settings(find_recipe("mlp-deep-adam"), "cpu") == expected
+        convnet = find_recipe("convnet")
+        assert fast_settings(convnet, "cpu") == {**expected, "batch_norm": "native"}
+        assert fast_settings(convnet, "cpu", processes=2) == expected
     with pytest.raises(ConfigError, match="recipe mlp-numpy has one speed"):
         fast_settings(find_recipe("mlp-numpy"), "cpu")
 

