@@ -4,13 +4,14 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 ALL := src tests benchmarks assignment_1
 
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test lint format bench results clean
 
 help:
 	@echo "make demo   train the hand-written network on the embedded images and draw its curves"
 	@echo "make test   run every test (those on CIFAR-10 need BACKPROOF_DATA=FOLDER)"
 	@echo "make lint   formatting, lint, types, import rules, spelling"
-	@echo "make bench  re-measure every figure of README (needs CIFAR-10)"
+	@echo "make bench  re-measure every speed in README (needs CIFAR-10)"
+	@echo "make results  rebuild README's tables of trainings from the records in results/"
 
 .venv/.installed: pyproject.toml constraints.txt
 	@echo "installing backproof into .venv"
@@ -42,6 +43,9 @@ format: .venv/.installed-dev
 
 bench: .venv/.installed-dev
 	@$(BIN)/python benchmarks/bench.py
+
+results: .venv/.installed-dev
+	@$(BIN)/python benchmarks/results.py
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

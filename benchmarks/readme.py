@@ -13,7 +13,7 @@ def table(results: dict[str, Any]) -> str:
             f"{r['accuracy_of_the_script']:.3f}",
         ),
         (
-            "whole run of `mlp-numpy`, process start to exit: 1,500 steps of 200 images, 15 evaluations, pictures",
+            "whole run of `mlp-numpy`, process start to exit: 1,500 steps, 15 evaluations, pictures",
             f"**{r['whole_run_s']:.1f} s** (slowest of five {r['whole_run_slowest_s']:.1f} s), "
             f"{r['whole_run_peak_mb']:.0f} MB at the peak",
         ),

@@ -9,7 +9,7 @@ from matplotlib.ticker import PercentFormatter
 from backproof.record import RunRecord
 from backproof.report.curves import STYLE
 
-# Okabe and Ito's colours, which colour-blind readers tell apart; labels at the lines' ends do so without colour.
+# Okabe and Ito's colours, which colour-blind readers tell apart; the labels at the lines' ends need none.
 _COLORS = ("#999999", "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#000000")
 _LEAST_GAP = 0.021
 """Between two labels, as a fraction of the axis: a line of text."""
