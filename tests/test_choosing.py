@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from backproof import choosing, record
+from backproof import checkpoint, choosing, record, run
 from backproof.errors import ConfigError
 from backproof.recipes import find_recipe
+from py2_batches import write_folder
 
 Cli = Callable[..., tuple[int, str, str]]
 MLP = find_recipe("mlp-torch")
@@ -25,7 +27,7 @@ def test_candidates_are_the_recipe_and_its_modifications() -> None:
         "unmodified", "weight_decay=1e-3", "optimizer=adamw compile=true hidden=20,10",
     ]  # fmt: skip
     plain, decayed, other = (each.settings for each in made)
-    assert plain == MLP.configure({"data": "digits", "validation_size": choosing.VALIDATION_SIZE})
+    assert plain == MLP.configure({"data": "digits", "validation_size": 143})
     assert decayed.weight_decay == 1e-3
     assert (other.optimizer, other.compile, other.hidden) == ("adamw", True, (20, 10))
     assert {each.settings.judged_on for each in made} == {"validation"}
@@ -55,8 +57,19 @@ def test_what_cannot_be_compared(modification: str, base: dict[str, int], messag
 
 
 def test_the_same_twice() -> None:
-    with pytest.raises(ConfigError, match="the same modification is given twice"):
-        choosing.candidates(MLP, ["seed=1", " seed=1"], {})
+    with pytest.raises(ConfigError, match="'weight_decay=1e-3' is the same as 'weight_decay"):
+        choosing.candidates(MLP, ["weight_decay=0.001", " weight_decay=1e-3"], {})
+    with pytest.raises(ConfigError, match="'seed=42' is the same as 'unmodified'"):
+        choosing.candidates(MLP, ["seed=42"], {})
+    with pytest.raises(ConfigError, match="has seed twice"):
+        choosing.candidates(MLP, ["seed=1 seed=2"], {})
+
+
+def test_folders_of_long_modifications_have_short_names_of_their_own() -> None:
+    made = choosing.candidates(MLP, [f"hidden={'1,' * 200}{n}" for n in (1, 2)], {})
+    names = {choosing.folder_name(candidate) for candidate in made}
+    assert len(names) == 3
+    assert max(map(len, names)) < 120
 
 
 def test_choose_ranks_by_validation_accuracy_and_goes_on(cli: Cli) -> None:
@@ -74,6 +87,34 @@ def test_choose_ranks_by_validation_accuracy_and_goes_on(cli: Cli) -> None:
     assert set(rows) == {"unmodified", "learning_rate=0.1", "hidden='' seed=3"}
     accuracies = [float(line.split()[-3]) for line in out.partition("modification")[2].splitlines()[1:4]]
     assert accuracies == sorted(accuracies, reverse=True)
+
+
+def test_data_may_be_named_from_the_folder_where_one_is(cli: Cli, rng: np.random.Generator) -> None:
+    write_folder(Path("small"), rng)
+    arguments = (
+        "choose", "mlp-numpy", "--data-dir", "small", "--validation-size", 20, "--steps", 2,
+        "--batch-size", 10, "--out", "all", "--try", "seed=1",
+    )  # fmt: skip
+    assert cli(*arguments)[::2] == (0, "")
+    assert cli(*arguments)[::2] == (0, "")
+
+
+def test_a_candidate_that_diverges_is_listed_and_the_others_are_trained(cli: Cli) -> None:
+    for _ in range(2):
+        code, out, error = cli(*BASE, "--try", "learning_rate=1e30", "--try", "seed=2")
+        assert (code, error) == (0, "")
+        table = out.partition("modification")[2]
+        assert "learning_rate=1e30  diverged" in table
+        assert {"unmodified", "seed=2"} <= {line.split(" ")[0] for line in table.splitlines()}
+
+
+def test_a_cut_run_of_other_settings_is_not_trained_on(cli: Cli) -> None:
+    recipe = find_recipe("mlp-numpy")
+    run.start(recipe, recipe.configure({"data": "digits", "validation_size": 50}), Path("all/unmodified"))
+    code, _, error = cli(*BASE, "--try", "seed=1")
+    assert code == 2
+    assert "all/unmodified is a run of other settings" in error
+    assert checkpoint.read(Path("all/unmodified")).progress.step == 0
 
 
 def test_a_folder_of_other_settings_is_not_mixed_in(cli: Cli) -> None:

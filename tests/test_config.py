@@ -58,7 +58,11 @@ def test_every_setting_explains_itself() -> None:
         ({"learning_rate": float("nan")}, "learning_rate must be a finite number above 0"),
         ({"negative_slope": -0.1}, "negative_slope must be a finite number, 0 or more"),
         ({"negative_slope": float("inf")}, "negative_slope must be a finite number, 0 or more"),
-        ({"data": "mnist"}, "setting data: invalid enum value 'mnist'"),
+        ({"threads": 100000}, "threads must be 0 to 1024, not 100000"),
+        ({"dropout": 1.0}, "dropout must be 0 or more and below 1, not 1.0"),
+        ({"weight_decay": -1.0}, "weight_decay must be a finite number, 0 or more, not -1.0"),
+        ({"precision": 32}, "precision must be one of fp64, fp32, bf16, not 32"),
+        ({"data": "mnist"}, "data must be one of cifar10, digits, not 'mnist'"),
     ],
 )
 def test_wrong_settings_are_named(settings: dict[str, object], message: str) -> None:

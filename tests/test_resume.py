@@ -150,19 +150,20 @@ def test_a_signal_that_the_shell_ignores_is_ignored() -> None:
 
 
 TORCH = {
-    "hidden": [12, 9], "initialization": "uniform", "optimizer": "adam", "dropout": 0.2, "batch_norm": "manual",
+    "hidden": [12, 9], "initialization": "uniform", "optimizer": "adam", "dropout": 0.2,
+    "batch_norm": "manual", "threads": 1, "steps": 600,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("recipe", "more", "least_kills", "seconds"),
-    [("mlp-numpy", {}, 20, (0.2, 0.9)), ("mlp-torch", TORCH, 4, (2.0, 5.0))],
+    [("mlp-numpy", {}, 20, (0.2, 0.9)), ("mlp-torch", TORCH, 3, (2.5, 5.0))],
     ids=["numpy", "torch"],
 )
 def test_killed_at_random_moments(
     tmp_path: Path, recipe: str, more: dict[str, Any], least_kills: int, seconds: tuple[float, float]
 ) -> None:
-    settings = SETTINGS | more | {"steps": 3000, "eval_every": 10}
+    settings = SETTINGS | {"steps": 3000, "eval_every": 10} | more
     arguments = flags(settings)
     subprocess.run(command("train", recipe, *arguments, "--out", "whole"), check=True, capture_output=True)
     fresh, resumed = (
@@ -187,7 +188,9 @@ def test_killed_at_random_moments(
             Path("cut").rename(tmp_path / f"done-{kills}")
     subprocess.run(resumed if Path("cut").exists() else fresh, check=True, capture_output=True)
     assert_same_end(Path("cut"), Path("whole"))
-    assert len(steps_at_kills - {0, settings["steps"]}) >= 2, "too few kills came while it trained"
+    assert len(steps_at_kills - {0, settings["steps"]}) >= min(least_kills // 2, 3), (
+        "too few kills came while it trained"
+    )
 
 
 def test_a_finished_run_is_left_as_it_is(cli: CLI, uninterrupted: Path) -> None:

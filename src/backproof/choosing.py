@@ -1,19 +1,22 @@
 """Compare modifications of a recipe on images set aside, so that the test set chooses nothing."""
 
 import shlex
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backproof import record
+from backproof import run
 from backproof.config import TrainConfig, from_text
 from backproof.errors import ConfigError, RunError
 from backproof.recipes import Recipe
 from backproof.record import RunRecord
+from backproof.run import Run, from_everywhere
 
-VALIDATION_SIZE = 5000
-"""Images set aside unless told otherwise: a tenth of CIFAR-10's, whose accuracy then errs by some 0.007."""
+VALIDATION_SIZE = {"cifar10": 5000, "digits": 143}
+"""Images set aside unless told otherwise, a tenth: on CIFAR-10 an accuracy then errs by some 0.007."""
+_LONGEST_NAME = 100
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,10 @@ def candidates(recipe: Recipe, modifications: Sequence[str], base: Mapping[str, 
 
     The unmodified recipe comes first. Every candidate is judged on images set aside.
     """
-    base = {"validation_size": VALIDATION_SIZE, **base}
+    base = {"validation_size": VALIDATION_SIZE[recipe.configure(base).data], **base}
     if base["validation_size"] < 1:
         raise ConfigError("modifications are compared on images set aside: validation_size must be 1 or more")
-    made = [Candidate("unmodified", recipe.configure(base))]
+    made = [Candidate("unmodified", from_everywhere(recipe.configure(base)))]
     for text in modifications:
         changes: dict[str, Any] = {}
         for each in _words(text):
@@ -45,10 +48,14 @@ def candidates(recipe: Recipe, modifications: Sequence[str], base: Mapping[str, 
                 raise ConfigError(
                     f"{name} has to be the same for all that are compared: give --{name} instead"
                 )
+            if name in changes:
+                raise ConfigError(f"the modification '{text}' has {name} twice; a candidate is one --try")
             changes[name] = from_text(name, value)
-        made.append(Candidate(" ".join(text.split()), recipe.configure(base, changes)))
-    if len({candidate.name for candidate in made}) < len(made):
-        raise ConfigError("the same modification is given twice")
+        made.append(Candidate(" ".join(text.split()), from_everywhere(recipe.configure(base, changes))))
+    for number, candidate in enumerate(made):
+        for other in made[:number]:
+            if other.settings == candidate.settings:
+                raise ConfigError(f"'{candidate.name}' is the same as '{other.name}'; give it once")
     return made
 
 
@@ -63,18 +70,21 @@ def _words(text: str) -> list[str]:
 
 
 def folder_name(candidate: Candidate) -> str:
-    """Name a candidate's folder after its modification."""
-    return candidate.name.replace("/", "_").replace(" ", "+")
+    """Name a candidate's folder after its modification, a long one by its beginning and a checksum."""
+    name = candidate.name.replace("/", "_").replace(" ", "+")
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[:_LONGEST_NAME]}-{zlib.crc32(name.encode()):08x}"
 
 
-def find_record(folder: Path, recipe: Recipe, settings: TrainConfig) -> RunRecord | None:
-    """Return the record of this very run if it is finished (RunError if the folder is of another run)."""
-    if not (folder / record.FILE_NAME).is_file():
-        return None
-    found = record.read(folder)
-    if found.recipe != recipe.name or recipe.configure(found.config) != settings:
+def open_run(folder: Path, recipe: Recipe, settings: TrainConfig) -> Run:
+    """Start this very run, or resume it where its folder exists (RunError if that is of another run)."""
+    if not folder.exists():
+        return run.start(recipe, settings, folder)
+    resumed = run.resume(folder)
+    if (resumed.recipe, resumed.config) != (recipe, settings):
         raise RunError(f"{folder} is a run of other settings; choose another --out")
-    return found
+    return resumed
 
 
 def ranked(records: Mapping[str, RunRecord]) -> list[tuple[str, RunRecord]]:

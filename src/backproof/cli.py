@@ -11,7 +11,8 @@ from backproof.commands.choose import choose
 from backproof.commands.data import data_group
 from backproof.commands.network import evaluate, predict
 from backproof.commands.recipes import recipes
-from backproof.commands.train import INTERRUPTED, train
+from backproof.commands.running import INTERRUPTED
+from backproof.commands.train import train
 from backproof.errors import BackproofError
 
 USER_ERROR = 2
@@ -34,6 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error))
     except MemoryError as error:
         return _fail(f"not enough memory: {error}; choose a smaller network or batch")
+    except RuntimeError as error:
+        # PyTorch has no MemoryError: of a processor's memory only the text tells, a GPU's has a class.
+        if "can't allocate memory" in str(error) or type(error).__name__ == "OutOfMemoryError":
+            return _fail("not enough memory for the network and its batch; choose a smaller network or batch")
+        raise
     except OSError as error:
         if (
             error.filename is not None

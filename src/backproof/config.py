@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -14,6 +14,7 @@ from backproof.errors import ConfigError
 
 _LEAST = {"validation_size": 0, "steps": 1, "batch_size": 1, "eval_every": 1, "seed": 0, "threads": 0}
 _MOST = 2**31 - 1
+_MOST_THREADS = 1024
 _LARGEST_FLOAT32 = 3.4e38
 _MOST_UNITS = 2**24
 """Beyond any machine's memory, and small enough that its products are still numbers of 64 bits."""
@@ -64,8 +65,9 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """Check every range."""
         for name, least in _LEAST.items():
-            if not least <= getattr(self, name) <= _MOST:
-                raise ConfigError(f"{name} must be {least} to {_MOST}, not {getattr(self, name)}")
+            most = _MOST_THREADS if name == "threads" else _MOST
+            if not least <= getattr(self, name) <= most:
+                raise ConfigError(f"{name} must be {least} to {most}, not {getattr(self, name)}")
         for size in self.hidden:
             if not 1 <= size <= _MOST_UNITS:
                 raise ConfigError(
@@ -131,7 +133,13 @@ def build(*layers: Mapping[str, Any]) -> TrainConfig:
         return msgspec.convert(merged, TrainConfig)
     except msgspec.ValidationError as error:
         reason, _, where = str(error).partition(" - at `$.")
-        raise ConfigError(f"setting {where.rstrip('`')}: {reason[0].lower()}{reason[1:]}") from None
+        name = where.rstrip("`")
+        kind = get_type_hints(TrainConfig).get(name)
+        if get_origin(kind) is Literal:
+            raise ConfigError(
+                f"{name} must be one of {', '.join(get_args(kind))}, not {merged[name]!r}"
+            ) from None
+        raise ConfigError(f"setting {name}: {reason[0].lower()}{reason[1:]}") from None
 
 
 def read_settings(path: Path) -> dict[str, Any]:

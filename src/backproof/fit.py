@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable
 
 from backproof.config import TrainConfig
-from backproof.data import Batches, BatchesAhead, Split
+from backproof.data import Split
 from backproof.errors import DivergedError
-from backproof.learner import Learner, Metrics
+from backproof.learner import BatchSource, Learner, Metrics
 from backproof.progress import Progress
 from backproof.record import Point
 
@@ -17,7 +17,7 @@ EVALUATION_BATCH = 500
 
 def fit(
     learner: Learner,
-    batches: Batches | BatchesAhead,
+    batches: BatchSource,
     held_out: Split,
     config: TrainConfig,
     progress: Progress,

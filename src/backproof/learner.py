@@ -1,4 +1,4 @@
-"""What the training loop asks of a framework."""
+"""What the training loop asks of a framework, and of the data."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol
@@ -14,6 +14,13 @@ class Metrics(NamedTuple):
 
     loss: float
     accuracy: float
+
+
+class BatchSource(Protocol):
+    """Where a step's batch comes from."""
+
+    def __getitem__(self, step: int) -> tuple[Images, Labels]:
+        """Return the images (B, 3, H, W) and labels (B,) of step 1, 2, …."""
 
 
 class Learner(Protocol):

@@ -8,9 +8,10 @@ record is finished.
 import errno
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,14 +22,17 @@ from backproof.data import Batches, BatchesAhead, Dataset, Split
 from backproof.data.cache import expanded
 from backproof.errors import ConfigError, RunError
 from backproof.files import appearing_folder
-from backproof.learner import Learner
+from backproof.learner import BatchSource, Learner
 from backproof.learners import make_learner
 from backproof.processes import Alone, Processes
 from backproof.progress import Progress
 from backproof.recipes import Recipe, find_recipe
 
 _NAMES_TRIED = 100
+_AS_IT_WAS: Mapping[str, Any] = {}
 _ALONE = Alone()
+MAY_MOVE = ("data_dir", "device")
+"""The settings that say where things are, and may be other ones when a run goes on."""
 _NAME_TAKEN = (errno.EEXIST, errno.ENOTEMPTY)
 
 
@@ -40,7 +44,7 @@ class Run:
     recipe: Recipe
     config: TrainConfig
     dataset: Dataset
-    batches: Batches | BatchesAhead
+    batches: BatchSource
     learner: Learner
     progress: Progress
     processes: Processes
@@ -75,9 +79,10 @@ def start(
 
     Raises ConfigError, DataError and RunError.
     """
-    if out is not None and os.path.lexists(out):
+    # Process 0 makes the folder, and the others may come here later.
+    if processes.rank == 0 and out is not None and os.path.lexists(out):
         raise RunError(f"{out} exists already and is left as it is; choose another --out, or --resume {out}")
-    run = _assemble(Path(), recipe, _from_everywhere(settings), Progress(), processes)
+    run = _assemble(Path(), recipe, from_everywhere(settings), Progress(), processes)
     names = [out] if out is not None else _default_folders(recipe)
     try:
         folder = _make_folder(run, names) if processes.rank == 0 else Path()
@@ -105,15 +110,17 @@ def _make_folder(run: Run, names: Iterable[Path]) -> Path:
     raise taken
 
 
-def resume(folder: Path, data_dir: str | None = None, processes: Processes = _ALONE) -> Run:
-    """Read a run as its latest checkpoint left it; ``data_dir`` names its images if they have moved.
+def resume(folder: Path, here: Mapping[str, Any] = _AS_IT_WAS, processes: Processes = _ALONE) -> Run:
+    """Read a run as its latest checkpoint left it; ``here`` has those of MAY_MOVE that have changed.
 
-    Raises RunError and DataError.
+    Raises ConfigError, RunError and DataError.
     """
     saved = checkpoint.read(folder)
     recipe = find_recipe(saved.recipe)
-    settings = recipe.configure(saved.config, {"data_dir": data_dir} if data_dir is not None else {})
-    run = _assemble(folder, recipe, _from_everywhere(settings), saved.progress, processes)
+    if processes.of_first(str(saved.progress.step)) != str(saved.progress.step):
+        raise RunError(f"the processes see different checkpoints in {folder}; let them share one folder")
+    settings = from_everywhere(recipe.configure(saved.config, here))
+    run = _assemble(folder, recipe, settings, saved.progress, processes)
     if not np.array_equal(run.dataset.train.mean, saved.mean):
         raise RunError(
             f"{folder} was trained on other images than those of {settings.data} found now; see --data-dir"
@@ -122,7 +129,7 @@ def resume(folder: Path, data_dir: str | None = None, processes: Processes = _AL
     return run
 
 
-def _from_everywhere(settings: TrainConfig) -> TrainConfig:
+def from_everywhere(settings: TrainConfig) -> TrainConfig:
     """Make data_dir absolute, so that the run can be resumed from any folder (RunError)."""
     if settings.data_dir is None:
         return settings
@@ -151,11 +158,12 @@ def _assemble(
     return Run(folder, recipe, settings, dataset, ready, learner, progress, processes)
 
 
-def load_network(folder: Path) -> tuple[Learner, Checkpoint]:
-    """Read a run's network, without its data set (RunError)."""
+def load_network(folder: Path, here: Mapping[str, Any] = _AS_IT_WAS) -> tuple[Learner, Checkpoint]:
+    """Read a run's network, without its data set; ``here`` may name the device (ConfigError, RunError)."""
     saved = checkpoint.read(folder)
     recipe = find_recipe(saved.recipe)
-    here = {"device": "auto", "compile": False} if recipe.network.in_torch else {}
+    if recipe.network.in_torch:
+        here = {"device": "auto", "compile": False, **here}
     learner = make_learner(
         recipe,
         recipe.configure(saved.config, here),

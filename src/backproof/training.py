@@ -34,7 +34,7 @@ def advance(run: Run, should_stop: Callable[[], bool] = lambda: False) -> RunRec
         return None
     except LostProcessError as error:
         raise LostProcessError(
-            f"{error}; {run.folder} is left as last saved, go on with --resume {run.folder}"
+            f"{run.folder} is left as last saved, go on with --resume {run.folder}: {error}"
         ) from None
 
 

@@ -23,6 +23,7 @@ batch_norm = "manual"
 batch_size = 40
 steps = 20
 eval_every = 10
+validation_size = 101
 """
 MLP = 'hidden = [12, 9]\ninitialization = "uniform"\n'
 
@@ -71,6 +72,13 @@ def test_a_batch_that_does_not_part_evenly() -> None:
 def test_what_several_processes_cannot_train() -> None:
     done = train("mlp-numpy", "--data", "digits")
     assert "recipe mlp-numpy trains in one process; start it without torchrun" in done.stderr
+    done = train("mlp-torch", "--data", "digits", "--compile")
+    assert "torch.compile is for one process here; leave --compile out under torchrun" in done.stderr
+    done = subprocess.run(
+        torchrun("-m", "backproof", "choose", "mlp-torch", "--try", "seed=1", "--out", "x"),
+        capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
+    assert "choose trains in one process; start it without torchrun" in done.stderr
     done = train("convnet", "--data", "digits", "--batch-norm", "native")
     assert "native batch norm shares statistics among processes on CUDA alone" in done.stderr
 
@@ -102,8 +110,8 @@ def test_a_worker_that_dies_ends_the_run_which_can_be_resumed(killed: str) -> No
     assert "Signal 9 (SIGKILL)" in error
     if killed == "1":
         assert re.search(
-            r"^backproof: another process of this run has ended or cannot be reached: .*; "
-            r"run is left as last saved, go on with --resume run$",
+            r"^backproof: run is left as last saved, go on with --resume run: another process of this run "
+            r"has ended or cannot be reached \(.*\)$",
             error,
             re.MULTILINE,
         )

@@ -1,6 +1,7 @@
 """The PyTorch networks in the loop: resuming, precision, dropout, compiling, and settings that cannot be."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from backproof import checkpoint, run, training
 from backproof.errors import ConfigError
 from backproof.learner import Learner
 from backproof.learners import fast_settings, make_learner
+from backproof.processes import Alone
 from backproof.recipes import RECIPES, find_recipe
 from backproof.torch_nn import hardware
 from backproof.torch_nn.learner import TorchLearner
@@ -146,7 +148,7 @@ def test_weight_decay_of_sgd_is_an_l2_penalty(batch: tuple[np.ndarray, np.ndarra
 
 
 def test_a_compiled_network_trains_alike(batch: tuple[np.ndarray, np.ndarray]) -> None:
-    if not hardware.can_compile():
+    if not hardware.can_compile(torch.device("cpu")):
         pytest.skip("no C++ compiler here for torch.compile")
     eager, compiled = (mlp(precision="fp64", compile=compile) for compile in (False, True))
     assert compiled._forward is not compiled.network
@@ -160,7 +162,7 @@ def test_without_a_compiler_the_run_says_that_it_is_eager(
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CXX", raising=False)
     learner = mlp(compile=True)
-    assert "found no C++ compiler" in capsys.readouterr().out
+    assert "found no compiler for torch.compile" in capsys.readouterr().out
     assert learner._forward is learner.network
     learner.step(*batch)
 
@@ -170,17 +172,78 @@ def test_a_device_that_is_not_there(cli: Callable[..., tuple[int, str, str]]) ->
         pytest.skip("this machine has CUDA")
     code, _, error = cli("train", "mlp-torch", "--data", "digits", "--device", "cuda")
     assert code == 2
-    assert error.startswith("backproof: device cuda is not available to this PyTorch; there is cpu")
+    assert error.startswith("backproof: device cuda is not available here; there is cpu")
     assert error.count("\n") == 1
 
 
 def test_threads_are_set(batch: tuple[np.ndarray, np.ndarray]) -> None:
     before = torch.get_num_threads()
-    try:
-        mlp(threads=1).step(*batch)
-        assert torch.get_num_threads() == 1
-    finally:
-        torch.set_num_threads(before)
+    mlp(threads=1).step(*batch)
+    assert torch.get_num_threads() == 1
+    mlp().step(*batch)
+    assert torch.get_num_threads() == before
+
+
+def test_auto_takes_a_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert hardware.find_device("auto").type == "cpu"
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert hardware.find_device("auto").type == "mps"
+    with pytest.raises(ConfigError, match="device mps has no 64-bit numbers"):
+        mlp(precision="fp64")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert hardware.find_device("auto").type == "cuda"
+    assert hardware.find_device("cpu").type == "cpu"
+
+
+def test_what_costs_no_accuracy_is_always_on() -> None:
+    recipe = find_recipe("convnet")
+    learner = make_learner(recipe, recipe.configure(), (3, 32, 32), 10, np.random.default_rng(0))
+    assert isinstance(learner, TorchLearner)
+    weight = learner.network.get_parameter("conv2.conv.weight")
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    assert learner._optimizer.defaults["fused"] is True
+
+
+def test_dropout_differs_from_process_to_process(batch: tuple[np.ndarray, np.ndarray]) -> None:
+    first, second = mlp(dropout=0.5), mlp(dropout=0.5)
+    second._rank = 1
+    assert first.step(*batch).loss != second.step(*batch).loss
+
+
+def test_a_batch_of_one_has_nothing_to_normalise_by(cli: Callable[..., tuple[int, str, str]]) -> None:
+    code, _, error = cli(
+        "train", "mlp-torch", "--data", "digits", "--batch-norm", "manual", "--batch-size", 1, "--out", "run"
+    )
+    assert (code, error.count("\n")) == (2, 1)
+    assert "batch norm has nothing to average in a batch of one" in error
+    assert not Path("run").exists()
+
+
+def test_a_run_of_another_machines_device_is_used_here(cli: Callable[..., tuple[int, str, str]]) -> None:
+    recipe = find_recipe("mlp-torch")
+    run.start(recipe, recipe.configure({"data": "digits", "hidden": (5,), "steps": 2}), Path("run"))
+    saved = checkpoint.read(Path("run"))
+    saved.config["device"] = "cuda"
+    checkpoint.write(Path("run"), saved)
+    code, _, error = cli("evaluate", "run")
+    assert code == 2
+    assert "device cuda is not available here" in error
+    assert cli("evaluate", "run", "--device", "cpu")[0] == 0
+    assert cli("train", "--resume", "run", "--device", "cpu")[0] == 0
+    assert checkpoint.read(Path("run")).config["device"] == "cpu"
+
+
+def test_only_process_0_writes() -> None:
+    class Second(Alone):
+        rank = 1
+        count = 2
+
+    recipe = find_recipe("mlp-torch")
+    settings = recipe.configure({"data": "digits", "hidden": (5,), "steps": 2})
+    started = run.start(recipe, settings, Path("run"))
+    assert training.advance(replace(started, processes=Second())) is None
+    assert checkpoint.read(Path("run")).progress.step == 0
+    assert [path.name for path in Path("run").iterdir()] == ["checkpoint.safetensors"]
 
 
 def test_fast_settings_are_bf16_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from backproof.commands.options import FilePath, fast_option, setting_flags
-from backproof.commands.train import INTERRUPTED, advance, base_settings
+from backproof.commands.running import INTERRUPTED, advance, base_settings
 from backproof.recipes import find_recipe
 
 
@@ -25,30 +25,39 @@ def choose(recipe: str, modifications: tuple[str, ...], out: Path, fast: bool, *
     The test set plays no part: of the training images, 5,000 (--validation-size) are set aside for judging.
     Given again with the same --out, the command goes on where it was and adds new candidates.
     """
-    from backproof import choosing, run
+    from backproof import choosing
+    from backproof.errors import ConfigError, DivergedError
     from backproof.output import say
+    from backproof.processes import launched
 
+    if launched() > 1:
+        raise ConfigError("choose trains in one process; start it without torchrun")
     chosen = find_recipe(recipe)
-    records = {}
-    for candidate in choosing.candidates(chosen, modifications, base_settings(chosen, fast, None, flags)):
-        folder = out / choosing.folder_name(candidate)
-        record = choosing.find_record(folder, chosen, candidate.settings)
+    candidates = choosing.candidates(chosen, modifications, base_settings(chosen, fast, None, flags))
+    records, diverged = {}, []
+    for candidate in candidates:
+        say(f"\n{candidate.name}")
+        try:
+            record = advance(
+                choosing.open_run(out / choosing.folder_name(candidate), chosen, candidate.settings)
+            )
+        except DivergedError as error:
+            say(f"diverged  {error}")
+            diverged.append(candidate.name)
+            continue
         if record is None:
-            say(f"\n{candidate.name}")
-            begun = folder.exists()
-            record = advance(run.resume(folder) if begun else run.start(chosen, candidate.settings, folder))
-            if record is None:
-                return INTERRUPTED
-            choosing.find_record(folder, chosen, candidate.settings)
+            click.echo("or give the same command again, to go on with all candidates", err=True)
+            return INTERRUPTED
         records[candidate.name] = record
-    ranked = choosing.ranked(records)
-    width = max(len(name) for name in records)
+    width = max(len(candidate.name) for candidate in candidates)
     say(f"\n{'modification':{width}}  validation accuracy  loss    seconds")
-    for name, record in ranked:
+    for name, record in choosing.ranked(records):
         final = record.final
         say(
             f"{name:{width}}  {final['validation_accuracy']:19.4f}  {final['validation_loss']:.4f}"
             f"  {record.seconds:7.1f}"
         )
+    for name in diverged:
+        say(f"{name:{width}}  diverged")
     say("train the one you choose on all images and test it once: backproof train, no --validation-size")
     return 0

@@ -1,21 +1,23 @@
 """backproof evaluate and predict: use a trained network."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from backproof.commands.options import FilePath
+from backproof.commands.options import FilePath, device_option
 
 
 @click.command()
 @click.argument("run", type=FilePath)
 @click.option("--data-dir", type=str, metavar="PATH", help="where its data set lies now, if it has moved")
-def evaluate(run: Path, data_dir: str | None) -> None:
+@device_option
+def evaluate(run: Path, **here: str | None) -> None:
     """Measure RUN's network anew on the images that it was judged on."""
     from backproof.fit import EVALUATION_BATCH
     from backproof.run import resume
 
-    trained = resume(run, data_dir)
+    trained = resume(run, _given(here))
     metrics = trained.learner.evaluate(trained.held_out.chunks(EVALUATION_BATCH))
     click.echo(
         f"{run} after step {trained.progress.step} of {trained.config.steps}, on {len(trained.held_out):,} "
@@ -27,17 +29,22 @@ def evaluate(run: Path, data_dir: str | None) -> None:
 @click.argument("run", type=FilePath)
 @click.argument("images", nargs=-1, required=True, type=FilePath, metavar="IMAGE...")
 @click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="classes to name")
-def predict(run: Path, images: tuple[Path, ...], top: int) -> None:
+@device_option
+def predict(run: Path, images: tuple[Path, ...], top: int, **here: str | None) -> None:
     """Name the likeliest classes of each IMAGE (a file of any size and format), by RUN's network."""
     import numpy as np
 
     from backproof.images import read_image
     from backproof.run import load_network
 
-    learner, saved = load_network(run)
+    learner, saved = load_network(run, _given(here))
     pixels = np.stack([read_image(image, *saved.mean.shape[1:]) for image in images])
     probabilities = learner.probabilities(pixels - saved.mean)
     width = max(len(str(image)) for image in images)
     for image, row in zip(images, probabilities, strict=True):
         best = [f"{saved.classes[i]} {row[i]:.1%}" for i in row.argsort()[::-1][:top]]
         click.echo(f"{image!s:{width}}  {'   '.join(best)}")
+
+
+def _given(here: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in here.items() if value is not None}

@@ -38,7 +38,9 @@ def setting_flags(command: Callable[..., int]) -> Callable[..., int]:
         elif kind == str | None:
             value = {"type": str, "metavar": "PATH"}
         default = ",".join(map(str, each.default)) if isinstance(each.default, tuple) else each.default
-        text = each.metadata["help"] + (f"  [{default}]" if default not in (None, False) else "")
+        text = each.metadata["help"] + (
+            f"  [{default}]" if default is not None and default is not False else ""
+        )
         command = click.option(flag, each.name, help=text, **value)(command)
     return command
 
@@ -47,6 +49,11 @@ fast_option = click.option(
     "--fast",
     is_flag=True,
     help="the settings that train fastest on this machine; file and flags go over them",
+)
+device_option = click.option(
+    "--device",
+    type=click.Choice(get_args(get_type_hints(TrainConfig)["device"])),
+    help="compute on this, not on what the run was trained on (PyTorch's networks)",
 )
 data_dir_option = click.option(
     "--data-dir",

@@ -1,27 +1,17 @@
 """backproof train: a recipe's network, from settings to record."""
 
-import math
-import shlex
-import shutil
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from backproof.commands.options import FilePath, fast_option, setting_flags
-from backproof.config import read_settings
+from backproof.commands.running import INTERRUPTED, advance, base_settings
 from backproof.errors import ConfigError
-from backproof.recipes import RECIPES, Recipe, find_recipe
+from backproof.recipes import RECIPES, find_recipe
 
 if TYPE_CHECKING:
-    from backproof.record import RunRecord
     from backproof.run import Run
-
-INTERRUPTED = 130
-_STUCK = 0.01
-"""A loss this near to that of guessing has learnt nothing."""
 
 
 @click.command(short_help="Train a recipe's network and draw its curves.")
@@ -62,21 +52,6 @@ def train(
         return _exit_code(run.start(chosen, settings, out, processes))
 
 
-def base_settings(
-    recipe: Recipe, fast: bool, settings_file: Path | None, flags: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Lay flags over a file over the fast settings, of those that are given (ConfigError)."""
-    given = {name: value for name, value in flags.items() if value is not None}
-    from_file = read_settings(settings_file) if settings_file else {}
-    if not fast:
-        return {**from_file, **given}
-    from backproof.learners import fast_settings
-    from backproof.processes import launched
-
-    device = {**from_file, **given}.get("device", "auto")
-    return {**fast_settings(recipe, device, launched()), **from_file, **given}
-
-
 def _resume(
     folder: Path,
     recipe: str | None,
@@ -88,13 +63,15 @@ def _resume(
     from backproof import run
     from backproof.processes import all_processes
 
-    data_dir = flags.pop("data_dir", None)
-    if settings_file or out or fast or any(value is not None for value in flags.values()):
+    given = {name: value for name, value in flags.items() if value is not None}
+    here = {name: given.pop(name) for name in run.MAY_MOVE if name in given}
+    if settings_file or out or fast or given:
         raise ConfigError(
-            "a resumed run keeps its settings and folder: give --resume RUN alone (--data-dir if it moved)"
+            "a resumed run keeps its settings and folder: give --resume RUN alone "
+            "(and --data-dir or --device if they changed)"
         )
     with all_processes() as processes:
-        resumed = run.resume(folder, data_dir, processes)
+        resumed = run.resume(folder, here, processes)
         if recipe not in (None, resumed.recipe.name):
             raise ConfigError(f"{folder} is a run of {resumed.recipe.name}, not of {recipe}")
         return _exit_code(resumed)
@@ -103,52 +80,3 @@ def _resume(
 def _exit_code(run: "Run") -> int:
     advance(run)
     return 0 if run.finished else INTERRUPTED
-
-
-def advance(run: "Run") -> "RunRecord | None":
-    """Train a run to its end and say where things are, or as far as Ctrl-C lets it and return None."""
-    from backproof import training
-    from backproof.output import say
-    from backproof.signals import stop_on_signal
-
-    if run.processes.rank:
-        with stop_on_signal() as should_stop:
-            return training.advance(run, should_stop)
-    dataset = run.dataset
-    say(
-        f"{run.recipe.name} on {dataset.name}: {len(dataset.train):,} training images, "
-        f"judged on {len(run.held_out):,} {run.config.judged_on} images, {len(dataset.classes)} classes\n"
-        f"run       {run.folder}"
-    )
-    with stop_on_signal() as should_stop:
-        record = training.advance(run, should_stop)
-    if record is None:
-        click.echo(
-            f"stopped after step {run.progress.step} of {run.config.steps}, saved; "
-            f"go on with: {_own_name()} train --resume {shlex.quote(str(run.folder))}",
-            err=True,
-        )
-        return None
-    result = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in record.final.items())
-    say(
-        f"done in {record.seconds:.1f} s ({record.images_per_second:,.0f} training images/s): {result}\n"
-        f"pictures  {run.folder / 'curves.png'}  {run.folder / 'curves.svg'}\n"
-        f"record    {run.folder / 'record.json'}"
-    )
-    modified = run.recipe.modified(run.config)
-    if modified and run.config.judged_on == "test":
-        say(
-            f"note      modified ({', '.join(modified)}) and judged on the test set: to choose among "
-            "modifications use backproof choose, which sets images aside for that"
-        )
-    if abs(record.curves[-1].train_loss - math.log(len(dataset.classes))) < _STUCK:
-        say(
-            "note      the loss is still that of guessing: several hidden layers hardly move from weights "
-            "as small as the assignment's; one does, and so do they from --initialization uniform (mlp-torch)"
-        )
-    return record
-
-
-def _own_name() -> str:
-    """Return what to type to call this program again from here."""
-    return "backproof" if shutil.which("backproof") else f"{sys.executable} -m backproof"

@@ -24,13 +24,16 @@ from backproof.torch_nn.convnet import ConvNet
 from backproof.torch_nn.mlp import MLP, draw_small_normal
 from backproof.torch_nn.processes import lost_peers_reported
 
+_THREADS_AT_FIRST = torch.get_num_threads()
 _NETWORK, _OPTIMIZER, _STEPS = "network.", "optimizer.", "steps"
 
 
 def mlp_learner(
     config: TrainConfig, image_shape: tuple[int, ...], n_classes: int, rng: np.random.Generator
 ) -> "TorchLearner":
-    """Make the MLP of the settings, its weights drawn from ``rng``."""
+    """Make the MLP of the settings, its weights drawn from ``rng`` (ConfigError)."""
+    if config.batch_norm != "none" and config.batch_size == 1:
+        raise ConfigError("batch norm has nothing to average in a batch of one; choose batch_size 2 or more")
 
     def build() -> MLP:
         return MLP(
@@ -64,7 +67,7 @@ def convnet_learner(
 
 def _seeded(build: Callable[[], nn.Module], rng: np.random.Generator) -> nn.Module:
     """Build a network with PyTorch's own initialisation, random numbers from ``rng``."""
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng.integers(2**63)))
         return build()
 
@@ -82,19 +85,20 @@ class TorchLearner:
         config: TrainConfig,
         memory_format: torch.memory_format = torch.contiguous_format,
     ) -> None:
-        if config.threads:
-            torch.set_num_threads(config.threads)
+        torch.set_num_threads(config.threads or _THREADS_AT_FIRST)
         self._device = hardware.find_device(config.device)
+        _require_possible(config, self._device)
         self.device = hardware.device_name(self._device)
-        self.network = network.to(self._device, hardware.parameter_dtype(config))
+        self._dtype = hardware.parameter_dtype(config, self._device)
+        self.network = network.to(self._device, self._dtype)
         convert_conv2d_weight_memory_format(self.network, memory_format)
         self._config = config
         self._memory_format = memory_format
         self._optimizer = optimizers.optimizer(self.network, config)
         self._n_steps = 0
-        compiled = config.compile and hardware.can_compile()
+        compiled = config.compile and hardware.can_compile(self._device)
         if config.compile and not compiled:
-            say("note      found no C++ compiler (g++, clang++, $CXX): training without torch.compile")
+            say("note      found no compiler for torch.compile (g++ or $CXX): training without it")
         self._forward: Callable[[Tensor], Tensor] = self.network
         self._rank = 0
         if dist.is_initialized():
@@ -178,20 +182,31 @@ class TorchLearner:
         return torch.autocast(self._device.type, torch.bfloat16, enabled=enabled)
 
     def _on_device(self, images: Images, labels: Labels) -> tuple[Tensor, Tensor]:
-        x = torch.from_numpy(images).to(
-            self._device, hardware.parameter_dtype(self._config), memory_format=self._memory_format
-        )
+        x = torch.from_numpy(images).to(self._device, self._dtype, memory_format=self._memory_format)
         return x, torch.from_numpy(labels).to(self._device)
+
+
+def _require_possible(config: TrainConfig, device: torch.device) -> None:
+    """Refuse what several processes cannot do together (ConfigError)."""
+    if not dist.is_initialized():
+        return
+    if config.batch_norm == "native" and device.type == "cpu":
+        raise ConfigError(
+            "native batch norm shares statistics among processes on CUDA alone; choose --batch-norm manual"
+        )
+    if config.compile:
+        raise ConfigError("torch.compile is for one process here; leave --compile out under torchrun")
 
 
 def _metrics(loss_sum: Tensor, n_correct: Tensor, n: int) -> Metrics:
     """Divide sums by the number of images; where several processes train together, over all of theirs."""
-    if not dist.is_initialized():
-        return Metrics(loss_sum.item() / n, n_correct.item() / n)
-    sums = torch.stack([loss_sum.double(), n_correct.double(), torch.tensor(n)])
-    dist.all_reduce(sums)
-    loss, correct, count = sums.tolist()
-    return Metrics(loss / count, correct / count)
+    # Fetched at once, as a GPU has to be waited for, and made float64 only here, as MPS has none.
+    sums = torch.stack([loss_sum, n_correct.to(loss_sum.dtype)]).cpu().double()
+    if dist.is_initialized():
+        sums = torch.cat([sums, torch.tensor([n], dtype=torch.float64)])
+        dist.all_reduce(sums)
+        n = int(sums[2])
+    return Metrics(sums[0].item() / n, sums[1].item() / n)
 
 
 def _n_correct(logits: Tensor, labels: Tensor) -> Tensor:

@@ -3,7 +3,6 @@
 import torch.distributed as dist
 from torch import nn
 
-from backproof.errors import ConfigError
 from backproof.torch_nn.batchnorm import BatchNormAutograd, BatchNormManual
 
 
@@ -11,7 +10,7 @@ def batch_norm(kind: str, n_features: int, *, spatial: bool) -> nn.Module:
     """Make a batch norm with running statistics for (B, C), or for (B, C, H, W) if ``spatial``.
 
     ``kind`` is manual, autograd or native; anything else is a ValueError. Where several processes train
-    together, statistics are those of all of them (ConfigError for native on a processor, which cannot).
+    together, statistics are those of all of them.
     """
     group = dist.group.WORLD if dist.is_initialized() else None
     if kind == "manual":
@@ -22,8 +21,4 @@ def batch_norm(kind: str, n_features: int, *, spatial: bool) -> nn.Module:
         raise ValueError(f"batch norm is manual, autograd or native, not {kind!r}")
     if group is None:
         return nn.BatchNorm2d(n_features) if spatial else nn.BatchNorm1d(n_features)
-    if not dist.is_nccl_available():
-        raise ConfigError(
-            "native batch norm shares statistics among processes on CUDA alone; choose --batch-norm manual"
-        )
     return nn.SyncBatchNorm(n_features, process_group=group)

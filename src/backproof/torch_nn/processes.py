@@ -1,6 +1,5 @@
 """Training in several processes that torchrun started: gloo carries what is on processors, nccl on CUDA."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -40,12 +39,12 @@ class JoinedProcesses:
 @contextmanager
 def joined() -> Iterator[JoinedProcesses]:
     """Join the group that torchrun's environment describes, and leave it at the end (LostProcessError)."""
-    if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     with lost_peers_reported():
         dist.init_process_group()
     try:
         yield JoinedProcesses()
+        with lost_peers_reported():
+            dist.barrier()  # none leaves while another still writes: torchrun would take that for a failure
     finally:
         dist.destroy_process_group()
 
@@ -58,8 +57,8 @@ def lost_peers_reported() -> Iterator[None]:
     except RuntimeError as error:
         # gloo raises plain RuntimeErrors, which only their text tells apart from mistakes of our own.
         if isinstance(error, dist.DistError) or "gloo" in str(error).lower():
-            reason = str(error).strip().splitlines()[0]
+            reason = str(error).strip().splitlines()[0].partition(". ")[0]
             raise LostProcessError(
-                f"another process of this run has ended or cannot be reached: {reason}"
+                f"another process of this run has ended or cannot be reached ({reason})"
             ) from None
         raise

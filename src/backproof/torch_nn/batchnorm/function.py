@@ -72,7 +72,7 @@ class BatchNormFunction(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        x: Tensor, gamma: Tensor, beta: Tensor, eps: float, process_group: ProcessGroup | None = None
+        x: Tensor, gamma: Tensor, beta: Tensor, eps: float, process_group: ProcessGroup | None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Normalise x (B, C, …) with γ and β (C,), as the function ``forward`` describes it."""
         require_input(x, gamma, beta)

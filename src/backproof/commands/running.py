@@ -1,0 +1,96 @@
+"""What the commands that train share: settings from everywhere, and a run taken to its end with its user."""
+
+import math
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from backproof.config import read_settings
+from backproof.recipes import Recipe
+
+if TYPE_CHECKING:
+    from backproof.record import RunRecord
+    from backproof.run import Run
+
+INTERRUPTED = 130
+_STUCK = 0.01
+"""A loss this near to that of guessing has learnt nothing."""
+
+
+def base_settings(
+    recipe: Recipe, fast: bool, settings_file: Path | None, flags: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Lay flags over a file over the fast settings, of those that are given (ConfigError)."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    from_file = read_settings(settings_file) if settings_file else {}
+    if not fast:
+        return {**from_file, **given}
+    from backproof.learners import fast_settings
+    from backproof.output import say
+    from backproof.processes import launched
+
+    device = {**from_file, **given}.get("device", "auto")
+    fastest = fast_settings(recipe, device, launched())
+    used = [f"{name} {value}" for name, value in fastest.items() if name not in {**from_file, **given}]
+    say(f"fast      {', '.join(used) or 'changes nothing here'}")
+    return {**fastest, **from_file, **given}
+
+
+def advance(run: "Run") -> "RunRecord | None":
+    """Train a run to its end and say where things are, or as far as Ctrl-C lets it and return None."""
+    from backproof import training
+    from backproof.output import say
+    from backproof.signals import stop_on_signal
+
+    if run.processes.rank:
+        with stop_on_signal() as should_stop:
+            return training.advance(run, should_stop)
+    dataset = run.dataset
+    say(
+        f"{run.recipe.name} on {dataset.name}: {len(dataset.train):,} training images, "
+        f"judged on {len(run.held_out):,} {run.config.judged_on} images, {len(dataset.classes)} classes\n"
+        f"run       {run.folder}"
+    )
+    with stop_on_signal() as should_stop:
+        record = training.advance(run, should_stop)
+    if record is None:
+        click.echo(
+            f"stopped after step {run.progress.step} of {run.config.steps}, saved; "
+            f"go on with: {_own_name(run.processes.count)} train --resume {shlex.quote(str(run.folder))}",
+            err=True,
+        )
+        return None
+    result = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in record.final.items())
+    say(
+        f"done in {record.seconds:.1f} s ({record.images_per_second:,.0f} training images/s): {result}\n"
+        f"pictures  {run.folder / 'curves.png'}  {run.folder / 'curves.svg'}\n"
+        f"record    {run.folder / 'record.json'}"
+    )
+    modified = run.recipe.modified(run.config)
+    if modified and run.config.judged_on == "test":
+        say(
+            f"note      modified ({', '.join(modified)}) and judged on the test set: to choose among "
+            "modifications use backproof choose, which sets images aside for that"
+        )
+    config = run.config
+    tiny_weights = config.initialization == "normal" and config.batch_norm == "none"
+    stuck = abs(record.curves[-1].train_loss - math.log(len(dataset.classes))) < _STUCK
+    if stuck and tiny_weights and len(config.hidden) > 1 and "hidden" in run.recipe.network.settings:
+        say(
+            "note      the loss is still that of guessing: several hidden layers hardly move from weights as "
+            "small as the assignment's; mlp-torch has larger ones with --initialization uniform"
+        )
+    return record
+
+
+def _own_name(processes: int) -> str:
+    """Return what to type to call this program again from here."""
+    if processes > 1:
+        return f"torchrun --nproc-per-node {os.environ['LOCAL_WORLD_SIZE']} -m backproof"
+    return "backproof" if shutil.which("backproof") else f"{sys.executable} -m backproof"
