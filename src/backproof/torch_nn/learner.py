@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -111,7 +111,8 @@ class TorchLearner:
     @lost_peers_reported()
     def step(self, images: Images, labels: Labels) -> Metrics:
         """Train on one batch; the metrics are those before the update."""
-        self.network.train()
+        if not self.network.training:
+            self.network.train()
         if self._config.dropout:
             # Random numbers are a function of seed and step, so that resuming needs no generator's state.
             seeds = np.random.SeedSequence(self._config.seed, spawn_key=(2, self._n_steps, self._rank))
@@ -178,8 +179,9 @@ class TorchLearner:
         return logits
 
     def _precision(self) -> AbstractContextManager[None]:
-        enabled = self._config.precision == "bf16"
-        return torch.autocast(self._device.type, torch.bfloat16, enabled=enabled)
+        if self._config.precision == "bf16":
+            return torch.autocast(self._device.type, torch.bfloat16)
+        return nullcontext()
 
     def _on_device(self, images: Images, labels: Labels) -> tuple[Tensor, Tensor]:
         x = torch.from_numpy(images).to(self._device, self._dtype, memory_format=self._memory_format)
@@ -200,13 +202,13 @@ def _require_possible(config: TrainConfig, device: torch.device) -> None:
 
 def _metrics(loss_sum: Tensor, n_correct: Tensor, n: int) -> Metrics:
     """Divide sums by the number of images; where several processes train together, over all of theirs."""
-    # Fetched at once, as a GPU has to be waited for, and made float64 only here, as MPS has none.
-    sums = torch.stack([loss_sum, n_correct.to(loss_sum.dtype)]).cpu().double()
+    # Fetched at once, as a GPU has to be waited for.
+    loss, correct = torch.stack([loss_sum, n_correct.to(loss_sum.dtype)]).tolist()
     if dist.is_initialized():
-        sums = torch.cat([sums, torch.tensor([n], dtype=torch.float64)])
+        sums = torch.tensor([loss, correct, n], dtype=torch.float64)
         dist.all_reduce(sums)
-        n = int(sums[2])
-    return Metrics(sums[0].item() / n, sums[1].item() / n)
+        loss, correct, n = sums.tolist()
+    return Metrics(loss / n, correct / n)
 
 
 def _n_correct(logits: Tensor, labels: Tensor) -> Tensor:
