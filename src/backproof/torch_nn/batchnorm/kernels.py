@@ -33,8 +33,9 @@ def forward(
     shift = _mean(samples[::_EVERY], precision(x))
     y = samples - _per_channel(shift, samples)
     rest = _mean(y)
+    mean_square, y = _mean_square(y, samples, shift)
     # Rounding may leave less than nothing of a constant channel.
-    var = _mean_square(y).addcmul_(rest, rest, value=-1).relu_()
+    var = mean_square.addcmul_(rest, rest, value=-1).relu_()
     mean = shift + rest
     if group is not None:
         count = x.numel() // x.shape[1]
@@ -76,9 +77,9 @@ def backward(
     centred = samples - per_sample_mean
     # The saved mean is rounded: x − μ = x − mean − rest, and the sum of what is centred tells the rest.
     sums = [sum_dy, _sum(centred)] if _rounding_matters(mean, invstd) else [sum_dy]
-    if centred.ndim == 2 or torch.compiler.is_compiling():
+    if torch.compiler.is_compiling():
         sum_dy_centred = _sum(centred * dy_samples)
-    else:  # Planes: to centre once more costs less than new memory for the product.
+    else:  # To centre once more costs less than new memory for the product.
         sum_dy_centred = _sum(centred.mul_(dy_samples))
         torch.sub(samples, per_sample_mean, out=centred)
     count, total_dy_centred, rest = x.numel() // x.shape[1], sum_dy_centred, None
@@ -148,13 +149,16 @@ def _mean(samples: Tensor, dtype: torch.dtype | None = None) -> Tensor:
     return samples.mean(0, dtype=dtype) if samples.ndim == 2 else samples.mean(2, dtype=dtype).mean(0)
 
 
-def _mean_square(samples: Tensor) -> Tensor:
-    """Average the squares over samples, (C,)."""
-    if samples.ndim == 2 or torch.compiler.is_compiling():
-        return _mean(samples * samples)
-    # A norm over neighbours squares and sums in one walk, and writes nothing.
-    norms: Tensor = torch.linalg.vector_norm(samples, dim=2)
-    return norms.square_().mean(0).div_(samples.shape[2])
+def _mean_square(centred: Tensor, samples: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
+    """Average the squares of samples − shift, (C,), which ``centred`` holds; and return that as it was."""
+    if torch.compiler.is_compiling():
+        return _mean(centred * centred), centred
+    if centred.ndim == 3:
+        # A norm over neighbours squares and sums in one walk, and writes nothing.
+        norms: Tensor = torch.linalg.vector_norm(centred, dim=2)
+        return norms.square_().mean(0).div_(centred.shape[2]), centred
+    mean_square = _mean(centred.square_())
+    return mean_square, torch.sub(samples, shift, out=centred)
 
 
 def _scale_and_shift(samples: Tensor, scale: Tensor, offset: Tensor) -> Tensor:
