@@ -1,10 +1,9 @@
 """Re-measure README's figures on this machine: python benchmarks/bench.py (needs CIFAR-10).
 
-Writes benchmarks/results.json, README's table, and both of its pictures.
+Writes benchmarks/results.json, README's table of speeds, and benchmarks/scaling.svg.
 """
 
 import json
-import shutil
 import statistics
 import sys
 import tempfile
@@ -30,7 +29,6 @@ def whole_runs(folder: Path) -> dict[str, float]:
     """Time whole default runs, process start to exit; each measures its own memory."""
     outs = [folder / f"timed-{number}" for number in range(REPEATS)]
     seconds = [run_process("-m", "backproof", "train", "mlp-numpy", "--out", out).seconds for out in outs]
-    shutil.copyfile(outs[0] / "curves.svg", HERE / "curves.svg")
     return {
         "whole_run_s": statistics.median(seconds),
         "whole_run_slowest_s": max(seconds),
@@ -102,7 +100,7 @@ def main() -> int:
     scaling.draw(results["scaling"], HERE / "scaling.svg")
     (HERE / "results.json").write_text(json.dumps(results, indent=2) + "\n")
     readme.replace(HERE.parent / "README.md", "speed", readme.table(results))
-    print("\nwritten: benchmarks/results.json, README.md, benchmarks/curves.svg, benchmarks/scaling.svg")
+    print("\nwritten: benchmarks/results.json, README.md, benchmarks/scaling.svg")
     return 0
 
 
