@@ -1,6 +1,7 @@
 """What all tests share: a cache and a working folder of their own, and no settings from outside."""
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 
 from backproof.cli import main
 
+# A shell has jobs in the background ignore Ctrl-C, and the programs that tests start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 REAL_CIFAR10 = os.environ.get("BACKPROOF_DATA")
 
 
