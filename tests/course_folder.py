@@ -29,4 +29,4 @@ def script(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 def parameters(function: object) -> dict[str, object]:
     """Name a function's parameters, with their defaults."""
-    return {name: each.default for name, each in inspect.signature(function).parameters.items()}  # type: ignore[arg-type]
+    return {name: each.default for name, each in inspect.signature(function).parameters.items()}
