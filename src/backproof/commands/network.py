@@ -1,11 +1,10 @@
 """backproof evaluate and predict: use a trained network."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from backproof.commands.options import FilePath, device_option
+from backproof.commands.options import FilePath, device_option, given
 
 
 @click.command()
@@ -17,7 +16,7 @@ def evaluate(run: Path, **here: str | None) -> None:
     from backproof.fit import EVALUATION_BATCH
     from backproof.run import resume
 
-    trained = resume(run, _given(here))
+    trained = resume(run, given(here))
     metrics = trained.learner.evaluate(trained.held_out.chunks(EVALUATION_BATCH))
     click.echo(
         f"{run} after step {trained.progress.step} of {trained.config.steps}, on {len(trained.held_out):,} "
@@ -37,14 +36,10 @@ def predict(run: Path, images: tuple[Path, ...], top: int, **here: str | None) -
     from backproof.images import read_image
     from backproof.run import load_network
 
-    learner, saved = load_network(run, _given(here))
+    learner, saved = load_network(run, given(here))
     pixels = np.stack([read_image(image, *saved.mean.shape[1:]) for image in images])
     probabilities = learner.probabilities(pixels - saved.mean)
     width = max(len(str(image)) for image in images)
     for image, row in zip(images, probabilities, strict=True):
         best = [f"{saved.classes[i]} {row[i]:.1%}" for i in row.argsort()[::-1][:top]]
         click.echo(f"{image!s:{width}}  {'   '.join(best)}")
-
-
-def _given(here: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in here.items() if value is not None}

@@ -1,6 +1,6 @@
 """Options that several commands share, the settings' flags among them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -20,6 +20,11 @@ class _FilePath(click.Path):
 
 
 FilePath = _FilePath(path_type=Path)
+
+
+def given(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the flags that the user gave."""
+    return {name: value for name, value in flags.items() if value is not None}
 
 
 def setting_flags(command: Callable[..., int]) -> Callable[..., int]:

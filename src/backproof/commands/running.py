@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from backproof.commands.options import given
 from backproof.config import read_settings
 from backproof.recipes import Recipe
 
@@ -27,19 +28,19 @@ def base_settings(
     recipe: Recipe, fast: bool, settings_file: Path | None, flags: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Lay flags over a file over the fast settings, of those that are given (ConfigError)."""
-    given = {name: value for name, value in flags.items() if value is not None}
+    typed = given(flags)
     from_file = read_settings(settings_file) if settings_file else {}
     if not fast:
-        return {**from_file, **given}
+        return {**from_file, **typed}
     from backproof.learners import fast_settings
     from backproof.output import say
     from backproof.processes import launched
 
-    device = {**from_file, **given}.get("device", "auto")
+    device = {**from_file, **typed}.get("device", "auto")
     fastest = fast_settings(recipe, device, launched())
-    used = [f"{name} {value}" for name, value in fastest.items() if name not in {**from_file, **given}]
+    used = [f"{name} {value}" for name, value in fastest.items() if name not in {**from_file, **typed}]
     say(f"fast      {', '.join(used) or 'changes nothing here'}")
-    return {**fastest, **from_file, **given}
+    return {**fastest, **from_file, **typed}
 
 
 def advance(run: "Run") -> "RunRecord | None":

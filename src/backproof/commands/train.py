@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from backproof.commands.options import FilePath, fast_option, setting_flags
+from backproof.commands.options import FilePath, fast_option, given, setting_flags
 from backproof.commands.running import INTERRUPTED, advance, base_settings
 from backproof.errors import ConfigError
 from backproof.recipes import RECIPES, find_recipe
@@ -63,9 +63,9 @@ def _resume(
     from backproof import run
     from backproof.processes import all_processes
 
-    given = {name: value for name, value in flags.items() if value is not None}
-    here = {name: given.pop(name) for name in run.MAY_MOVE if name in given}
-    if settings_file or out or fast or given:
+    typed = given(flags)
+    here = {name: typed.pop(name) for name in run.MAY_MOVE if name in typed}
+    if settings_file or out or fast or typed:
         raise ConfigError(
             "a resumed run keeps its settings and folder: give --resume RUN alone "
             "(and --data-dir or --device if they changed)"
