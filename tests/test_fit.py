@@ -29,6 +29,12 @@ class Listener:
     def evaluate(self, batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> Metrics:
         return Metrics(self.test_loss, sum(len(labels) for _, labels in batches) / 100)
 
+    def gradient_norms(self) -> dict[str, float]:
+        return {"linear1": 2.0}
+
+    def first_weights(self) -> Any:
+        raise AssertionError
+
     def probabilities(self, images: np.ndarray) -> Any:
         raise AssertionError(images)
 
@@ -71,6 +77,7 @@ def test_evaluates_every_so_often_and_at_the_end(split: Split) -> None:
     assert points == [3, 6, 7]
     assert [point.train_loss for point in progress.curves] == [2, 5, 7]
     assert {(point.test_loss, point.test_accuracy) for point in progress.curves} == {(0.5, 0.3)}
+    assert all(point.gradient_norms == {"linear1": 2.0} for point in progress.curves)
 
 
 def test_an_end_that_is_an_evaluation_has_one_point(split: Split) -> None:
@@ -99,3 +106,10 @@ def test_a_loss_that_is_not_finite_ends_the_run_uncounted(split: Split, loss: fl
 def test_a_test_loss_that_is_not_finite_ends_the_run(split: Split) -> None:
     with pytest.raises(DivergedError, match="test loss at step 3 is inf"):
         run_fit(Listener([1, 1, 1], test_loss=float("inf")), split, Progress())
+
+
+def test_a_gradient_that_is_not_finite_ends_the_run(split: Split) -> None:
+    learner = Listener([1, 1, 1])
+    learner.gradient_norms = lambda: {"linear1": 1.0, "linear2": float("nan")}
+    with pytest.raises(DivergedError, match="gradient of linear2 at step 3 is nan"):
+        run_fit(learner, split, Progress())

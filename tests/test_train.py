@@ -53,7 +53,7 @@ def test_the_record_says_all(trained: Path) -> None:
     assert content["config"]["hidden"] == [16, 8]
     assert content["config"]["learning_rate"] == 0.002
     assert [point["step"] for point in content["curves"]] == [10, 20, 25]
-    keys = {"step", "train_loss", "train_accuracy", "test_loss", "test_accuracy"}
+    keys = {"step", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "gradient_norms"}
     assert all(point.keys() == keys for point in content["curves"])
     assert content["final"] == {name: content["curves"][-1][name] for name in ("test_loss", "test_accuracy")}
     assert content["seconds"] > 0
@@ -162,7 +162,13 @@ def test_runs_get_names_of_their_own_and_none_is_overwritten(cli: CLI, trained: 
 
 def test_a_run_leaves_only_its_own_files(trained: Path) -> None:
     names = {path.name for path in trained.iterdir()} - {".lock"}
-    assert names == {"checkpoint.safetensors", "record.json", "curves.png", "curves.svg"}
+    assert names == {
+        "checkpoint.safetensors",
+        "evidence.safetensors",
+        "record.json",
+        "curves.png",
+        "curves.svg",
+    }
     assert [path.name for path in Path().iterdir()] == ["run"]
 
 

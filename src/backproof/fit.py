@@ -7,7 +7,7 @@ from collections.abc import Callable
 from backproof.config import TrainConfig
 from backproof.data import Split
 from backproof.errors import DivergedError
-from backproof.learner import BatchSource, Learner, Metrics
+from backproof.learner import BatchSource, Learner
 from backproof.progress import Progress
 from backproof.record import Point
 
@@ -36,7 +36,7 @@ def fit(
     while progress.step < config.steps and not should_stop():
         step = progress.step + 1
         metrics = learner.step(*batches[step])
-        _require_finite(metrics, f"training loss at step {step}")
+        _require_finite(metrics.loss, f"training loss at step {step}")
         progress.step = step
         progress.loss_sum += metrics.loss
         progress.accuracy_sum += metrics.accuracy
@@ -47,13 +47,17 @@ def fit(
         on_step(progress)
         if step % config.eval_every == 0 or step == config.steps:
             measured = learner.evaluate(held_out.chunks(EVALUATION_BATCH))
-            _require_finite(measured, f"{part} loss at step {step}")
+            _require_finite(measured.loss, f"{part} loss at step {step}")
+            gradient_norms = learner.gradient_norms()
+            for layer, norm in gradient_norms.items():
+                _require_finite(norm, f"gradient of {layer} at step {step}")
             n = progress.steps_since_point()
             point = Point(
                 step=step,
                 train_loss=progress.loss_sum / n,
                 train_accuracy=progress.accuracy_sum / n,
                 **{f"{part}_loss": measured.loss, f"{part}_accuracy": measured.accuracy},
+                gradient_norms=gradient_norms,
             )
             progress.curves.append(point)
             progress.loss_sum = progress.accuracy_sum = 0.0
@@ -63,6 +67,6 @@ def fit(
             since = time.perf_counter()
 
 
-def _require_finite(metrics: Metrics, what: str) -> None:
-    if not math.isfinite(metrics.loss):
-        raise DivergedError(f"the {what} is {metrics.loss}")
+def _require_finite(number: float, what: str) -> None:
+    if not math.isfinite(number):
+        raise DivergedError(f"the {what} is {number}")

@@ -35,6 +35,12 @@ class Learner(Protocol):
     def evaluate(self, batches: Iterable[tuple[Images, Labels]]) -> Metrics:
         """Measure over all the batches, training nothing."""
 
+    def gradient_norms(self) -> dict[str, float]:
+        """Return the L2 norm of the latest step's gradient of each layer's weights, from input to output."""
+
+    def first_weights(self) -> npt.NDArray[np.floating[Any]]:
+        """Return a copy of the first layer's weights: (M, D), or (M, channels, height, width)."""
+
     def probabilities(self, images: Images) -> npt.NDArray[np.floating[Any]]:
         """Return each image's class probabilities (B, C)."""
 

@@ -25,6 +25,8 @@ class Point(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     validation_loss: float | None = None
     """Mean over all images set aside."""
     validation_accuracy: float | None = None
+    gradient_norms: dict[str, float] = {}
+    """L2 norm of the gradient of each layer's weights at this step, by the layer's name."""
 
     def evaluation(self) -> dict[str, float]:
         """Return the loss and accuracy on the images that the run is judged on, by name."""

@@ -9,7 +9,7 @@ import filelock
 import msgspec
 import numpy as np
 
-from backproof import checkpoint, environment, record
+from backproof import checkpoint, environment, evidence, record
 from backproof.display import ProgressDisplay
 from backproof.errors import DivergedError, LostProcessError, RunError
 from backproof.files import remove_litter
@@ -104,7 +104,7 @@ def _save(run: Run) -> None:
 
 
 def _conclude(run: Run) -> RunRecord:
-    """Draw the curves, then write the record: where it lies, the run is complete."""
+    """Keep the evidence, draw the curves, then write the record: where it lies, the run is complete."""
     from backproof.report import curves
 
     progress = run.progress
@@ -121,6 +121,7 @@ def _conclude(run: Run) -> RunRecord:
         seed=run.config.seed,
     )
     try:
+        evidence.write(run.folder, evidence.gather(run.learner, run.held_out, run.dataset.classes))
         curves.save(curves.draw(finished), run.folder)
         finished = msgspec.structs.replace(finished, peak_rss_mb=environment.peak_rss_mb())
         record.write(run.folder, finished)
@@ -143,7 +144,7 @@ def _only_process_in(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise RunError(f"cannot write into {folder}: {error.strerror}; training needs to") from None
     try:
-        for name in (checkpoint.FILE_NAME, record.FILE_NAME, "curves.svg", "curves.png"):
+        for name in (checkpoint.FILE_NAME, record.FILE_NAME, evidence.FILE_NAME, "curves.svg", "curves.png"):
             remove_litter(folder / name)
         yield
     finally:

@@ -291,3 +291,28 @@ def test_records_hold_the_settings_that_played_a_part() -> None:
         kept = recipe.settings_of(recipe.configure())
         assert kept.keys() == recipe.network.settings
         assert recipe.configure(kept) == recipe.configure()
+
+
+def test_gradient_norms_and_first_weights_are_those_of_the_numpy_twin(
+    batch: tuple[np.ndarray, np.ndarray],
+) -> None:
+    twins = [
+        make_learner(recipe, recipe.configure({"hidden": (6,)}), SHAPE, 10, np.random.default_rng(3))
+        for recipe in (find_recipe("mlp-numpy"), find_recipe("mlp-torch"))
+    ]
+    np.testing.assert_array_equal(twins[0].first_weights(), twins[1].first_weights())
+    for learner in twins:
+        learner.step(*batch)
+    norms, other = (learner.gradient_norms() for learner in twins)
+    assert list(norms) == list(other) == ["linear1", "linear2"]
+    assert other == pytest.approx(norms, rel=1e-4)
+    assert min(norms.values()) > 0
+
+
+def test_gradient_norms_have_a_name_a_layer(rng: np.random.Generator) -> None:
+    recipe = find_recipe("convnet")
+    learner = make_learner(recipe, recipe.configure(), (3, 32, 32), 10, rng)
+    learner.step(rng.normal(size=(4, 3, 32, 32)).astype(np.float32), np.array([1, 2, 3, 3]))
+    layers = ["conv1", "conv2", "conv3_a", "conv3_b", "conv4_a", "conv4_b", "conv5_a", "conv5_b", "linear"]
+    assert list(learner.gradient_norms()) == layers
+    assert learner.first_weights().shape == (64, 3, 3, 3)

@@ -52,6 +52,17 @@ class NumpyLearner:
             n += len(labels)
         return Metrics(loss_sum / n, n_correct / n)
 
+    def gradient_norms(self) -> dict[str, float]:
+        """Return the L2 norm of the latest step's gradient of each layer's weights, from input to output."""
+        return {
+            f"linear{number}": float(np.linalg.norm(linear.grads["weight"].astype(np.float64)))
+            for number, linear in enumerate(self.mlp.linears, start=1)
+        }
+
+    def first_weights(self) -> npt.NDArray[np.floating[Any]]:
+        """Return a copy of the first layer's weights (M, D)."""
+        return self.mlp.linears[0].params["weight"].copy()
+
     def probabilities(self, images: Images) -> npt.NDArray[np.floating[Any]]:
         """Return each image's class probabilities (B, C)."""
         return Softmax().forward(self.mlp.forward(_flat(images)))

@@ -143,6 +143,19 @@ class TorchLearner:
             n += len(labels)
         return _metrics(loss_sum, n_correct, n)
 
+    def gradient_norms(self) -> dict[str, float]:
+        """Return the L2 norm of the latest step's gradient of each layer's weights, from input to output."""
+        return {
+            name.partition(".")[0]: float(torch.linalg.vector_norm(param.grad, dtype=torch.float64))
+            for name, param in self.network.named_parameters()
+            if param.ndim > 1 and param.grad is not None
+        }
+
+    def first_weights(self) -> npt.NDArray[np.floating[Any]]:
+        """Return a copy of the first layer's weights: (M, D), or (M, channels, height, width)."""
+        weights: npt.NDArray[np.floating[Any]] = next(self.network.parameters()).numpy(force=True).copy()
+        return weights
+
     @torch.inference_mode()
     def probabilities(self, images: Images) -> npt.NDArray[np.floating[Any]]:
         """Return each image's class probabilities (B, C)."""
