@@ -2,9 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-ALL := src tests benchmarks assignment_1
+ALL := src tests benchmarks assignment_1 docs
 
-.PHONY: help demo test lint format bench results clean
+.PHONY: help demo test lint format bench results docs clean
 
 help:
 	@echo "make demo   train the hand-written network on the embedded images and draw its curves"
@@ -12,6 +12,7 @@ help:
 	@echo "make lint   formatting, lint, types, import rules, spelling"
 	@echo "make bench  re-measure every speed in README (needs CIFAR-10)"
 	@echo "make results  rebuild README's tables of trainings from the records in results/"
+	@echo "make docs   build the pages for readers into docs/_build/html"
 
 .venv/.installed: pyproject.toml constraints.txt
 	@echo "installing backproof into .venv"
@@ -47,5 +48,9 @@ bench: .venv/.installed-dev
 results: .venv/.installed-dev
 	@$(BIN)/python benchmarks/results.py
 
+docs: .venv/.installed-dev
+	@$(BIN)/sphinx-build --quiet --fail-on-warning --builder html docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis docs/_build
