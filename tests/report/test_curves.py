@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from backproof.record import Environment, Point, RunRecord
 from backproof.report import curves
+from backproof.report.figures.training import LEAST_SPAN
 
 
 def record(points: list[tuple[int, float, float]]) -> RunRecord:
@@ -53,7 +54,7 @@ def test_percentages_on_the_axis_are_those_of_their_ticks(accuracies: tuple[floa
 def test_a_flat_loss_looks_flat() -> None:
     _, loss = panels(curves.draw(record([(10, 2.302580, 0.1), (20, 2.302585, 0.1)])))
     low, high = loss.get_ylim()
-    assert high - low >= curves.LEAST_SPAN
+    assert high - low >= LEAST_SPAN
     assert loss.yaxis.get_offset_text().get_text() == ""
 
 

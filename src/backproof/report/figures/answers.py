@@ -1,0 +1,64 @@
+"""What a network answered: which classes it takes for which, and where it was wrong and sure of it."""
+
+import numpy as np
+from matplotlib import colormaps, rc_context
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from backproof.evidence import Evidence
+from backproof.report.figures.tiles import tiles
+from backproof.report.style import STYLE, WIDTH, finish, luminance
+
+_COLORS = colormaps["Blues"]  # one hue, ever darker: the same order on a screen, in grey and to any eye
+_COLUMNS, _ROW = 4, 1.35
+_SHORT = 5
+"""Letters of a name that fit below a column of ten."""
+
+
+def confusion(evidence: Evidence) -> Figure:
+    """Draw the confusion matrix: a cell's number counts images, its colour is their share of the row."""
+    counts = evidence.confusion()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    places = range(len(evidence.classes))
+    with rc_context({**STYLE, "axes.grid": False}):
+        figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")
+        axes = figure.subplots()
+        image = axes.imshow(shares, cmap=_COLORS, vmin=0, vmax=1, interpolation="nearest", aspect="auto")
+        for (row, column), count in np.ndenumerate(counts):
+            dark = luminance(_COLORS(shares[row, column])) < 0.18  # where white and black contrast alike
+            axes.text(column, row, f"{count}", ha="center", va="center", color="white" if dark else "black")
+        axes.set_xticks(places, evidence.classes)
+        if max(map(len, evidence.classes)) > _SHORT:
+            axes.tick_params(axis="x", rotation=35)
+            for name in axes.get_xticklabels():
+                name.set(ha="right", rotation_mode="anchor")
+        axes.set_yticks(places, evidence.classes)
+        axes.tick_params(length=0)
+        axes.set_xlabel("answer")
+        axes.set_ylabel("right class")
+        axes.spines[:].set_visible(False)
+        scale = figure.colorbar(image, ax=axes, pad=0.02, aspect=30, format=PercentFormatter(xmax=1))
+        scale.set_label("share of the class's images")
+        scale.outline.set_visible(False)
+        return finish(figure)
+
+
+def mistakes(evidence: Evidence) -> Figure:
+    """Draw the images that were answered wrongly with the highest confidence, the worst first."""
+    with rc_context(STYLE):
+        if not len(evidence.mistakes):
+            figure = Figure(figsize=(WIDTH, 0.5))
+            figure.text(
+                0.5, 0.5, f"No mistakes among {len(evidence.labels):,} images.", ha="center", va="center"
+            )
+            return figure
+        titles = [
+            f"{evidence.classes[evidence.labels[which]]} → {evidence.classes[evidence.answers[which]]}\n"
+            f"{_percent(evidence.confidence[which])}"
+            for which in evidence.mistakes
+        ]
+        return finish(tiles(evidence.mistaken_pixels, _COLUMNS, _ROW, titles))
+
+
+def _percent(confidence: float) -> str:
+    return f"{confidence:.1%}" if confidence < 0.9995 else "over 99.9%"  # never quite certain

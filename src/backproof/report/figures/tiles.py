@@ -1,0 +1,26 @@
+"""Small images in rows, pixel by pixel."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from backproof.report.style import WIDTH
+
+
+def tiles(images: npt.NDArray[Any], columns: int, row: float, titles: Sequence[str] = ()) -> Figure:
+    """Draw images (N, 3, height, width), uint8 or floats in [0, 1]; ``row``: inches, with the titles.
+
+    The grid is as wide for one image as for many: what lies beside each other in a report has one scale.
+    """
+    rows = -(-len(images) // columns)
+    figure = Figure(figsize=(WIDTH, rows * row), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for axes, image in zip(grid.flat, images, strict=False):
+        axes.imshow(image.transpose(1, 2, 0), interpolation="nearest")
+    for axes, title in zip(grid.flat, titles, strict=False):
+        axes.set_title(title, loc="center", fontweight="normal", fontsize=8, pad=3)
+    return figure

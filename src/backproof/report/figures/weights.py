@@ -1,0 +1,23 @@
+"""What a network's first layer looks for."""
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from backproof.evidence import Evidence
+from backproof.report.figures.tiles import tiles
+from backproof.report.style import STYLE, WIDTH, finish
+
+_COLUMNS = 8
+
+
+def first_layer(evidence: Evidence) -> Figure:
+    """Draw each unit's weights as the image that excites it: grey is zero, the scale is the unit's own.
+
+    One scale for all would show the few units with large weights and leave the others grey.
+    """
+    weights = evidence.first_weights.astype(np.float32)  # half precision would round the shades
+    largest = np.abs(weights).max(axis=(1, 2, 3), keepdims=True)
+    shades = 0.5 + 0.5 * weights / np.where(largest > 0, largest, 1)
+    with rc_context(STYLE):
+        return finish(tiles(shades, _COLUMNS, WIDTH / _COLUMNS))

@@ -1,0 +1,122 @@
+"""What all pictures share: sizes and colours for print, labels at the ends of lines, the way to SVG."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib import rc_context, rcParams
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.typing import ColorType
+
+WIDTH = 16 / 2.54
+"""Inches: pictures are as wide as a page's text, so that their letters are as large in print as they say."""
+STYLE: Any = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, thus is the same everywhere
+    "font.size": 8.5,
+    "axes.titlesize": "medium",
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "axes.edgecolor": "#808080",
+    "svg.hashsalt": "backproof",  # the same record gives the same file
+    "svg.fonttype": "path",
+}
+
+# Okabe and Ito's colours, which colour-blind readers tell apart; dashes and labels do so without colour.
+BLACK, GREY, BLUE, SKY = "#000000", "#999999", "#0072B2", "#56B4E9"
+GREEN, ORANGE, VERMILION, PURPLE = "#009E73", "#E69F00", "#D55E00", "#CC79A7"
+TRAIN_STYLE: dict[str, Any] = {"color": BLUE, "linestyle": (0, (4, 1.5)), "linewidth": 1.4}
+HELD_OUT_STYLE: dict[str, Any] = {"color": VERMILION, "linestyle": "-", "linewidth": 1.8}
+
+_LINE = 1.25
+"""From one line of text to the next, in font sizes."""
+_CONTRAST = 4.5
+"""Of letters to the paper, at least (WCAG 2, level AA)."""
+
+
+class End(NamedTuple):
+    """Where a line ends, in the axes' data, and what is written there."""
+
+    x: float
+    y: float
+    text: str
+    color: str
+
+
+def finish(figure: Figure, ends: Mapping[Axes, Sequence[End]] | None = None) -> Figure:
+    """Label the lines' ends, each axes' in one column at its right, and settle the layout for good.
+
+    A layout that were found anew by each file format would move things a little from one to the next.
+    """
+    figure.draw_without_rendering()  # the labels' distances depend on the axes' height
+    for axes, here in (ends or {}).items():
+        _label_ends(axes, here)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    return figure
+
+
+def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Move places until they are ``gap`` apart and, if they have room, within [low, high].
+
+    They move as little as can be, by the sum of squares: less its rank's share of the gaps, no place may lie
+    below the one before, which is isotonic regression, by pooling adjacent violators.
+    """
+    order = np.argsort(places, kind="stable")
+    shares = gap * np.arange(len(places))
+    pools: list[tuple[float, int]] = []
+    for place in np.asarray(places, float)[order] - shares:
+        mean, count = float(place), 1
+        while pools and pools[-1][0] > mean:
+            before, many = pools.pop()
+            mean, count = (before * many + mean * count) / (many + count), many + count
+        pools.append((mean, count))
+    means, counts = zip(*pools, strict=True)
+    found = np.empty(len(places))
+    found[order] = np.clip(np.repeat(means, counts), low, high - shares[-1]) + shares
+    return [float(place) for place in found]
+
+
+def luminance(color: ColorType) -> float:
+    """Return how light a colour is, from 0 (black) to 1 (white), as WCAG's contrast counts it."""
+    return float(np.asarray(to_rgb(color)) ** 2.2 @ (0.2126, 0.7152, 0.0722))
+
+
+def ink(color: str) -> str:
+    """Darken a colour of lines as far as letters need it on paper."""
+    most = 1.05 / _CONTRAST - 0.05
+    return to_hex(np.asarray(to_rgb(color)) * min(1.0, most / max(luminance(color), most)) ** (1 / 2.2))
+
+
+def svg(figure: Figure) -> str:
+    """Return the picture as SVG without a background, letters as paths: of one record always the same."""
+    content = io.StringIO()
+    with rc_context(STYLE):  # at 300 dpi an image's pixels stay sharp squares
+        figure.savefig(content, format="svg", dpi=300, transparent=True, metadata={"Date": None})
+    return content.getvalue()
+
+
+def _label_ends(axes: Axes, ends: Sequence[End]) -> None:
+    width, height = axes.bbox.size
+    point = axes.figure.dpi / 72
+    shown = axes.transData.transform([(end.x, end.y) for end in ends])[:, 1] - axes.bbox.y0
+    places = spread(list(shown), _LINE * rcParams["font.size"] * point, 0, height)
+    for end, place in zip(ends, places, strict=True):
+        axes.annotate(
+            end.text,
+            (end.x, end.y),
+            xytext=(1 + 10 * point / width, place / height),
+            textcoords="axes fraction",
+            va="center",
+            color=ink(end.color),
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": end.color, "lw": 0.6, "shrinkA": 0, "shrinkB": 3},
+        )
