@@ -19,7 +19,7 @@ def make_learner(
     rng: np.random.Generator,
 ) -> Learner:
     """Make the recipe's learner, its weights drawn from ``rng`` (ConfigError)."""
-    learner: Learner = _imported(recipe, recipe.network.learner)(settings, image_shape, n_classes, rng)
+    learner: Learner = _part_of(recipe, recipe.network.learner)(settings, image_shape, n_classes, rng)
     return learner
 
 
@@ -27,19 +27,22 @@ def fast_settings(recipe: Recipe, device: str, processes: int = 1) -> dict[str, 
     """Return the settings that train the recipe fastest on this machine, by benchmarks/ (ConfigError)."""
     if not recipe.network.in_torch:
         raise ConfigError(f"recipe {recipe.name} has one speed: leave --fast out")
-    settings: dict[str, Any] = _imported(recipe, "backproof.torch_nn.hardware:fast_settings")(device)
+    settings: dict[str, Any] = _part_of(recipe, "backproof.torch_nn.hardware:fast_settings")(device)
     if processes == 1 and "batch_norm" in recipe.settings:
         settings["batch_norm"] = "native"  # several processes share statistics by ours
     return settings
 
 
-def _imported(recipe: Recipe, name: str) -> Any:
-    module, _, attribute = name.partition(":")
+def imported(module: str, who: str) -> Any:
+    """Import a module that may need PyTorch (ConfigError, naming who needs it, where there is none)."""
     try:
-        return getattr(importlib.import_module(module), attribute)
+        return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
-        raise ConfigError(
-            f"recipe {recipe.name} needs PyTorch: pip install torch, or train mlp-numpy, which does without"
-        ) from None
+        raise ConfigError(f"{who} needs PyTorch: pip install torch; without it there is mlp-numpy") from None
+
+
+def _part_of(recipe: Recipe, name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    return getattr(imported(module, f"recipe {recipe.name}"), attribute)

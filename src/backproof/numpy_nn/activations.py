@@ -20,7 +20,7 @@ class LeakyReLU:
     def forward(self, x: Array) -> Array:
         """Map x (B, C) to y (B, C).
 
-        leaky_relu.y:  y_si = max(0, x_si) + a · min(0, x_si)
+        leaky_relu.y:  y_si = max(0, x_si) + a min(0, x_si)
         """
         require_matrix("LeakyReLU.forward", "x", x)
         # At the kink, x = 0, any slope in [a, 1] is a subgradient; a is the usual choice.
@@ -32,7 +32,7 @@ class LeakyReLU:
     def backward(self, dout: Array) -> Array:
         """Return dx (B, C), given dout = ∂L/∂y (B, C).
 
-        leaky_relu.dx:  ∂L/∂x_si = dout_si · (1 if x_si > 0 else a)
+        leaky_relu.dx:  ∂L/∂x_si = ∂L/∂y_si (1 if x_si > 0 else a)
         """
         slope = remembered("LeakyReLU", self._slope)
         require_like("LeakyReLU.backward", "dout", dout, "y", slope)
@@ -49,7 +49,7 @@ class Softmax:
     def forward(self, x: Array) -> Array:
         """Map x (B, C) to p (B, C), whose rows sum to one.
 
-        softmax.p:  p_si = exp(x_si − max_k x_sk) / Σ_j exp(x_sj − max_k x_sk)
+        softmax.p:  p_si = exp(x_si − max_k x_sk)/(Σ_j exp(x_sj − max_k x_sk))
         """
         require_matrix("Softmax.forward", "x", x)
         # The maximum cancels out of the quotient; without it exp overflows from 709 on (float32: 88).
@@ -61,7 +61,7 @@ class Softmax:
     def backward(self, dout: Array) -> Array:
         """Return dx (B, C), given dout = ∂L/∂p (B, C).
 
-        softmax.dx:  ∂L/∂x_si = p_si (dout_si − Σ_j dout_sj p_sj)
+        softmax.dx:  ∂L/∂x_si = p_si (∂L/∂p_si − Σ_j ∂L/∂p_sj p_sj)
         """
         p = remembered("Softmax", self._p)
         require_like("Softmax.backward", "dout", dout, "p", p)

@@ -1,6 +1,6 @@
 """The affine map.
 
-Axes: s sample 1…B, d input feature 1…D, m output feature 1…M.
+Axes: s sample 1…B, i output feature 1…M, j input feature 1…D.
 """
 
 import numpy as np
@@ -38,7 +38,7 @@ class Linear:
     def forward(self, x: Array) -> Array:
         """Map x (B, D) to y (B, M).
 
-        linear.y:  y_sm = Σ_d W_md x_sd + b_m
+        linear.y:  y_si = Σ_j W_ij x_sj + b_i
         """
         weight, bias = self.params["weight"], self.params["bias"]
         if x.ndim != 2 or x.shape[0] == 0 or x.shape[1] != weight.shape[1]:
@@ -55,7 +55,7 @@ class Linear:
     def backward(self, dout: Array) -> Array:
         """Fill ``grads`` and return dx (B, D), given dout = ∂L/∂y (B, M).
 
-        linear.dx:  ∂L/∂x_sd = Σ_m dout_sm W_md
+        linear.dx:  ∂L/∂x_sj = Σ_i ∂L/∂y_si W_ij
         """
         self.backward_params(dout)
         dx: Array = dout @ self.params["weight"]
@@ -64,8 +64,8 @@ class Linear:
     def backward_params(self, dout: Array) -> None:
         """Fill ``grads`` alone: a network's first layer has no use for dx, its dearest product.
 
-        linear.dW:  ∂L/∂W_md = Σ_s dout_sm x_sd
-        linear.db:  ∂L/∂b_m  = Σ_s dout_sm
+        linear.dW:  ∂L/∂W_ij = Σ_s ∂L/∂y_si x_sj
+        linear.db:  ∂L/∂b_i = Σ_s ∂L/∂y_si
         """
         x = remembered("Linear", self._x)
         weight = self.params["weight"]

@@ -58,7 +58,7 @@ class CrossEntropy:
     def backward(self) -> Array:
         """Return dp (B, C).
 
-        cross_entropy.dp:  ∂L/∂p_si = −t_si / (B p_si)
+        cross_entropy.dp:  ∂L/∂p_si = −t_si/(B p_si)
         """
         p, t = remembered("CrossEntropy", self._p_and_t)
         # Divided in this order, p = tiny with B = 1 stays within the finite numbers.
@@ -75,8 +75,8 @@ class SoftmaxCrossEntropy:
     def forward(self, logits: Array, labels: Array) -> np.inexact:
         """Return the loss of logits x (B, C) against class numbers c (B,), a scalar of the logits' dtype.
 
-        softmax_cross_entropy.loss:  L = (1/B) Σ_s [log Σ_j exp(x_sj − m_s) − (x_{s c_s} − m_s)],
-        with m_s = max_k x_sk
+        softmax_cross_entropy.loss:  L = (1/B) Σ_s (log Σ_j exp(x_sj − max_k x_sk) − (x_{s c_s} − max_k
+                                     x_sk))
         """
         require_matrix("SoftmaxCrossEntropy.forward", "logits", logits)
         require_labels("SoftmaxCrossEntropy.forward", labels, logits.shape[1])
@@ -93,7 +93,7 @@ class SoftmaxCrossEntropy:
     def backward(self) -> Array:
         """Return dx (B, C).
 
-        softmax_cross_entropy.dx:  ∂L/∂x_si = (p_si − δ_{i c_s}) / B
+        softmax_cross_entropy.dx:  ∂L/∂x_si = (p_si − δ_{i c_s})/B
         """
         log_p, labels = remembered("SoftmaxCrossEntropy", self._log_p_and_labels)
         dx: Array = np.exp(log_p)

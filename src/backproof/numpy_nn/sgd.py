@@ -13,7 +13,7 @@ _PIECE = 1 << 16
 class SGD:
     """Moves each parameter against its gradient, in place; the arrays must be contiguous (ValueError).
 
-    sgd.step:  w ← w − η ∂L/∂w
+    sgd.step:  w_i ← w_i − η ∂L/∂w_i
     """
 
     def __init__(self, params: Mapping[str, Array], grads: Mapping[str, Array], learning_rate: float) -> None:

@@ -29,8 +29,8 @@ class Statistics(NamedTuple):
 def statistics(x: Tensor, group: ProcessGroup | None) -> Statistics:
     """Take mean and biased variance of each channel of x (B, C, …).
 
-    bn.mu:   μ_i = (1/B) Σ_s x_i^s
-    bn.var:  σ_i² = (1/B) Σ_s (x_i^s − μ_i)²
+    bn.mu:   μ_i = (1/B) Σ_s x_si
+    bn.var:  σ²_i = (1/B) Σ_s (x_si − μ_i)²
     """
     x = x.to(precision(x))
     mean = x.mean(axes(x), keepdim=True)
@@ -52,8 +52,8 @@ def forward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Normalise x (B, C, …) with γ and β (C,): y like x, mean and biased variance (C,).
 
-    bn.xhat:  x̂_i^s = (x_i^s − μ_i)/√(σ_i² + ε)
-    bn.y:     y_i^s = γ_i x̂_i^s + β_i
+    bn.xhat:  x̂_si = (x_si − μ_i)/√(σ²_i + ε)
+    bn.y:     y_si = γ_i x̂_si + β_i
     """
     centred, mean, var, _ = statistics(x, group)
     xhat = centred * (var + eps).rsqrt()
@@ -93,8 +93,8 @@ def jvp(
 ) -> Tensor:
     """Return ẏ like x, given ẋ like x, γ̇ and β̇ (C,), or None for one that is constant.
 
-    bn.ydot:  ẏ_i^s = γ_i/√(σ_i²+ε) · [ẋ_i^s − (1/B) Σ_r ẋ_i^r − x̂_i^s (1/B) Σ_r ẋ_i^r x̂_i^r]
-                      + γ̇_i x̂_i^s + β̇_i
+    bn.ydot:  ẏ_si = (γ_i/√(σ²_i + ε)) (ẋ_si − (1/B) Σ_r ẋ_ri − x̂_si (1/B) Σ_r ẋ_ri x̂_ri) + γ̇_i x̂_si +
+              β̇_i
     """
     x_dot, gamma_dot, beta_dot = tangents
     centred, _, var, count = statistics(x, group)

@@ -22,10 +22,10 @@ def forward(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Normalise x (B, C, …) with γ and β (C,): y like x; mean, biased variance, and 1/√(σ² + ε) (C,).
 
-    bn.mu:    μ_i = (1/B) Σ_s x_i^s
-    bn.var:   σ_i² = (1/B) Σ_s (x_i^s − μ_i)²
-    bn.xhat:  x̂_i^s = (x_i^s − μ_i)/√(σ_i² + ε)
-    bn.y:     y_i^s = γ_i x̂_i^s + β_i
+    bn.mu:    μ_i = (1/B) Σ_s x_si
+    bn.var:   σ²_i = (1/B) Σ_s (x_si − μ_i)²
+    bn.xhat:  x̂_si = (x_si − μ_i)/√(σ²_i + ε)
+    bn.y:     y_si = γ_i x̂_si + β_i
     """
     samples = _in_memory_order(x, like=x)
     # Any shift near the mean will do. The mean of every eighth sample is, (shift − μ)² ≤ 7σ² whatever the
@@ -58,9 +58,9 @@ def backward(
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     """Return dx like x, dγ and dβ (C,), None where not ``wanted``, given dy = ∂L/∂y like x.
 
-    bn.dgamma:  ∂L/∂γ_i = Σ_s ∂L/∂y_i^s x̂_i^s
-    bn.dbeta:   ∂L/∂β_i = Σ_s ∂L/∂y_i^s
-    bn.dx:      ∂L/∂x_i^s = γ_i/(B√(σ_i²+ε)) · [B ∂L/∂y_i^s − Σ_r ∂L/∂y_i^r − x̂_i^s Σ_r ∂L/∂y_i^r x̂_i^r]
+    bn.dgamma:  ∂L/∂γ_i = Σ_s ∂L/∂y_si x̂_si
+    bn.dbeta:   ∂L/∂β_i = Σ_s ∂L/∂y_si
+    bn.dx:      ∂L/∂x_si = (γ_i/(B √(σ²_i + ε))) (B ∂L/∂y_si − Σ_r ∂L/∂y_ri − x̂_si Σ_r ∂L/∂y_ri x̂_ri)
 
     In a group of processes dγ and dβ are this one's share; dx takes its sums over all.
     """

@@ -74,7 +74,7 @@ class BatchNorm(nn.Module):
         """Pull the running statistics towards a batch's.
 
         bn.running_mean:  μ̄_i ← (1 − m) μ̄_i + m μ_i
-        bn.running_var:   σ̄_i² ← (1 − m) σ̄_i² + m σ_i² B/(B − 1)
+        bn.running_var:   σ̄²_i ← (1 − m) σ̄²_i + m (B/(B − 1)) σ²_i
         """
         assert self.running_mean is not None
         assert self.running_var is not None

@@ -47,27 +47,35 @@ def summed(values: Tensor, group: ProcessGroup) -> Tensor:
 
 
 def joint(count: int, mean: Tensor, m2: Tensor, group: ProcessGroup) -> tuple[int, Tensor, Tensor]:
-    """Join the processes' counts n_p, means μ_p and squared deviations M_p; means and M have one shape.
+    """Join the processes' counts, means and squared deviations (of one shape), as ``joined`` says.
 
     A joint batch with one value per channel is a ValueError.
-
-    bn.joint:  n = Σ_p n_p,  μ = μ_1 + Σ_p n_p (μ_p − μ_1)/n,  M = Σ_p [M_p + n_p (μ_p − μ)²]
-
-    Chan, Golub and LeVeque (1983), Algorithms for Computing the Sample Variance, American Statistician 37(3).
-    Squares are of differences, so a mean far from zero costs no digits.
     """
     mine = torch.stack((torch.full_like(mean, count, dtype=torch.float64), mean.double(), m2.double()))
     # A sum of rows of which all but one are zero gathers them, and unlike all_gather runs on any backend.
     rows = torch.zeros((group.size(), *mine.shape), dtype=torch.float64, device=mine.device)
     rows = summed(rows.index_copy(0, torch.tensor([group.rank()], device=mine.device), mine[None]), group)
-    n_p, mu_p, m_p = rows.unbind(1)
-    n = n_p.sum(0)
-    mu = mu_p[0] + (n_p * (mu_p - mu_p[0])).sum(0) / n
-    m = (m_p + n_p * (mu_p - mu).square()).sum(0)
+    n, mu, m = joined(*rows.unbind(1))
     total = round(float(n.detach().flatten()[0]))
     if total < 2:
         raise ValueError("batch norm: all processes together have one value per channel, statistics need two")
     return total, mu, m
+
+
+def joined(n_p: Tensor, mu_p: Tensor, m_p: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Join counts n_p, means μ_p and squared deviations M_p, all (processes, C).
+
+    bn.joint_n:   n = Σ_p n_p
+    bn.joint_mu:  μ_i = μ_1i + (1/n) Σ_p n_p (μ_pi − μ_1i)
+    bn.joint_m:   M_i = Σ_p (M_pi + n_p (μ_pi − μ_i)²)
+
+    Chan, Golub and LeVeque (1983), Algorithms for Computing the Sample Variance, American Statistician 37(3).
+    Squares are of differences, so a mean far from zero costs no digits.
+    """
+    n = n_p.sum(0)
+    mu = mu_p[0] + (n_p * (mu_p - mu_p[0])).sum(0) / n
+    m = (m_p + n_p * (mu_p - mu).square()).sum(0)
+    return n, mu, m
 
 
 def totals(count: int, sums: tuple[Tensor, ...], group: ProcessGroup) -> tuple[int, list[Tensor]]:

@@ -1,0 +1,163 @@
+"""Questions 1.1 a) and b): each module's own derivatives for one sample, and the chain through them."""
+
+import numpy as np
+
+from backproof.proof.equation import Equation
+from backproof.proof.equations.letters import LOSS, SLOPE, a
+from backproof.proof.formula import Array, apply
+from backproof.proof.graph import Definition, Graph, Sizes, normal
+from backproof.proof.index_form import Delta, Sum
+from backproof.proof.matrix_form import Identity, Whole, ones
+from backproof.proof.notation import Derivative, Index, Name, Size, Symbol, grad, scalar
+
+d_in, d_out, d_next, d_last = Size("d", "l-1"), Size("d", "l"), Size("d", "l+1"), Size("d", "N")
+
+# One hidden layer and the linear map after it.
+i, j, k = Index("i", d_out), Index("j", d_in), Index("k", d_next)
+i2, j2 = Index("j", d_out), Index("k", d_in)
+x_in, x_out = Symbol("x", (d_in,), raised="(l-1)"), Symbol("x", (d_out,), raised="(l)")
+z = Symbol("x", (d_out,), "tilde", "(l)")
+W, b = Symbol("W", (d_out, d_in), raised="(l)"), Symbol("b", (d_out,), raised="(l)")
+z_next = Symbol("x", (d_next,), "tilde", "(l+1)")
+W_next = Symbol("W", (d_next, d_out), raised="(l+1)")
+b_next = Symbol("b", (d_next,), raised="(l+1)")
+
+
+def draw_layer(rng: np.random.Generator, sizes: Sizes) -> dict[Name, Array]:
+    """Draw the input, both layers' parameters and a slope."""
+    return {
+        **normal(x_in, W, b, W_next, b_next)(rng, sizes),
+        SLOPE: np.array(rng.uniform(0.01, 0.9)),
+    }
+
+
+_linear = Sum(j, W[i, j] * x_in[j]) + b[i]
+_leaky = apply("max", z[i]) + a * apply("min", z[i])
+_next = Sum(i, W_next[k, i] * x_out[i]) + b_next[k]
+LAYER = Graph(
+    "layer",
+    (d_in, d_out, d_next),
+    draw_layer,
+    (Definition(z, (i,), _linear), Definition(x_out, (i,), _leaky), Definition(z_next, (k,), _next)),
+    (z_next,),
+)
+_slope = apply("branch", z[i], 1, a)
+
+# The output: softmax, then the loss.
+m, n, q = Index("i", d_last), Index("j", d_last), Index("k", d_last)
+scores, p = Symbol("x", (d_last,), "tilde", "(N)"), Symbol("x", (d_last,), raised="(N)")
+t = Symbol("t", (d_last,))
+_softmax = apply("exp", scores[m]) / Sum(q, apply("exp", scores[q]))
+_total = Sum(q, apply("exp", scores[q]))
+OUTPUT = Graph("output", (d_last,), normal(scores), (Definition(p, (m,), _softmax),), (p,))
+_loss = -Sum(m, t[m] * apply("log", p[m]))
+
+
+def draw_output(rng: np.random.Generator, sizes: Sizes) -> dict[Name, Array]:
+    """Draw two probability mass functions; the target need not be one-hot."""
+    n_classes = sizes[d_last]
+    return {each: 0.1 / n_classes + 0.9 * rng.dirichlet(np.ones(n_classes)) for each in (p, t)}
+
+
+LOSS_OF_ONE = Graph("loss", (d_last,), draw_output, (Definition(LOSS, (), _loss),), (LOSS,))
+_p, _Gp, _Gx, _Gz, _Gnext = (Whole(each) for each in (p, grad(p), grad(x_out), grad(z), grad(z_next)))
+
+FORWARD = (
+    Equation("layer.linear", z[i], (_linear,), LAYER, Whole(W) @ Whole(x_in) + Whole(b)),
+    Equation(
+        "layer.leaky_relu", x_out[i], (_leaky,), LAYER, apply("max", Whole(z)) + a * apply("min", Whole(z))
+    ),
+    Equation(
+        "layer.softmax",
+        p[m],
+        (_softmax,),
+        OUTPUT,
+        apply("exp", Whole(scores)) / (ones(d_last).T @ apply("exp", Whole(scores))),
+    ),
+    Equation("layer.loss", scalar(LOSS), (_loss,), LOSS_OF_ONE, -(Whole(t).T @ apply("log", _p))),
+)
+JACOBIANS = (
+    Equation("jacobian.loss", grad(p)[m], (-(t[m] / p[m]),), LOSS_OF_ONE, -apply("⊘", Whole(t), _p)),
+    Equation(
+        "jacobian.softmax",
+        Derivative(scores, p)[m, n],
+        (
+            (
+                Delta(m, n) * (apply("exp", scores[m]) * _total)
+                - apply("exp", scores[m]) * apply("exp", scores[n])
+            )
+            / apply("²", _total),
+            p[m] * (Delta(m, n) - p[n]),
+        ),
+        OUTPUT,
+        apply("diag", _p) - _p @ _p.T,
+    ),
+    Equation(
+        "jacobian.leaky_relu",
+        Derivative(z, x_out)[i, i2],
+        (Delta(i, i2) * _slope,),
+        LAYER,
+        apply("diag", apply("branch", Whole(z), 1, a)),
+    ),
+    Equation(
+        "jacobian.linear_x",
+        Derivative(x_in, z)[i, j],
+        (Sum(j2, W[i, j2] * Delta(j2, j)), W[i, j]),
+        LAYER,
+        Whole(W),
+    ),
+    Equation(
+        "jacobian.linear_W",
+        Derivative(W, z)[i, i2, j2],
+        (Delta(i, i2) * x_in[j2],),
+        LAYER,
+        apply("⊗", Identity(d_out), Whole(x_in).T),
+    ),
+    Equation("jacobian.linear_b", Derivative(b, z)[i, i2], (Delta(i, i2),), LAYER, Identity(d_out)),
+)
+CHAIN = (
+    Equation(
+        "chain.softmax",
+        grad(scores)[m],
+        (
+            Sum(n, grad(p)[n] * Derivative(scores, p)[n, m]),
+            Sum(n, grad(p)[n] * (p[n] * (Delta(n, m) - p[m]))),
+            p[m] * (grad(p)[m] - Sum(n, grad(p)[n] * p[n])),
+        ),
+        OUTPUT,
+        (apply("diag", _p) - _p @ _p.T) @ _Gp,
+    ),
+    Equation(
+        "chain.leaky_relu",
+        grad(z)[i],
+        (Sum(i2, grad(x_out)[i2] * Derivative(z, x_out)[i2, i]), grad(x_out)[i] * _slope),
+        LAYER,
+        apply("⊙", _Gx, apply("branch", Whole(z), 1, a)),
+    ),
+    Equation(
+        "chain.linear_x",
+        grad(x_out)[i],
+        (Sum(k, grad(z_next)[k] * Derivative(x_out, z_next)[k, i]), Sum(k, grad(z_next)[k] * W_next[k, i])),
+        LAYER,
+        Whole(W_next).T @ _Gnext,
+    ),
+    Equation(
+        "chain.linear_W",
+        grad(W)[i, j],
+        (
+            Sum(i2, grad(z)[i2] * Derivative(W, z)[i2, i, j]),
+            Sum(i2, grad(z)[i2] * (Delta(i2, i) * x_in[j])),
+            grad(z)[i] * x_in[j],
+        ),
+        LAYER,
+        _Gz @ Whole(x_in).T,
+    ),
+    Equation(
+        "chain.linear_b",
+        grad(b)[i],
+        (Sum(i2, grad(z)[i2] * Derivative(b, z)[i2, i]), grad(z)[i]),
+        LAYER,
+        _Gz,
+    ),
+)
+EQUATIONS = (*FORWARD, *JACOBIANS, *CHAIN)

@@ -1,0 +1,196 @@
+"""Formulas as trees that compute what they say and write themselves.
+
+A formula is evaluated at a *point*, which gives every name its array, and written in a *style*: plain text or
+Typst's math. The leaves are those of index form (index_form.py) or of matrix form (matrix_form.py); this
+file has the arithmetic that both share. Names and indices are in notation.py.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Style = Literal["plain", "typst"]
+SUM, PRODUCT, ATOM = 1, 2, 3
+"""How strongly a formula holds together; 0 is that of x + y."""
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A formula; ``+ - * /`` and unary minus put formulas together, whole numbers among them."""
+
+    level: ClassVar[int] = ATOM
+
+    def value(self, at: Any) -> Array:
+        """Compute it."""
+        raise NotImplementedError
+
+    def write(self, style: Style) -> str:
+        """Write it."""
+        raise NotImplementedError
+
+    def holds(self, _style: Style) -> int:
+        """Return how strongly it holds together: where more is demanded, it gets brackets."""
+        return self.level
+
+    def within(self, style: Style, least: int) -> str:
+        """Write it with brackets where it holds together less than ``least``."""
+        text = self.write(style)
+        return f"({text})" if self.holds(style) < least else text
+
+    def parts(self) -> "Iterator[Formula]":
+        """Yield the formulas that it is made of."""
+        for each in fields(self):
+            value = getattr(self, each.name)
+            for part in value if isinstance(value, tuple) else (value,):
+                if isinstance(part, Formula):
+                    yield part
+
+    def __add__(self, other: "Formula | int") -> "Formula":
+        return Operation("+", (self, number(other)))
+
+    def __radd__(self, other: int) -> "Formula":
+        return Operation("+", (number(other), self))
+
+    def __sub__(self, other: "Formula | int") -> "Formula":
+        return Operation("−", (self, number(other)))
+
+    def __rsub__(self, other: int) -> "Formula":
+        return Operation("−", (number(other), self))
+
+    def __mul__(self, other: "Formula | int") -> "Formula":
+        return Operation("·", (self, number(other)))
+
+    def __rmul__(self, other: int) -> "Formula":
+        return Operation("·", (number(other), self))
+
+    def __truediv__(self, other: "Formula | int") -> "Formula":
+        return Operation("/", (self, number(other)))
+
+    def __rtruediv__(self, other: int) -> "Formula":
+        return Operation("/", (number(other), self))
+
+    def __matmul__(self, other: "Formula") -> "Formula":
+        return Operation("@", (self, other))
+
+    @property
+    def T(self) -> "Formula":
+        """The transpose."""
+        return Operation("T", (self,))
+
+    def __neg__(self) -> "Formula":
+        return Operation("neg", (self,))
+
+
+@dataclass(frozen=True)
+class Number(Formula):
+    """A whole number."""
+
+    number: int
+
+    def value(self, _at: Any) -> Array:
+        """Return the number."""
+        return np.asarray(self.number)
+
+    def write(self, _style: Style) -> str:
+        """Write its digits."""
+        return str(self.number)
+
+
+def number(each: Formula | int) -> Formula:
+    """Take a whole number as a formula."""
+    return each if isinstance(each, Formula) else Number(each)
+
+
+class Operator(NamedTuple):
+    """What an operation computes, and how it is written: {} stands for an operand."""
+
+    compute: Callable[..., Any]
+    plain: str
+    typst: str
+    level: int
+    wants: tuple[int, ...]
+    """How strongly each operand has to hold together to do without brackets."""
+    wants_typst: tuple[int, ...] | None = None
+    """The same in Typst, where a fraction's bar is its bracket."""
+    level_typst: int | None = None
+
+
+def _positive_part(x: Array) -> Array:
+    return np.where(x.real > 0, x, 0)
+
+
+def _negative_part(x: Array) -> Array:
+    return np.where(x.real > 0, 0, x)
+
+
+def _diagonal(column: Array) -> Array:
+    return np.diagflat(column)
+
+
+def _branch(sign: Array, then: Array, otherwise: Array) -> Array:
+    return np.where(sign.real > 0, then, otherwise)
+
+
+OPERATORS = {
+    "+": Operator(np.add, "{} + {}", "{} + {}", 0, (0, 0)),
+    "−": Operator(np.subtract, "{} − {}", "{} - {}", 0, (0, SUM)),
+    "·": Operator(np.multiply, "{} {}", "{} {}", PRODUCT, (PRODUCT, SUM)),
+    "/": Operator(np.divide, "{}/{}", "({})/({})", SUM, (ATOM, ATOM), (0, 0), PRODUCT),
+    "neg": Operator(np.negative, "−{}", "-{}", SUM, (SUM,)),
+    "@": Operator(np.matmul, "{} {}", "{} {}", PRODUCT, (PRODUCT, PRODUCT)),
+    "T": Operator(np.transpose, "{}ᵀ", "{}^top", ATOM, (ATOM,)),
+    "⊙": Operator(np.multiply, "{} ⊙ {}", "{} ⊙ {}", SUM, (PRODUCT, PRODUCT)),
+    "⊘": Operator(np.divide, "{} ⊘ {}", "{} ⊘ {}", SUM, (PRODUCT, PRODUCT)),
+    "⊗": Operator(np.kron, "{} ⊗ {}", "{} ⊗ {}", SUM, (PRODUCT, PRODUCT)),
+    "vec": Operator(lambda x: x.reshape(-1, 1), "vec({})", 'upright("vec")({})', ATOM, (0,)),
+    "diag": Operator(_diagonal, "diag({})", 'upright("diag")({})', ATOM, (0,)),
+    "exp": Operator(np.exp, "exp({})", "exp({})", ATOM, (0,)),
+    "log": Operator(np.log, "log {}", "log {}", SUM, (SUM,)),
+    "√": Operator(np.sqrt, "√({})", "sqrt({})", ATOM, (0,)),
+    "²": Operator(np.square, "{}²", "{}^2", ATOM, (ATOM,)),
+    "^(−1)": Operator(lambda x: 1 / x, "{}⁻¹", "{}^(-1)", ATOM, (ATOM,)),
+    "^(−1/2)": Operator(lambda x: x**-0.5, "{}^(−1/2)", "{}^(-1\\/2)", ATOM, (ATOM,)),
+    "^(−3/2)": Operator(lambda x: x**-1.5, "{}^(−3/2)", "{}^(-3\\/2)", ATOM, (ATOM,)),
+    "max": Operator(_positive_part, "max(0, {})", "max(0, {})", ATOM, (0,)),
+    "min": Operator(_negative_part, "min(0, {})", "min(0, {})", ATOM, (0,)),
+    "branch": Operator(
+        _branch, "({1} if {0} > 0 else {2})", 'cases({1} "if" {0} > 0\\,, {2} "else")', ATOM, (0, 0, 0)
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Operation(Formula):
+    """An operator applied to formulas."""
+
+    operator: str
+    operands: tuple[Formula, ...]
+
+    def value(self, at: Any) -> Array:
+        """Compute the operands, then the operator."""
+        return np.asarray(OPERATORS[self.operator].compute(*(each.value(at) for each in self.operands)))
+
+    def holds(self, style: Style) -> int:
+        """Hold together as its operator says, a product no more than what stands at its end."""
+        operator = OPERATORS[self.operator]
+        level = operator.level
+        if style == "typst" and operator.level_typst is not None:
+            level = operator.level_typst
+        return min(level, max(SUM, self.operands[-1].holds(style))) if self.operator == "·" else level
+
+    def write(self, style: Style) -> str:
+        """Write the operands into the operator's places."""
+        operator = OPERATORS[self.operator]
+        typst = style == "typst"
+        wants = operator.wants_typst if typst and operator.wants_typst else operator.wants
+        operands = (each.within(style, least) for each, least in zip(self.operands, wants, strict=True))
+        return (operator.typst if typst else operator.plain).format(*operands)
+
+
+def apply(operator: str, *operands: Formula | int) -> Formula:
+    """Apply an operator that Python has no sign for: ⊙, ⊘, ⊗, diag, exp, log, √, ², max, min, branch, …."""
+    return Operation(operator, tuple(number(each) for each in operands))

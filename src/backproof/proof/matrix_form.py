@@ -1,0 +1,74 @@
+"""Matrix form: vectors are columns; of images (B, C, H, W) each pixel is a row, each channel a column."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from backproof.proof.formula import Array, Formula, Style
+from backproof.proof.notation import Arrays, Name, Size
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """Where a matrix form is evaluated."""
+
+    sizes: Mapping[Size, int]
+    arrays: Arrays
+
+
+def as_matrix(array: Array) -> Array:
+    """View an array as matrix form has it; a scalar stays one."""
+    if array.ndim == 1:
+        return array[:, None]
+    return np.moveaxis(array, 1, -1).reshape(-1, array.shape[1]) if array.ndim == 4 else array
+
+
+@dataclass(frozen=True)
+class Whole(Formula):
+    """A whole array."""
+
+    name: Name
+
+    def value(self, at: Matrices) -> Array:
+        """Look it up."""
+        return as_matrix(at.arrays[self.name])
+
+    def write(self, style: Style) -> str:
+        """Write its name."""
+        return self.name.write_whole(style)
+
+
+@dataclass(frozen=True)
+class Ones(Formula):
+    """A column of ones, as long as the product of the sizes."""
+
+    sizes: tuple[Size, ...]
+
+    def value(self, at: Matrices) -> Array:
+        """Make it."""
+        return np.ones((int(np.prod([at.sizes[size] for size in self.sizes])), 1))
+
+    def write(self, style: Style) -> str:
+        """Write 1, bold where that can be."""
+        return "1" if style == "plain" else "bold(1)"
+
+
+@dataclass(frozen=True)
+class Identity(Formula):
+    """The identity matrix."""
+
+    size: Size
+
+    def value(self, at: Matrices) -> Array:
+        """Make it."""
+        return np.eye(at.sizes[self.size])
+
+    def write(self, style: Style) -> str:
+        """Write I, bold where that can be."""
+        return "I" if style == "plain" else "bold(I)"
+
+
+def ones(*sizes: Size) -> Ones:
+    """Return a column of ones, as long as the product of the sizes."""
+    return Ones(sizes)
