@@ -58,9 +58,14 @@ class Sum(Formula):
         return np.asarray(np.broadcast_to(body, shape).sum(axis, keepdims=True))
 
     def write(self, style: Style) -> str:
-        """Write Σ_s …."""
-        sign = f"Σ_{self.over.letter}" if style == "plain" else f"sum_({self.over.letter})"
-        return f"{sign} {self.body.within(style, SUM)}"
+        """Write Σ_s …; in Typst one sign for sums right inside each other."""
+        if style == "plain":
+            return f"Σ_{self.over.letter} {self.body.within(style, SUM)}"
+        letters, body = [self.over.letter], self.body
+        while isinstance(body, Sum):
+            letters.append(body.over.letter)
+            body = body.body
+        return f"sum_({', '.join(letters)}) {body.within(style, SUM)}"
 
 
 @dataclass(frozen=True)

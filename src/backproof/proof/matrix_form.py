@@ -1,12 +1,12 @@
-"""Matrix form: vectors are columns; of images (B, C, H, W) each pixel is a row, each channel a column."""
+"""Matrix form: vectors are columns; of images (B, C, H, V) each pixel is a row, each channel a column."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from backproof.proof.formula import Array, Formula, Style
-from backproof.proof.notation import Arrays, Name, Size
+from backproof.proof.formula import ATOM, PRODUCT, Array, Formula, Style
+from backproof.proof.notation import Arrays, Derivative, Name, Size
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,11 @@ class Whole(Formula):
     """A whole array."""
 
     name: Name
+
+    def holds(self, _style: Style) -> int:
+        """Hold together as a product where something stands above: no second thing may stand there."""
+        above = isinstance(self.name, Derivative) or self.name.raised
+        return PRODUCT if above else ATOM
 
     def value(self, at: Matrices) -> Array:
         """Look it up."""

@@ -75,8 +75,8 @@ class Symbol(Indexed):
         return self._write(style, self.letter, lowered)
 
     def write_whole(self, style: Style) -> str:
-        """Write the whole array: bold in Typst, a matrix in capitals."""
-        letter = self.letter.upper() if len(self.sizes) > 1 else self.letter
+        """Write the whole array: bold in Typst, and a matrix in capitals, but for Greek ones: Μ is no μ."""
+        letter = self.letter.upper() if len(self.sizes) > 1 and self.letter.isascii() else self.letter
         return self._write(style, letter, (), bold=bool(self.sizes))
 
     def _write(self, style: Style, letter: str, lowered: tuple[str, ...], *, bold: bool = False) -> str:
@@ -112,6 +112,11 @@ class Derivative(Indexed):
         return self._fraction(
             style, self.of.write_whole(style) if self.of else "L", self.by.write_whole(style)
         )
+
+    def write_in_line(self) -> str:
+        """Write the whole array in Typst, without a fraction's height."""
+        above = self.of.write_whole("typst") if self.of else "L"
+        return f"partial {above} slash partial {self.by.write_whole('typst')}"
 
     def _fraction(self, style: Style, above: str, below: str) -> str:
         return f"∂{above}/∂{below}" if style == "plain" else f"(partial {above})/(partial {below})"

@@ -12,13 +12,13 @@ from backproof.proof.notation import Index, Name, Size, Symbol, scalar
 
 P = Size("P")
 """Processes."""
-p, q, i = Index("p", P), Index("q", P), Index("i", C)
+p, i = Index("p", P), Index("i", C)
 x = Symbol("x", (B, C))
 part = Symbol("part", (B,))
 """Which process has which sample."""
 n_p, n = Symbol("n", (P,)), Symbol("n")
 mu_p, mu = Symbol("μ", (P, C)), Symbol("μ", (C,))
-m_p, m = Symbol("M", (P, C)), Symbol("M", (C,))
+q_p, q = Symbol("q", (P, C)), Symbol("q", (C,))
 """Sums of squared deviations from the mean."""
 
 
@@ -32,7 +32,7 @@ def draw_parts(rng: np.random.Generator, sizes: Sizes) -> dict[Name, Array]:
         part: processes,
         n_p: np.array([float(len(each)) for each in own]),
         mu_p: np.array([each.mean(axis=0) for each in own]),
-        m_p: np.array([((each - each.mean(axis=0)) ** 2).sum(axis=0) for each in own]),
+        q_p: np.array([((each - each.mean(axis=0)) ** 2).sum(axis=0) for each in own]),
         n: np.array(float(len(samples))),
         mu: samples.mean(axis=0),
     }
@@ -74,11 +74,11 @@ EQUATIONS = (
         "bn.joint_mu", mu[i], (_weighted, _shifted), JOINT, (1 / scalar(n)) * (Whole(mu_p).T @ Whole(n_p))
     ),
     Equation(
-        "bn.joint_m",
-        m[i],
-        (Sum(p, m_p[p, i] + n_p[p] * apply("²", mu_p[p, i] - mu[i])),),
+        "bn.joint_q",
+        q[i],
+        (Sum(p, q_p[p, i] + n_p[p] * apply("²", mu_p[p, i] - mu[i])),),
         JOINT,
-        Whole(m_p).T @ _1 + apply("⊙", _apart, _apart).T @ Whole(n_p),
+        Whole(q_p).T @ _1 + apply("⊙", _apart, _apart).T @ Whole(n_p),
     ),
     Equation(
         "bn.running_mean",

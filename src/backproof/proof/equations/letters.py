@@ -10,7 +10,7 @@ M = Size("M")
 """Features that go out of it."""
 C = Size("C")
 """Classes; in batch norm, channels."""
-H, W = Size("H"), Size("W")
+H, V = Size("H"), Size("V")
 """Pixels of an image, down and across."""
 
 LOSS = Symbol("L")

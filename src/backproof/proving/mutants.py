@@ -1,0 +1,128 @@
+"""Break every sign, index and factor, one at a time: each time, a proof has to fail."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from backproof.proof.derivatives import relative_error
+from backproof.proof.equation import Equation
+from backproof.proof.equations import EQUATIONS
+from backproof.proof.formula import Formula
+from backproof.proof.index_form import evaluate
+from backproof.proving import formula_mutants, judged
+from backproof.proving.code_mutants import code_mutants
+from backproof.proving.layers import Layers
+from backproof.proving.mutation_report import Equivalent, Kind, Mutant, Report
+from backproof.proving.prove import TOLERANCE, Truth, code_error, matrix_error, truths
+
+__all__ = ["Equivalent", "Kind", "Mutant", "Report", "run"]
+
+Truths = Mapping[str, Sequence[Truth]]
+Error = Callable[[Truth], float]
+_EQUIVALENT = {**formula_mutants.EQUIVALENT, **judged.EQUIVALENT}
+
+
+def run(
+    equations: Sequence[Equation] | None = None,
+    on_mutant: Callable[[], None] = lambda: None,
+    tolerance: float = TOLERANCE,
+) -> Report:
+    """Break equations (default: all), and the modules that these judge, and see whether the proofs notice.
+
+    A module is broken where all the equations that judge it (judged.py) are among them. A mutant is caught if
+    its relative error is above the tolerance at any of the points, or if it cannot be computed. ``on_mutant``
+    is called after each.
+    """
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the arrays are tiny
+    try:
+        chosen = {each.label: each for each in equations or EQUATIONS.values()}
+        found = {label: _fixed_truths(each) for label, each in chosen.items()}
+        return Report(
+            (
+                _kind("index form", _index_form(chosen, found, tolerance), on_mutant),
+                _kind("matrix form", _matrix_form(chosen, found, tolerance), on_mutant),
+                _kind("code", _code(found, tolerance), on_mutant),
+            )
+        )
+    finally:
+        torch.set_num_threads(n_threads)
+
+
+def _kind(name: str, mutants: Iterator[Mutant], on_mutant: Callable[[], None]) -> Kind:
+    counted, equivalents = [], []
+    for mutant in mutants:
+        reason = _EQUIVALENT.get((mutant.where, mutant.change))
+        if reason is None or mutant.caught:
+            counted.append(mutant)
+        else:
+            equivalents.append(Equivalent(mutant.where, mutant.change, reason))
+        on_mutant()
+    return Kind(name, tuple(counted), tuple(equivalents))
+
+
+def _fixed_truths(equation: Equation) -> list[Truth]:
+    """Find what is true at each point, and fix the point: a mutant may try to write into it."""
+    found = truths(equation)
+    for truth in found:
+        # What is asked for here adds its derivatives to the sample.
+        equation.values(truth.sample)
+        equation.matrix_value(truth.sample)
+        code_error(equation.label, Layers(), truth)
+        for array in truth.sample.arrays.values():
+            array.setflags(write=False)
+    return found
+
+
+def _index_form(equations: Mapping[str, Equation], found: Truths, tolerance: float) -> Iterator[Mutant]:
+    for label, equation in equations.items():
+        left, sample = equation.indices, found[label][0].sample
+        for number, step in enumerate(equation.steps, 1):
+            for change, mutant in formula_mutants.formula_mutants(step, left, sample):
+                caught = _caught(_index_error(mutant, equation), found[label], tolerance)
+                yield Mutant(f"{label}, step {number}", change, caught)
+
+
+def _index_error(step: Formula, equation: Equation) -> Error:
+    def error(truth: Truth) -> float:
+        value = evaluate(step, equation.indices, truth.sample.sizes, truth.sample)
+        return relative_error(value, truth.value)
+
+    return error
+
+
+def _matrix_form(equations: Mapping[str, Equation], found: Truths, tolerance: float) -> Iterator[Mutant]:
+    for label, equation in equations.items():
+        if equation.matrix is None:
+            continue
+        for change, mutant in formula_mutants.formula_mutants(equation.matrix, (), found[label][0].sample):
+            caught = _caught(_matrix_error(replace(equation, matrix=mutant)), found[label], tolerance)
+            yield Mutant(f"{label}, matrix form", change, caught)
+
+
+def _matrix_error(equation: Equation) -> Error:
+    return lambda truth: matrix_error(equation, truth)
+
+
+def _code(found: Truths, tolerance: float) -> Iterator[Mutant]:
+    for name, labels in judged.JUDGED_BY.items():
+        if not found.keys() >= set(labels):
+            continue
+        for where, change, module in code_mutants(name):
+            layers = replace(Layers(), **{name: module})
+            caught = any(_caught(_code_error(label, layers), found[label], tolerance) for label in labels)
+            yield Mutant(where, change, caught)
+
+
+def _code_error(label: str, layers: Layers) -> Error:
+    return lambda truth: code_error(label, layers, truth)
+
+
+def _caught(error: Error, found: Sequence[Truth], tolerance: float) -> bool:
+    try:
+        with np.errstate(all="ignore"):
+            return any(error(truth) > tolerance for truth in found)
+    except Exception:  # whatever comes of something broken
+        return True

@@ -1,0 +1,79 @@
+"""What became of the mutants: a proof caught them, or none did."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One thing changed, and whether a proof failed."""
+
+    where: str
+    change: str
+    caught: bool
+
+
+@dataclass(frozen=True)
+class Equivalent:
+    """A change that changes no result, which is why it is not counted."""
+
+    where: str
+    change: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Kind:
+    """All mutants of one kind: of index form, of matrix form, or of the layers' code."""
+
+    name: str
+    mutants: tuple[Mutant, ...]
+    equivalents: tuple[Equivalent, ...] = ()
+
+    @property
+    def made(self) -> int:
+        """Return how many there are."""
+        return len(self.mutants)
+
+    @property
+    def survivors(self) -> tuple[Mutant, ...]:
+        """Return those that no proof caught."""
+        return tuple(mutant for mutant in self.mutants if not mutant.caught)
+
+    @property
+    def caught(self) -> int:
+        """Return how many were caught."""
+        return self.made - len(self.survivors)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of all mutants."""
+
+    kinds: tuple[Kind, ...]
+
+    @property
+    def made(self) -> int:
+        """Return how many there are."""
+        return sum(kind.made for kind in self.kinds)
+
+    @property
+    def caught(self) -> int:
+        """Return how many were caught."""
+        return sum(kind.caught for kind in self.kinds)
+
+    @property
+    def survivors(self) -> tuple[Mutant, ...]:
+        """Return those that no proof caught: there should be none."""
+        return tuple(mutant for kind in self.kinds for mutant in kind.survivors)
+
+    @property
+    def equivalents(self) -> tuple[Equivalent, ...]:
+        """Return the changes that change no result, which no number here counts."""
+        return tuple(each for kind in self.kinds for each in kind.equivalents)
+
+    def lines(self) -> list[str]:
+        """Say it, a line for each kind, each survivor, and each change that changes nothing."""
+        counts = [f"{kind.name}: {kind.made} mutants, {kind.caught} caught" for kind in self.kinds]
+        survivors = [f"SURVIVED {each.where}: {each.change}" for each in self.survivors]
+        same = [f"changes nothing, {each.where}: {each.change} ({each.reason})" for each in self.equivalents]
+        return counts + survivors + same
