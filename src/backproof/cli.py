@@ -10,7 +10,10 @@ from backproof import __version__
 from backproof.commands.choose import choose
 from backproof.commands.data import data_group
 from backproof.commands.network import evaluate, predict
+from backproof.commands.pack import pack
+from backproof.commands.prove import prove
 from backproof.commands.recipes import recipes
+from backproof.commands.reproduce import report, reproduce
 from backproof.commands.running import INTERRUPTED
 from backproof.commands.train import train
 from backproof.errors import BackproofError
@@ -67,5 +70,5 @@ def cli() -> None:
     """
 
 
-for command in (train, choose, evaluate, predict, recipes, data_group):
+for command in (train, choose, evaluate, predict, recipes, data_group, prove, reproduce, report, pack):
     cli.add_command(command)

@@ -43,8 +43,11 @@ def base_settings(
     return {**fastest, **from_file, **typed}
 
 
-def advance(run: "Run") -> "RunRecord | None":
-    """Train a run to its end and say where things are, or as far as Ctrl-C lets it and return None."""
+def advance(run: "Run", *, as_planned: bool = False) -> "RunRecord | None":
+    """Train a run to its end and say where things are, or as far as Ctrl-C lets it and return None.
+
+    A run that is ``as_planned`` differs from its recipe for a reason, and nothing is said of that.
+    """
     from backproof import training
     from backproof.output import say
     from backproof.signals import stop_on_signal
@@ -74,7 +77,7 @@ def advance(run: "Run") -> "RunRecord | None":
         f"record    {run.folder / 'record.json'}"
     )
     modified = run.recipe.modified(run.config)
-    if modified and run.config.judged_on == "test":
+    if modified and run.config.judged_on == "test" and not as_planned:
         say(
             f"note      modified ({', '.join(modified)}) and judged on the test set: to choose among "
             "modifications use backproof choose, which sets images aside for that"

@@ -1,5 +1,6 @@
 """Several recipes' accuracy over their steps, every seed a line, as one picture."""
 
+import io
 from collections.abc import Mapping, Sequence
 
 from matplotlib import rc_context
@@ -13,6 +14,14 @@ from backproof.report.style import STYLE, WIDTH, End, finish
 _COLORS = (
     style.GREY, style.BLUE, style.SKY, style.GREEN, style.ORANGE, style.VERMILION, style.PURPLE, style.BLACK,
 )  # fmt: skip
+
+
+def svg(recipes: Mapping[str, Sequence[RunRecord]]) -> str:
+    """Draw them as SVG on white, for pages of any colour."""
+    content = io.StringIO()
+    with rc_context(STYLE):
+        draw(recipes).savefig(content, format="svg", metadata={"Date": None})
+    return content.getvalue()
 
 
 def draw(recipes: Mapping[str, Sequence[RunRecord]]) -> Figure:

@@ -62,20 +62,20 @@ def joint(count: int, mean: Tensor, m2: Tensor, group: ProcessGroup) -> tuple[in
     return total, mu, m
 
 
-def joined(n_p: Tensor, mu_p: Tensor, m_p: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Join counts n_p, means μ_p and squared deviations M_p, all (processes, C).
+def joined(n_p: Tensor, mu_p: Tensor, q_p: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Join counts n_p, means μ_p and squared deviations q_p, all (processes, C).
 
     bn.joint_n:   n = Σ_p n_p
     bn.joint_mu:  μ_i = μ_1i + (1/n) Σ_p n_p (μ_pi − μ_1i)
-    bn.joint_m:   M_i = Σ_p (M_pi + n_p (μ_pi − μ_i)²)
+    bn.joint_q:   q_i = Σ_p (q_pi + n_p (μ_pi − μ_i)²)
 
     Chan, Golub and LeVeque (1983), Algorithms for Computing the Sample Variance, American Statistician 37(3).
     Squares are of differences, so a mean far from zero costs no digits.
     """
     n = n_p.sum(0)
     mu = mu_p[0] + (n_p * (mu_p - mu_p[0])).sum(0) / n
-    m = (m_p + n_p * (mu_p - mu).square()).sum(0)
-    return n, mu, m
+    q = (q_p + n_p * (mu_p - mu).square()).sum(0)
+    return n, mu, q
 
 
 def totals(count: int, sums: tuple[Tensor, ...], group: ProcessGroup) -> tuple[int, list[Tensor]]:

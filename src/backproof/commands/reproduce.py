@@ -1,0 +1,98 @@
+"""backproof reproduce and report: from data to the report, and from runs to the report."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from backproof.commands.options import FilePath, data_dir_option
+from backproof.commands.running import INTERRUPTED, advance
+
+if TYPE_CHECKING:
+    from backproof.plan import Job
+
+out_option = click.option(
+    "--out", type=FilePath, default=Path("report"), show_default=True, help="the report's folder"
+)
+
+
+@click.command(short_help="Train all that the report needs, then write the report.")
+@click.option("--data", type=click.Choice(["cifar10", "digits"]), default="cifar10", show_default=True)
+@data_dir_option
+@click.option("--runs", type=FilePath, help="the runs' folder  [runs/reproduce-DATA]")
+@out_option
+def reproduce(data: str, data_dir: Path | None, runs: Path | None, out: Path) -> int:
+    """Train every recipe over its seeds, then write report.html and report.pdf.
+
+    Runs that are finished are left as they are, those that were cut go on: given again, the command does what
+    is left to do. With --data digits, networks are smaller and all of it takes about a minute.
+    """
+    from backproof import plan
+    from backproof.choosing import open_run
+    from backproof.learners import imported
+    from backproof.output import say
+
+    reporting = imported("backproof.reporting", "the report")
+    folder = runs or Path("runs") / f"reproduce-{data}"
+    jobs = plan.jobs(data, None if data_dir is None else str(data_dir))
+    left = [job for job in jobs if not _finished(job, folder)]
+    say(f"{len(jobs)} runs in {folder}, {len(jobs) - len(left)} of them finished; {_duration(left)}")
+    began, guessed = time.perf_counter(), 0.0
+    for number, job in enumerate(left):
+        pace = (time.perf_counter() - began) / guessed if guessed else 1.0
+        place = len(jobs) - len(left) + number + 1
+        say(f"\n{job.name}: run {place} of {len(jobs)}; {_duration(left[number:], pace)}")
+        if advance(open_run(folder / job.name, job.recipe, job.settings), as_planned=True) is None:
+            click.echo("or give the same command again, to go on with all runs", err=True)
+            return INTERRUPTED
+        guessed += job.seconds
+    _write(reporting.write([folder], out))
+    return 0
+
+
+@click.command(short_help="Write the report of runs that are there, training nothing.")
+@click.argument("runs", nargs=-1, required=True, type=FilePath, metavar="RUNS...")
+@out_option
+def report(runs: tuple[Path, ...], out: Path) -> None:
+    """Write report.html and report.pdf from the runs in RUNS, folders that are searched for record.json.
+
+    Every recipe needs one run at least. All equations are proven anew.
+    """
+    from backproof.learners import imported
+
+    _write(imported("backproof.reporting", "the report").write(runs, out))
+
+
+def _write(paths: list[Path]) -> None:
+    from backproof.output import say
+
+    say("\n".join(f"report    {path}" for path in paths))
+
+
+def _finished(job: "Job", folder: Path) -> bool:
+    """Tell whether the run has its record (RunError if that is of other settings)."""
+    from backproof import record
+    from backproof.errors import RunError
+
+    here = folder / job.name
+    if not (here / record.FILE_NAME).is_file():
+        return False
+    expected = job.recipe.settings_of(job.settings)
+    if {**record.read(here).config, "data_dir": None} != {**expected, "data_dir": None}:
+        raise RunError(f"{here} is a run of other settings; choose another --runs")
+    return True
+
+
+def _duration(jobs: "list[Job]", pace: float = 1.0) -> str:
+    """Guess how long runs take, at this machine's pace once it is known."""
+    seconds = pace * sum(job.seconds for job in jobs)
+    minutes = round(seconds / 60)
+    text = (
+        f"{minutes // 60} h {minutes % 60} min"
+        if minutes >= 60
+        else f"{minutes} min"
+        if minutes
+        else "a minute"
+    )
+    return f"about {text} to train" if jobs else "nothing to train"

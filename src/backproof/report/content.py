@@ -1,0 +1,80 @@
+"""All that the templates show: figures, tables, sentences with numbers, equations with their proofs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from backproof.proof.verdict import TOLERANCE, Proof
+from backproof.report import equations, origin, pictures, summary, tables
+from backproof.report.trainings import Trainings
+
+_SETTINGS = ("hidden", "learning_rate", "batch_size", "steps")
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """What the mutation test found."""
+
+    rows: Sequence[tuple[str, int, int, int]]
+    """What was broken: in how many places, how many of them a proof caught; how many changed no result."""
+    same: Sequence[str]
+    """Those that changed no result, and why."""
+
+
+def build(trainings: Trainings, proofs: Sequence[Proof], samples: int, mutation: Mutation) -> dict[str, Any]:
+    """Put the report's content together; ``samples`` are the random points of each proof."""
+    recipes = trainings.recipes
+    insights = pictures.insights(trainings)
+    return {
+        "title": "Backpropagation, derived, written by hand, and proven",
+        "author": "backproof",
+        "summary": (
+            "A multi-layer perceptron in NumPy and its twin in PyTorch, batch normalization with a "
+            "hand-written "
+            f"backward pass, and a convolutional network, trained on {origin.DATA[trainings.data]}. One "
+            f"command "
+            "made this report; every equation in it was evaluated and proven on the way."
+        ),
+        "spread": "Accuracies are those of the last step; mean ± standard deviation over the seeds.",
+        "settings": {name: _settings(records[0].config) for name, records in recipes.items()},
+        "results": {name: summary.sentence(records) for name, records in recipes.items()},
+        "modifications": tables.modifications(recipes),
+        "choices": tables.choices(trainings.choices),
+        "table": tables.results(recipes, trainings.data),
+        "improvements": list(pictures.IMPROVEMENTS),
+        "insights": list(insights),
+        "figures": {**pictures.curves(trainings), **insights},
+        "equations": equations.shown(proofs),
+        "proofs": {"samples": samples, "text": _proven(proofs), **_mutation(mutation)},
+        "origin": origin.lines(trainings),
+    }
+
+
+def _settings(config: Mapping[str, Any]) -> dict[str, str]:
+    return {name: tables.value(config[name]) for name in _SETTINGS if name in config}
+
+
+def _proven(proofs: Sequence[Proof]) -> str:
+    """Say what was proven, and how well."""
+    wrong = [proof.equation.label for proof in proofs if not proof.holds]
+    verdict = f"Not proven: {', '.join(wrong)}." if wrong else f"All {len(proofs)} equations are proven."
+    worst = max(proof.worst for proof in proofs)
+    order = min(proof.order for proof in proofs if proof.order is not None)
+    return (
+        f"{verdict} The largest relative error of any form of any equation is {worst:.0e}, where at most "
+        f"{TOLERANCE:.0e} is allowed; the smallest order of a Taylor remainder is {order:.2f}."
+    )
+
+
+def _mutation(mutation: Mutation) -> dict[str, Any]:
+    """Say how many mistakes were made and caught."""
+    made, caught = sum(row[1] for row in mutation.rows), sum(row[2] for row in mutation.rows)
+    return {
+        "mutation": (
+            "Would a mistake be found? Each sign, index and factor was broken, one at a time, in the "
+            f"equations as they are printed here and in the code: {caught:,} of {made:,} mistakes were "
+            f"caught, {caught / made:.1%}."
+        ),
+        "mutants": [[what, *(f"{count:,}" for count in counts)] for what, *counts in mutation.rows],
+        "same": list(mutation.same),
+    }

@@ -1,0 +1,60 @@
+"""Equations and what their proofs found, as the templates show them."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from backproof.proof.equation import Equation
+from backproof.proof.notation import Derivative, Name, entries
+from backproof.proof.verdict import Proof
+
+
+def shown(proofs: Sequence[Proof]) -> dict[str, dict[str, Any]]:
+    """Return each equation by its label: steps, matrix form and shapes in Typst, and the proof's figures."""
+    return {
+        proof.equation.label: {
+            "label": proof.equation.label,
+            "steps": proof.equation.write_steps(),
+            "plain": proof.equation.write("plain"),
+            "matrix": proof.equation.write_matrix(),
+            "shapes": shapes(proof.equation),
+            "errors": figures(proof),
+            "holds": proof.holds,
+        }
+        for proof in proofs
+    }
+
+
+def shapes(equation: Equation) -> list[str]:
+    """Write each array's shape in Typst, those of one shape together."""
+    together: dict[str, list[str]] = {}
+    for name in dict.fromkeys([equation.left.name, *entries(equation.steps[-1])]):
+        if name.sizes:
+            whole = name.write_in_line() if isinstance(name, Derivative) else name.write_whole("typst")
+            together.setdefault(_space(name), []).append(whole)
+    return [f"{', '.join(names)} in {space}" for space, names in together.items()]
+
+
+def _space(name: Name) -> str:
+    return f"RR^({' times '.join(size.write('typst') for size in name.sizes)})"
+
+
+def figures(proof: Proof) -> list[tuple[str, str]]:
+    """Name each form and write its largest relative error."""
+    found = [
+        (name, _error(error))
+        for name, error in (
+            ("index", proof.index),
+            ("matrices", proof.matrix),
+            ("code", proof.code),
+            ("PyTorch", proof.torch),
+        )
+        if error is not None
+    ]
+    if proof.order is not None:
+        found.append(("order", "exact" if math.isinf(proof.order) else f"{proof.order:.2f}"))
+    return found
+
+
+def _error(error: float) -> str:
+    return "0" if error == 0 else f"{error:.0e}".replace("e-", "e−")

@@ -1,0 +1,44 @@
+"""Where a report's numbers come from: data, machine, versions, commits."""
+
+from collections.abc import Iterable
+
+from backproof import __version__
+from backproof.record import RunRecord
+from backproof.report.trainings import Trainings
+
+DATA = {
+    "cifar10": "CIFAR-10, 50,000 images to train on and 10,000 to test",
+    "digits": "the handwritten digits that scikit-learn ships, 1,437 images to train on and 360 to test",
+}
+_NAMED = ("python", "numpy", "torch", "backproof")
+
+
+def lines(trainings: Trainings) -> list[str]:
+    """Say it in sentences."""
+    runs = [record for records in trainings.recipes.values() for record in records]
+    said = [f"Data: {DATA[trainings.data]}."]
+    if trainings.data == "digits":
+        said.append(
+            "The recipes were scaled down for the digits: the numbers show that everything works, not "
+            "what the networks of the assignment reach."
+        )
+    said += _each("Machine", (f"{run.environment.cores} cores of {run.environment.cpu}" for run in runs))
+    said += _each("Computed by", (run.environment.device for run in runs))
+    said += _each("Versions", (_versions(run) for run in runs))
+    said += _each(
+        "Trained at commit", (run.environment.commit or "none, an installed package" for run in runs)
+    )
+    seconds = sum(run.seconds for run in [*runs, *trainings.choices])
+    said.append(
+        f"Training took {seconds:,.0f} seconds in all, over {len(runs) + len(trainings.choices)} runs."
+    )
+    return [*said, f"The report was made by backproof {__version__}."]
+
+
+def _each(what: str, values: Iterable[str]) -> list[str]:
+    return [f"{what}: {each}." for each in dict.fromkeys(values)]
+
+
+def _versions(run: RunRecord) -> str:
+    versions = run.environment.versions
+    return ", ".join(f"{name} {versions[name]}" for name in _NAMED if name in versions)

@@ -1,0 +1,80 @@
+"""Runs for the report's tests: every recipe, made up, in the layout that reproduce gives them."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from backproof import evidence, record
+from backproof.evidence import Evidence
+from backproof.recipes import RECIPES
+from backproof.record import Environment, Point, RunRecord
+
+CLASSES = tuple("0123456789")
+
+
+def make_record(recipe: str, seed: int, **settings: Any) -> RunRecord:
+    """A run of three evaluations, whose accuracy depends on recipe and seed."""
+    config = RECIPES[recipe].settings_of(
+        RECIPES[recipe].configure({"data": "digits", "seed": seed, **settings})
+    )
+    part = "validation" if config["validation_size"] else "test"
+    level = 0.5 + 0.03 * list(RECIPES).index(recipe) + 0.01 * seed
+    curves = [
+        Point(
+            step=step,
+            train_loss=2.0 - number / 2,
+            train_accuracy=level + 0.02 * number,
+            gradient_norms={"linear1": 1.5 / number, "linear2": 0.5 / number},
+            **{f"{part}_loss": 2.1 - number / 2, f"{part}_accuracy": level + 0.01 * number},
+        )
+        for number, step in enumerate((10, 20, 30), start=1)
+    ]
+    return RunRecord(
+        recipe=recipe, config=config, curves=curves, final=curves[-1].evaluation(), seconds=3.0 + seed,
+        images_per_second=100.0, peak_rss_mb=None, seed=seed,
+        environment=Environment(
+            versions={"python": "3.11.7", "numpy": "2.4.6", "torch": "2.13.0"}, platform="",
+            cpu="a processor", cores=2, threads={}, commit="0123456789abcdef",
+        ),
+    )  # fmt: skip
+
+
+def make_evidence(n: int = 40) -> Evidence:
+    """Answers of which every fourth is wrong."""
+    rng = np.random.default_rng(5)
+    labels = rng.integers(0, 10, n)
+    answers = np.where(np.arange(n) % 4 == 0, (labels + 1) % 10, labels)
+    wrong = np.flatnonzero(answers != labels)[:6]
+    return Evidence(
+        CLASSES,
+        labels,
+        answers,
+        rng.uniform(0.5, 1, n).astype(np.float32),
+        wrong,
+        rng.integers(0, 256, (len(wrong), 3, 32, 32), dtype=np.uint8),
+        rng.normal(size=(8, 3, 32, 32)).astype(np.float16),
+    )
+
+
+def save(folder: Path, run: RunRecord, kept: Evidence | None = None) -> Path:
+    """Write a finished run's folder."""
+    folder.mkdir(parents=True)
+    record.write(folder, run)
+    if kept is not None:
+        evidence.write(folder, kept)
+    return folder
+
+
+def save_all(folder: Path) -> Path:
+    """Write runs of every recipe, two seeds of the first two, and two that were compared to choose."""
+    for name in RECIPES:
+        for seed in (0, 1) if name in ("mlp-numpy", "mlp-torch") else (0,):
+            kept = make_evidence() if seed == 0 else None
+            save(folder / name / f"seed-{seed}", make_record(name, seed), kept)
+    for name, decay in (("weak", 0.1), ("strong", 1.0)):
+        run = make_record("mlp-deep-l2", 0, validation_size=143, weight_decay=decay)
+        better = msgspec.structs.replace(run, final={**run.final, "validation_accuracy": 0.9 - decay / 10})
+        save(folder / "choices" / name, better)
+    return folder
