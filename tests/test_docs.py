@@ -171,4 +171,4 @@ def test_the_site_builds_without_warnings_and_loads_nothing_from_a_network(tmp_p
             sheet
         )
     # The formulas are verbatim, each on a line of its own.
-    assert "\nlinear.db:  ∂L/∂b_m  = Σ_s dout_sm" in (site / "api" / "numpy_nn.html").read_text("utf-8")
+    assert "\nlinear.db:  ∂L/∂b_i = Σ_s ∂L/∂y_si" in (site / "api" / "numpy_nn.html").read_text("utf-8")

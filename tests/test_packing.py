@@ -79,6 +79,7 @@ def test_the_zip_has_the_courses_layout(cli: CLI) -> None:
     assert list(files) == sorted(files)
     assert files.pop("assignment_1/report.pdf") == PDF
     assert b"python unittests.py" in files.pop("assignment_1/README.txt")
+    assert files.pop("assignment_1/LICENSE") == (CODE.parents[1] / "LICENSE").read_bytes()
     files.pop("assignment_1/requirements.txt")
     code_files = {name.removeprefix("assignment_1/code/"): content for name, content in files.items()}
     course = {path.name: path.read_bytes() for path in CODE.glob("*.py")}
@@ -157,11 +158,11 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
 
 def test_unpacked_elsewhere_it_tests_itself_and_trains(unpacked: Path, rng: np.random.Generator) -> None:
     for place in (unpacked, unpacked.parent):
-        done = run(place, "-c", "import backproof; print(backproof.__file__)")
+        done = run(place, "-c", "import backproof.errors; print(backproof.__file__)")
         if place == unpacked:
             assert Path(done.stdout.strip()) == unpacked / "backproof" / "__init__.py"
         else:  # so nothing but the copy could be imported
-            assert "No module named 'backproof'" in done.stderr
+            assert "No module named 'backproof" in done.stderr
     done = run(unpacked, "unittests.py")
     assert done.returncode == 0, done.stderr
     assert "OK" in done.stderr

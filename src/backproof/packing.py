@@ -6,7 +6,7 @@ import re
 import unicodedata
 import zipfile
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, distribution, requires, version
 from pathlib import Path
 
 from backproof.errors import ConfigError
@@ -57,6 +57,7 @@ def contents(report: Path) -> dict[str, bytes]:
         f"{TOP}/report.pdf": _read_report(report / "report.pdf"),
         f"{TOP}/README.txt": README.encode(),
         f"{TOP}/requirements.txt": "".join(f"{line}\n" for line in _pinned()).encode(),
+        f"{TOP}/LICENSE": _license(),
     }
     files |= {f"{CODE}/{path.name}": path.read_bytes() for path in course.glob("[!.]*.py")}
     for path in PACKAGE.rglob("*"):
@@ -124,6 +125,11 @@ def _read_report(pdf: Path) -> bytes:
         ) from None
     except OSError as error:
         raise ConfigError(f"cannot read {pdf}: {error.strerror}") from None
+
+
+def _license() -> bytes:
+    """Return the text that every copy of this code has to come with."""
+    return (distribution("backproof").read_text("licenses/LICENSE") or "").encode()
 
 
 def _pinned() -> list[str]:

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from backproof.proof import central_difference, complex_step, relative_error
+from backproof.proof import (
+    central_difference,
+    complex_jacobian,
+    complex_step,
+    relative_error,
+    taylor_order,
+)
 
 
 def test_both_find_a_known_gradient(rng: np.random.Generator) -> None:
@@ -49,3 +55,27 @@ def test_relative_error() -> None:
         assert relative_error([wrong], [wrong]) == float("inf")
     with pytest.raises(ValueError, match=r"\(1,\) and \(2,\)"):
         relative_error([1.0], [1.0, 2.0])
+
+
+def test_a_jacobian_has_the_outputs_indices_first(rng: np.random.Generator) -> None:
+    a, x = rng.normal(size=(4, 3)), rng.normal(size=(3, 2))
+    jacobian = complex_jacobian(lambda z: a @ z, x)
+    assert jacobian.shape == (4, 2, 3, 2)
+    expected = np.einsum("ij,kl->ikjl", a, np.eye(2))
+    np.testing.assert_allclose(jacobian, expected, atol=1e-15)
+    assert complex_jacobian(lambda z: (z**2).sum(), x) == pytest.approx(2 * x)
+
+
+def test_the_order_of_the_taylor_remainder_tells_right_from_wrong(rng: np.random.Generator) -> None:
+    x, v = rng.normal(size=(3, 2)), rng.normal(size=(3, 2))
+
+    def f(z: np.ndarray) -> float:
+        return float(np.exp(z).sum())
+
+    assert taylor_order(f, x, np.exp(x), v) == pytest.approx(2, abs=0.05)
+    wrong = np.exp(x)
+    wrong[2, 1] *= 1.001
+    assert taylor_order(f, x, wrong, v) == pytest.approx(1, abs=0.2)
+    a = rng.normal(size=(3, 2))
+    assert taylor_order(lambda z: float((a * z).sum()), x, a, v) == float("inf")
+    assert taylor_order(lambda z: float((a * z).sum()), x, a + 1e-3, v) == pytest.approx(1, abs=0.01)

@@ -133,3 +133,8 @@ def test_the_command_prints_each_proof(cli: CLI) -> None:
 def test_an_unknown_label_is_one_clear_line(cli: CLI) -> None:
     code, _, err = cli("prove", "linear.W")
     assert (code, err) == (2, "backproof: no equation 'linear.W'; did you mean 'linear.dW'?\n")
+
+
+def test_readme_counts_the_equations() -> None:
+    readme = (SOURCE.parents[1] / "README.md").read_text(encoding="utf-8")
+    assert f"Each of its {len(EQUATIONS)} equations" in readme

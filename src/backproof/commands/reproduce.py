@@ -78,8 +78,8 @@ def _finished(job: "Job", folder: Path) -> bool:
     here = folder / job.name
     if not (here / record.FILE_NAME).is_file():
         return False
-    expected = job.recipe.settings_of(job.settings)
-    if {**record.read(here).config, "data_dir": None} != {**expected, "data_dir": None}:
+    moved = {"data_dir": job.settings.data_dir}
+    if job.recipe.configure(record.read(here).config, moved) != job.settings:
         raise RunError(f"{here} is a run of other settings; choose another --runs")
     return True
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 _TINY_STEP = 1e-30
+_CLEAR = 6
 
 
 def complex_step(
@@ -44,24 +45,25 @@ def complex_jacobian(f: Callable[[npt.NDArray[np.complex128]], npt.ArrayLike], x
 
 
 def taylor_order(f: Callable[[Array], npt.ArrayLike], x: Array, gradient: Array, direction: Array) -> float:
-    """Return how fast |f(x + hv) − f(x) − h ⟨gradient, v⟩| vanishes with h: as h² if the gradient is right.
+    """Return how fast ``|f(x + hv) − f(x) − h ⟨gradient, v⟩|`` vanishes with h: as h² if it is right.
 
-    A wrong gradient leaves h¹. No single step h decides: the order is the slope over seven halvings of h, of
-    remainders that stand clear of rounding. A function that is linear along v has none, and infinite order.
+    A wrong gradient leaves h¹. No single step decides: h is halved until the remainder drowns in rounding, and
+    the order is the slope over the last six that stand clear of it, where the lowest power of h rules. A
+    function that is linear along v has no remainder, and infinite order.
     """
     start = float(np.asarray(f(x)))
     slope = float(np.sum(gradient * direction))
     noise = 64 * np.finfo(np.float64).eps * max(abs(start), abs(slope), 1.0)
     clear = []
-    for halvings in range(7, 14):
+    for halvings in range(7, 40):
         h = 0.5**halvings
         remainder = abs(float(np.asarray(f(x + h * direction))) - start - h * slope)
         if remainder > noise:
             clear.append((halvings, np.log2(remainder)))
-    if len(clear) < 3:
+    if len(clear) < _CLEAR:
         return float("inf")
-    halvings_, logarithms = zip(*clear, strict=True)
-    return -float(np.polyfit(halvings_, logarithms, 1)[0])
+    places, logarithms = zip(*clear[-_CLEAR:], strict=True)
+    return -float(np.polyfit(places, logarithms, 1)[0])
 
 
 def central_difference(
