@@ -47,8 +47,8 @@ def complex_jacobian(f: Callable[[npt.NDArray[np.complex128]], npt.ArrayLike], x
 def taylor_order(f: Callable[[Array], npt.ArrayLike], x: Array, gradient: Array, direction: Array) -> float:
     """Return how fast ``|f(x + hv) − f(x) − h ⟨gradient, v⟩|`` vanishes with h: as h² if it is right.
 
-    A wrong gradient leaves h¹. No single step decides: h is halved until the remainder drowns in rounding, and
-    the order is the slope over the last six that stand clear of it, where the lowest power of h rules. A
+    A wrong gradient leaves h¹. No single step decides: h is halved until the remainder drowns in rounding,
+    and the order is the slope over the last six that stand clear of it, where the lowest power of h rules. A
     function that is linear along v has no remainder, and infinite order.
     """
     start = float(np.asarray(f(x)))
