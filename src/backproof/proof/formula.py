@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 Style = Literal["plain", "typst"]
-SUM, PRODUCT, ATOM = 1, 2, 3
-"""How strongly a formula holds together; 0 is that of x + y."""
+TERMS, NEGATIVE, SUM, PRODUCT, ATOM = range(5)
+"""How strongly a formula holds together: x + y least, then −x, Σ_i x_i, x y, and x."""
 
 
 @dataclass(frozen=True)
@@ -136,29 +136,29 @@ def _branch(sign: Array, then: Array, otherwise: Array) -> Array:
 
 
 OPERATORS = {
-    "+": Operator(np.add, "{} + {}", "{} + {}", 0, (0, 0)),
-    "−": Operator(np.subtract, "{} − {}", "{} - {}", 0, (0, SUM)),
+    "+": Operator(np.add, "{} + {}", "{} + {}", TERMS, (TERMS, SUM)),
+    "−": Operator(np.subtract, "{} − {}", "{} - {}", TERMS, (TERMS, SUM)),
     "·": Operator(np.multiply, "{} {}", "{} {}", PRODUCT, (PRODUCT, SUM)),
-    "/": Operator(np.divide, "{}/{}", "({})/({})", SUM, (ATOM, ATOM), (0, 0), PRODUCT),
-    "neg": Operator(np.negative, "−{}", "-{}", SUM, (SUM,)),
+    "/": Operator(np.divide, "{}/{}", "({})/({})", SUM, (ATOM, ATOM), (TERMS, TERMS), PRODUCT),
+    "neg": Operator(np.negative, "−{}", "-{}", NEGATIVE, (SUM,)),
     "@": Operator(np.matmul, "{} {}", "{} {}", PRODUCT, (PRODUCT, PRODUCT)),
     "T": Operator(np.transpose, "{}ᵀ", "{}^top", ATOM, (ATOM,)),
     "⊙": Operator(np.multiply, "{} ⊙ {}", "{} ⊙ {}", SUM, (PRODUCT, PRODUCT)),
     "⊘": Operator(np.divide, "{} ⊘ {}", "{} ⊘ {}", SUM, (PRODUCT, PRODUCT)),
     "⊗": Operator(np.kron, "{} ⊗ {}", "{} ⊗ {}", SUM, (PRODUCT, PRODUCT)),
-    "vec": Operator(lambda x: x.reshape(-1, 1), "vec({})", 'upright("vec")({})', ATOM, (0,)),
-    "diag": Operator(_diagonal, "diag({})", 'upright("diag")({})', ATOM, (0,)),
-    "exp": Operator(np.exp, "exp({})", "exp({})", ATOM, (0,)),
+    "vec": Operator(lambda x: x.reshape(-1, 1), "vec({})", 'upright("vec")({})', ATOM, (TERMS,)),
+    "diag": Operator(_diagonal, "diag({})", 'upright("diag")({})', ATOM, (TERMS,)),
+    "exp": Operator(np.exp, "exp({})", "exp({})", ATOM, (TERMS,)),
     "log": Operator(np.log, "log {}", "log {}", SUM, (SUM,)),
-    "√": Operator(np.sqrt, "√({})", "sqrt({})", ATOM, (0,)),
+    "√": Operator(np.sqrt, "√({})", "sqrt({})", ATOM, (TERMS,)),
     "²": Operator(np.square, "{}²", "{}^2", ATOM, (ATOM,)),
     "^(−1)": Operator(lambda x: 1 / x, "{}⁻¹", "{}^(-1)", ATOM, (ATOM,)),
     "^(−1/2)": Operator(lambda x: x**-0.5, "{}^(−1/2)", "{}^(-1\\/2)", ATOM, (ATOM,)),
     "^(−3/2)": Operator(lambda x: x**-1.5, "{}^(−3/2)", "{}^(-3\\/2)", ATOM, (ATOM,)),
-    "max": Operator(_positive_part, "max(0, {})", "max(0, {})", ATOM, (0,)),
-    "min": Operator(_negative_part, "min(0, {})", "min(0, {})", ATOM, (0,)),
+    "max": Operator(_positive_part, "max(0, {})", "max(0, {})", ATOM, (TERMS,)),
+    "min": Operator(_negative_part, "min(0, {})", "min(0, {})", ATOM, (TERMS,)),
     "branch": Operator(
-        _branch, "({1} if {0} > 0 else {2})", 'cases({1} "if" {0} > 0\\,, {2} "else")', ATOM, (0, 0, 0)
+        _branch, "({1} if {0} > 0 else {2})", 'cases({1} "if" {0} > 0\\,, {2} "else")', ATOM, (TERMS, TERMS, TERMS)
     ),
 }  # fmt: skip
 

@@ -148,7 +148,11 @@ STEPS = (
     Equation(
         "bn.dx_paths",
         grad(x)[s, i],
-        (grad(xhat)[s, i] / _std + (2 / B) * ((x[s, i] - mu[i]) * grad(var)[i]) + (1 / B) * grad(mu)[i],),
+        (
+            (1 / _std) * grad(xhat)[s, i]
+            + (2 / B) * ((x[s, i] - mu[i]) * grad(var)[i])
+            + (1 / B) * grad(mu)[i],
+        ),
         BATCH_NORM,
         _GHAT @ apply("diag", _invstd)
         + (2 / B) * (_centred @ apply("diag", Whole(grad(var))))
