@@ -23,7 +23,10 @@ def write(runs: Sequence[Path], out: Path) -> list[Path]:
         f"{sum(proof.holds for proof in proofs)} proven; {broken.caught:,} of {broken.made:,} mistakes caught"
     )
     mutation = content.Mutation(
-        rows=[(kind.name, kind.made, kind.caught, len(kind.equivalents)) for kind in broken.kinds],
+        rows=[
+            (kind.name, kind.made, kind.caught, kind.not_computed, len(kind.equivalents))
+            for kind in broken.kinds
+        ],
         same=[f"{each.where}: {each.change} ({each.reason})" for each in broken.equivalents],
     )
     return render.write(out, content.build(found, proofs, SAMPLES, mutation))

@@ -79,3 +79,6 @@ def test_the_order_of_the_taylor_remainder_tells_right_from_wrong(rng: np.random
     a = rng.normal(size=(3, 2))
     assert taylor_order(lambda z: float((a * z).sum()), x, a, v) == float("inf")
     assert taylor_order(lambda z: float((a * z).sum()), x, a + 1e-3, v) == pytest.approx(1, abs=0.01)
+    for gradient in (np.full((3, 2), np.nan), np.abs(v) / v * np.inf):
+        assert taylor_order(f, x, gradient, v) == float("-inf")
+    assert taylor_order(lambda _: float("nan"), x, np.exp(x), v) == float("-inf")

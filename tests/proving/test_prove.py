@@ -5,12 +5,17 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from backproof.proof.equations import EQUATIONS
-from backproof.proof.index_form import evaluate
+from backproof.proof.equations import EQUATIONS, batchnorm
+from backproof.proof.equations.letters import B
+from backproof.proof.formula import Number, apply
+from backproof.proof.index_form import Sum, evaluate
+from backproof.proof.matrix_form import Whole, ones
+from backproof.proof.notation import Index, Size
 from backproof.proving import numpy_code, torch_code
 from backproof.proving.layers import Layers
 from backproof.proving.prove import CODE, TOLERANCE, choose, prove
@@ -25,7 +30,6 @@ def test_every_equation_is_proven(label: str) -> None:
     proof = prove(EQUATIONS[label], samples=2)
     assert proof.holds
     assert proof.worst <= TOLERANCE <= 1e-10
-    assert proof.matrix is not None
 
 
 def test_every_label_has_its_code_and_all_code_its_label() -> None:
@@ -114,6 +118,36 @@ def test_a_matrix_form_that_does_not_fit_cannot_be_evaluated(rng: np.random.Gene
         replace(equation, matrix=equation.matrix @ equation.matrix).matrix_value(sample)
 
 
+@pytest.mark.parametrize(
+    ("label", "wrong"),
+    [
+        ("linear.db", lambda right: right.T),
+        ("linear.dW", lambda right: right.T),
+        ("linear.dW", lambda right: apply("vec", right)),
+        ("bn.dgamma", lambda right: right.T),
+        ("bn.y", lambda right: right + ones(B).T),
+    ],
+)
+def test_a_matrix_form_of_another_shape_is_not_proven(label: str, wrong: Callable[[Any], Any]) -> None:
+    equation = EQUATIONS[label]
+    with pytest.raises(ValueError, match="shape"):
+        prove(replace(equation, matrix=wrong(equation.matrix)), samples=1)
+
+
+def test_matrices_are_not_multiplied_entry_by_entry_unseen() -> None:
+    x, gamma, beta = Whole(batchnorm.xhat), Whole(batchnorm.gamma), Whole(batchnorm.beta)
+    for product in (x * gamma.T, x / gamma.T):
+        with pytest.raises(ValueError, match="joins shapes"):
+            prove(replace(EQUATIONS["bn.y"], matrix=product + ones(B) @ beta.T), samples=1)
+
+
+def test_one_letter_has_one_meaning_in_an_equation() -> None:
+    equation = EQUATIONS["linear.dW"]
+    other = Index("j", Size("K"))
+    with pytest.raises(ValueError, match="j means two things"):
+        replace(equation, steps=(*equation.steps, Sum(other, Number(1))))
+
+
 def test_labels_families_and_mistakes() -> None:
     assert [each.label for each in choose(["linear.dW"])] == ["linear.dW"]
     assert [each.label for each in choose(["softmax"])] == ["softmax.p", "softmax.dx"]
@@ -131,8 +165,13 @@ def test_the_command_prints_each_proof(cli: CLI) -> None:
 
 
 def test_an_unknown_label_is_one_clear_line(cli: CLI) -> None:
-    code, _, err = cli("prove", "linear.W")
-    assert (code, err) == (2, "backproof: no equation 'linear.W'; did you mean 'linear.dW'?\n")
+    for wrong in ("linear.W", "Linear.dw"):
+        code, _, err = cli("prove", wrong)
+        assert (code, err) == (2, f"backproof: no equation '{wrong}'; did you mean 'linear.dW'?\n")
+    code, _, err = cli("prove", "nonsense")
+    assert code == 2
+    assert "families are layer, jacobian, chain, linear," in err
+    assert err.count("\n") == 1
 
 
 def test_readme_counts_the_equations() -> None:

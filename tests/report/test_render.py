@@ -26,7 +26,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The content of a report on made-up runs."""
     found = trainings.find([save_all(tmp_path_factory.mktemp("all") / "runs")])
     proofs = [prove(equation, samples=1) for equation in EQUATIONS.values()]
-    mutation = content.Mutation([("index form", 70, 70, 1), ("code", 30, 30, 0)], ["somewhere: something"])
+    mutation = content.Mutation(
+        [("index form", 70, 70, 9, 1), ("code", 30, 30, 0, 0)], ["somewhere: something"]
+    )
     return content.build(found, proofs, 1, mutation)
 
 

@@ -50,10 +50,10 @@ def prove(labels: tuple[str, ...], mutants: bool) -> int:
 def _row(proof: "Proof") -> str:
     """Write one proof in two lines."""
     errors = "".join(
-        f"{'-' if error is None else format(error, '.0e'):>8}"
+        f"{'judge' if error is None else format(error, '.0e') if error else '0':>8}"
         for error in (proof.index, proof.matrix, proof.code, proof.torch)
     )
-    order = "-" if proof.order is None else "exact" if math.isinf(proof.order) else f"{proof.order:.2f}"
+    order = "" if proof.order is None else "exact" if proof.order == math.inf else f"{proof.order:.2f}"
     verdict = "proven" if proof.holds else "NOT PROVEN"
     return (
         f"{proof.equation.label:28}{errors}{order:>8}   {verdict}\n"

@@ -49,15 +49,19 @@ def taylor_order(f: Callable[[Array], npt.ArrayLike], x: Array, gradient: Array,
 
     A wrong gradient leaves h¹. No single step decides: h is halved until the remainder drowns in rounding,
     and the order is the slope over the last six that stand clear of it, where the lowest power of h rules. A
-    function that is linear along v has no remainder, and infinite order.
+    function that is linear along v has no remainder, and infinite order. What is not finite has order −∞.
     """
     start = float(np.asarray(f(x)))
     slope = float(np.sum(gradient * direction))
+    if not np.isfinite(start + slope):
+        return float("-inf")
     noise = 64 * np.finfo(np.float64).eps * max(abs(start), abs(slope), 1.0)
     clear = []
     for halvings in range(7, 40):
         h = 0.5**halvings
         remainder = abs(float(np.asarray(f(x + h * direction))) - start - h * slope)
+        if not np.isfinite(remainder):
+            return float("-inf")
         if remainder > noise:
             clear.append((halvings, np.log2(remainder)))
     if len(clear) < _CLEAR:

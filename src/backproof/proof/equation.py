@@ -1,16 +1,19 @@
 """An equation: its label, what stands on the left, every step on the right, and its matrix form."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from backproof.proof.formula import Array, Formula, Style
-from backproof.proof.graph import Graph, Sample
-from backproof.proof.index_form import evaluate
-from backproof.proof.matrix_form import Matrices, Whole, as_matrix
-from backproof.proof.notation import Derivative, Entry, Index
+from backproof.proof.graph import Graph, Sample, shape
+from backproof.proof.index_form import evaluate, indices_in
+from backproof.proof.matrix_form import Matrices, Whole, as_matrix, names_in
+from backproof.proof.notation import Derivative, Entry, Index, Name
 
+T = TypeVar("T")
 _LEAST_SIZE, _USUAL_SIZES = 2, 4
 
 
@@ -24,10 +27,23 @@ class Equation:
     """Each equal to the left side; the last is the result, as the code has it."""
     graph: Graph
     """The computation that the equation speaks of."""
-    matrix: Formula | None = None
+    matrix: Formula
     sign: str = "="
     truth: Callable[[Sample], Array] | None = None
     """What the left side is, where that is neither a derivative in the graph nor torch's to say."""
+
+    def __post_init__(self) -> None:
+        """Refuse two meanings of one letter (ValueError)."""
+        for step in self.steps:
+            _require_unlike([*self.indices, *indices_in(step)], lambda index: index.letter)
+        _require_unlike(self.names, lambda name: name.write("plain"))
+        _require_unlike(self.names, lambda name: name.write_whole("typst"))
+
+    @property
+    def names(self) -> list[Name]:
+        """Every array of its two sides and its matrix form, each once."""
+        formulas = (self.left, *self.steps, self.matrix)
+        return list(dict.fromkeys(name for each in formulas for name in names_in(each)))
 
     @property
     def indices(self) -> tuple[Index, ...]:
@@ -44,9 +60,26 @@ class Equation:
         """Evaluate every step, literally."""
         return [evaluate(step, self.indices, sample.sizes, sample) for step in self.steps]
 
-    def matrix_value(self, sample: Sample) -> Array | None:
-        """Evaluate the matrix form, if there is one."""
-        return None if self.matrix is None else self.matrix.value(Matrices(sample.sizes, sample))
+    def matrix_value(self, sample: Sample) -> Array:
+        """Evaluate the matrix form, in the shape of the left side's array (ValueError: it has another)."""
+        value, due = self.matrix.value(Matrices(sample.sizes, sample)), shape(self.left.name, sample.sizes)
+        if np.shape(value) != self._matrix_shape(due):
+            raise ValueError(f"the matrix form of {self.label} has shape {np.shape(value)}")
+        if len(due) == 4 and not self._of_two:
+            return np.moveaxis(value.reshape(*(due[axis] for axis in (0, 2, 3, 1))), -1, 1)
+        return value.reshape(due)
+
+    @property
+    def _of_two(self) -> bool:
+        return isinstance(self.left.name, Derivative) and self.left.name.of is not None
+
+    def _matrix_shape(self, due: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of matrices: ∂y/∂x has a row per entry of y, and a column per entry of x."""
+        name = self.left.name
+        if isinstance(name, Derivative) and name.of is not None:
+            rows = due[: len(name.of.sizes)]
+            return math.prod(rows), math.prod(due[len(rows) :])
+        return np.shape(as_matrix(np.empty(due))) or (1, 1)
 
     def exact(self, sample: Sample) -> Array | None:
         """Return the left side by the complex step; None where the equation defines it."""
@@ -58,6 +91,11 @@ class Equation:
         """Write the left side and the result."""
         return f"{self.left.write(style)} {self.sign} {self.steps[-1].write(style)}"
 
+    def write_in_words(self) -> str:
+        """Write the left side and every step as plain text, for those who cannot see them set."""
+        steps = " = ".join(step.write("plain") for step in self.steps)
+        return f"{self.left.write('plain')} {self.sign} {steps}"
+
     def write_steps(self) -> str:
         """Write the left side and every step in Typst, a line each."""
         first, *others = (step.write("typst") for step in self.steps)
@@ -65,14 +103,15 @@ class Equation:
         lines = [f"{self.left.write('typst')} &{sign} {first}", *(f"&= {each}" for each in others)]
         return " \\ ".join(lines)
 
-    def write_matrix(self) -> str | None:
-        """Write the matrix form in Typst."""
-        if self.matrix is None:
-            return None
-        sign = "arrow.l" if self.sign == "←" else self.sign
-        return f"{Whole(self.left.name).write('typst')} {sign} {self.matrix.write('typst')}"
+    def write_matrix(self, style: Style) -> str:
+        """Write the matrix form."""
+        sign = "arrow.l" if (self.sign, style) == ("←", "typst") else self.sign
+        return f"{Whole(self.left.name).write(style)} {sign} {self.matrix.write(style)}"
 
-    def fits(self, matrix: Array, exact: Array) -> tuple[Array, Array]:
-        """Return a matrix form's value, and the left side in its shape: ∂y/∂x has a row per entry of y."""
-        of_two = isinstance(self.left.name, Derivative) and self.left.name.of is not None
-        return matrix, np.reshape(exact if of_two else as_matrix(exact), np.shape(matrix))
+
+def _require_unlike(things: Iterable[T], written: Callable[[T], str]) -> None:
+    """Refuse two things that are written alike."""
+    found: dict[str, T] = {}
+    for each in things:
+        if found.setdefault(written(each), each) != each:
+            raise ValueError(f"{written(each)} means two things in one equation")

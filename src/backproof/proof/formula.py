@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 Style = Literal["plain", "typst"]
-TERMS, NEGATIVE, SUM, PRODUCT, ATOM = range(5)
-"""How strongly a formula holds together: x + y least, then −x, Σ_i x_i, x y, and x."""
+TERMS, NEGATIVE, CIRCLED, SUM, PRODUCT, POWER, ATOM = range(7)
+"""How strongly a formula holds together: x + y least, then −x, x ⊙ y, Σ_i x_i, x y, x², and x."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,10 @@ class Number(Formula):
         """Write its digits."""
         return str(self.number)
 
+    def holds(self, _style: Style) -> int:
+        """Hold together as −x does below zero."""
+        return NEGATIVE if self.number < 0 else ATOM
+
 
 def number(each: Formula | int) -> Formula:
     """Take a whole number as a formula."""
@@ -136,29 +140,33 @@ def _branch(sign: Array, then: Array, otherwise: Array) -> Array:
 
 
 OPERATORS = {
-    "+": Operator(np.add, "{} + {}", "{} + {}", TERMS, (TERMS, SUM)),
-    "−": Operator(np.subtract, "{} − {}", "{} - {}", TERMS, (TERMS, SUM)),
-    "·": Operator(np.multiply, "{} {}", "{} {}", PRODUCT, (PRODUCT, SUM)),
-    "/": Operator(np.divide, "{}/{}", "({})/({})", SUM, (ATOM, ATOM), (TERMS, TERMS), PRODUCT),
-    "neg": Operator(np.negative, "−{}", "-{}", NEGATIVE, (SUM,)),
+    "+": Operator(np.add, "{} + {}", "{} + {}", TERMS, (TERMS, CIRCLED)),
+    "−": Operator(np.subtract, "{} − {}", "{} - {}", TERMS, (TERMS, CIRCLED)),
+    "·": Operator(np.multiply, "{} {}", "{} {}", PRODUCT, (PRODUCT, CIRCLED)),
+    "/": Operator(np.divide, "{}/{}", "({})/({})", SUM, (POWER, POWER), (TERMS, TERMS), PRODUCT),
+    "neg": Operator(np.negative, "−{}", "-{}", NEGATIVE, (CIRCLED,)),
     "@": Operator(np.matmul, "{} {}", "{} {}", PRODUCT, (PRODUCT, PRODUCT)),
-    "T": Operator(np.transpose, "{}ᵀ", "{}^top", ATOM, (ATOM,)),
-    "⊙": Operator(np.multiply, "{} ⊙ {}", "{} ⊙ {}", SUM, (PRODUCT, PRODUCT)),
-    "⊘": Operator(np.divide, "{} ⊘ {}", "{} ⊘ {}", SUM, (PRODUCT, PRODUCT)),
-    "⊗": Operator(np.kron, "{} ⊗ {}", "{} ⊗ {}", SUM, (PRODUCT, PRODUCT)),
+    "T": Operator(np.transpose, "{}ᵀ", "{}^top", POWER, (ATOM,)),
+    "⊙": Operator(np.multiply, "{} ⊙ {}", "{} ⊙ {}", CIRCLED, (PRODUCT, PRODUCT)),
+    "⊘": Operator(np.divide, "{} ⊘ {}", "{} ⊘ {}", CIRCLED, (PRODUCT, PRODUCT)),
+    "⊗": Operator(np.kron, "{} ⊗ {}", "{} ⊗ {}", CIRCLED, (PRODUCT, PRODUCT)),
     "vec": Operator(lambda x: x.reshape(-1, 1), "vec({})", 'upright("vec")({})', ATOM, (TERMS,)),
     "diag": Operator(_diagonal, "diag({})", 'upright("diag")({})', ATOM, (TERMS,)),
     "exp": Operator(np.exp, "exp({})", "exp({})", ATOM, (TERMS,)),
     "log": Operator(np.log, "log {}", "log {}", SUM, (SUM,)),
     "√": Operator(np.sqrt, "√({})", "sqrt({})", ATOM, (TERMS,)),
-    "²": Operator(np.square, "{}²", "{}^2", ATOM, (ATOM,)),
-    "^(−1)": Operator(lambda x: 1 / x, "{}⁻¹", "{}^(-1)", ATOM, (ATOM,)),
-    "^(−1/2)": Operator(lambda x: x**-0.5, "{}^(−1/2)", "{}^(-1\\/2)", ATOM, (ATOM,)),
-    "^(−3/2)": Operator(lambda x: x**-1.5, "{}^(−3/2)", "{}^(-3\\/2)", ATOM, (ATOM,)),
+    "²": Operator(np.square, "{}²", "{}^2", POWER, (ATOM,)),
+    "^(−1)": Operator(lambda x: 1 / x, "{}⁻¹", "{}^(-1)", POWER, (ATOM,)),
+    "^(−1/2)": Operator(lambda x: x**-0.5, "{}^(−1/2)", "{}^(-1\\/2)", POWER, (ATOM,)),
+    "^(−3/2)": Operator(lambda x: x**-1.5, "{}^(−3/2)", "{}^(-3\\/2)", POWER, (ATOM,)),
     "max": Operator(_positive_part, "max(0, {})", "max(0, {})", ATOM, (TERMS,)),
     "min": Operator(_negative_part, "min(0, {})", "min(0, {})", ATOM, (TERMS,)),
     "branch": Operator(
-        _branch, "({1} if {0} > 0 else {2})", 'cases({1} "if" {0} > 0\\,, {2} "else")', ATOM, (TERMS, TERMS, TERMS)
+        _branch,
+        "({1} if {0} > 0 else {2})",
+        'cases({1} "if" {0} > 0\\,, {2} "else")',
+        ATOM,
+        (TERMS, TERMS, TERMS),
     ),
 }  # fmt: skip
 
@@ -180,14 +188,19 @@ class Operation(Formula):
         level = operator.level
         if style == "typst" and operator.level_typst is not None:
             level = operator.level_typst
-        return min(level, max(SUM, self.operands[-1].holds(style))) if self.operator == "·" else level
+        if self.operator != "·":
+            return level
+        last = self.operands[-1].holds(style)
+        return level if last < operator.wants[-1] else min(level, last)  # what has brackets is open no more
 
     def write(self, style: Style) -> str:
         """Write the operands into the operator's places."""
         operator = OPERATORS[self.operator]
         typst = style == "typst"
         wants = operator.wants_typst if typst and operator.wants_typst else operator.wants
-        operands = (each.within(style, least) for each, least in zip(self.operands, wants, strict=True))
+        operands = [each.within(style, least) for each, least in zip(self.operands, wants, strict=True)]
+        if typst and self.operator == "·" and operands[1][0].isdigit():
+            operands[1] = f"({operands[1]})"  # 2 (3): side by side they would be 23
         return (operator.typst if typst else operator.plain).format(*operands)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backproof.proof.formula import ATOM, PRODUCT, Array, Formula, Style
-from backproof.proof.notation import Arrays, Derivative, Name, Size
+from backproof.proof.notation import Arrays, Derivative, Entry, Name, Size, below
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,9 @@ class Ones(Formula):
         return np.ones((int(np.prod([at.sizes[size] for size in self.sizes])), 1))
 
     def write(self, style: Style) -> str:
-        """Write 1, bold where that can be."""
-        return "1" if style == "plain" else "bold(1)"
+        """Write 1 with its length below, bold where that can be."""
+        sizes = tuple(size.write(style) for size in self.sizes)
+        return ("1" if style == "plain" else "bold(1)") + below(style, sizes)
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,16 @@ class Identity(Formula):
         return np.eye(at.sizes[self.size])
 
     def write(self, style: Style) -> str:
-        """Write I, bold where that can be."""
-        return "I" if style == "plain" else "bold(I)"
+        """Write I with its size below, bold where that can be."""
+        return f"I_{self.size.write(style)}" if style == "plain" else f"bold(I)_({self.size.write(style)})"
+
+
+def names_in(formula: Formula) -> list[Name]:
+    """Name every array that a formula of either form looks up, each once, in order of appearance."""
+    found = [formula.name] if isinstance(formula, Entry | Whole) else []
+    for part in formula.parts():
+        found += names_in(part)
+    return list(dict.fromkeys(found))
 
 
 def ones(*sizes: Size) -> Ones:

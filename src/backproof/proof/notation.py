@@ -11,8 +11,8 @@ from backproof.proof.formula import Array, Formula, Style
 
 _RAISED = str.maketrans("0123456789+-−()lN′", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁽⁾ˡᴺ′")
 _ACCENTS = {"": "", "hat": "\u0302", "tilde": "\u0303", "dot": "\u0307", "macron": "\u0304"}
-_GREEK = {
-    "β": "beta", "γ": "gamma", "ε": "epsilon", "η": "eta", "μ": "mu", "σ": "sigma",
+_SPELLED = {
+    "β": "beta", "γ": "gamma", "ε": "epsilon", "η": "eta", "μ": "mu", "σ": "sigma", "ℓ": "ell",
 }  # fmt: skip
 
 
@@ -83,7 +83,7 @@ class Symbol(Indexed):
         if style == "plain":
             name = unicodedata.normalize("NFC", letter + _ACCENTS[self.accent])
             return name + self.raised.translate(_RAISED) + below(style, lowered)
-        name = _GREEK.get(letter, letter)
+        name = _SPELLED.get(letter, letter)
         name = f"bold({name})" if bold else name
         name = f"{self.accent}({name})" if self.accent else name
         return name + below(style, lowered) + (f"^({self.raised})" if self.raised else "")
@@ -153,6 +153,11 @@ class Entry(Formula):
         array = at.arrays[self.name]
         if len(self.at) != array.ndim:
             raise ValueError(f"{self.write('plain')} has {len(self.at)} indices for {array.ndim} axes")
+        for index, size in zip(self.at, self.name.sizes, strict=True):
+            if isinstance(index, Index) and index.size != size:
+                raise ValueError(
+                    f"{self.write('plain')}: {index.letter} does not count {size.write('plain')}"
+                )
         return np.asarray(array[tuple(index.value(at) for index in self.at)])
 
     def write(self, style: Style) -> str:
@@ -180,11 +185,3 @@ def below(style: Style, lowered: tuple[str, ...]) -> str:
     if len(together) == len(lowered):
         return f"_{together}"
     return f"_{{{' '.join(lowered)}}}"
-
-
-def entries(formula: Formula) -> list[Name]:
-    """Name every array that a formula looks up, each once, in the order of their appearance."""
-    found = [formula.name] if isinstance(formula, Entry) else []
-    for part in formula.parts():
-        found += entries(part)
-    return list(dict.fromkeys(found))

@@ -18,7 +18,7 @@ class Proof:
     """Of the arrays that its left side and its result are made of, in the first sample."""
     index: float
     """Largest relative error of any step in index form."""
-    matrix: float | None
+    matrix: float
     code: float
     torch: float | None
     """None where torch itself is what the others are compared with."""

@@ -6,6 +6,7 @@ from backproof.proof.formula import Formula, Operation
 from backproof.proof.matrix_form import Matrices
 
 _ENTRY_BY_ENTRY = ("+", "−", "⊙", "⊘", "branch")
+_ONE = ((), (1, 1))
 
 
 def require_conformable(formula: Formula, at: Matrices) -> None:
@@ -16,7 +17,11 @@ def require_conformable(formula: Formula, at: Matrices) -> None:
     """
     for part in formula.parts():
         require_conformable(part, at)
-    if not isinstance(formula, Operation) or formula.operator not in _ENTRY_BY_ENTRY:
+    if not isinstance(formula, Operation):
+        return
+    if formula.operator in ("·", "/"):
+        _require_a_number(formula, at)
+    if formula.operator not in _ENTRY_BY_ENTRY:
         return
     shapes = {np.shape(each.value(at)) for each in formula.operands}
     unlike = len(shapes - {()}) > 1
@@ -27,3 +32,10 @@ def require_conformable(formula: Formula, at: Matrices) -> None:
     )
     if unlike or scalar_beside_matrix:
         raise ValueError(f"{formula.write('plain')}: {formula.operator} joins shapes {shapes}")
+
+
+def _require_a_number(formula: Operation, at: Matrices) -> None:
+    """Refuse a product or a quotient of two matrices, which would be taken entry by entry."""
+    left, right = (np.shape(each.value(at)) for each in formula.operands)
+    if right not in _ONE and (formula.operator == "/" or left not in _ONE):
+        raise ValueError(f"{formula.write('plain')}: {formula.operator} joins shapes {left} and {right}")

@@ -22,20 +22,14 @@ _SAME = 1e-12
 """Relative difference of numbers that are the same but for rounding."""
 
 _CENTRED = "the other factor is centred, so what is the same for all samples drops out of this one"
-_PROJECTED = "Σ_s (δ_sr − 1/B) = 0, so what is the same for all samples drops out"
 EQUIVALENT = {
-    **{
-        (where, f"{matrix} − 1 μᵀ → {matrix}{other}"): reason
-        for where, matrix, reason in (
-            ("bn.var, matrix form", "X", _CENTRED),
-            ("bn2d.var, matrix form", "X", _CENTRED),
-            ("bn.joint_q, matrix form", "μ", _CENTRED),
-            ("bn.dvar_dx_any, matrix form", "X", _PROJECTED),
-        )
-        for other in ("", " + 1 μᵀ")
-    },
-    ("bn.dvar_dx_any, step 1", "x_si − μ_i → x_si"): _PROJECTED,
-    ("bn.dvar_dx_any, step 1", "x_si − μ_i → x_si + μ_i"): _PROJECTED,
+    (f"{label}, matrix form", f"{matrix} − {mean} → {matrix}{other}"): _CENTRED
+    for label, matrix, mean in (
+        ("bn.var", "X", "1_B μᵀ"),
+        ("bn2d.var", "X", "1_BHV μᵀ"),
+        ("bn.joint_q", "E", "1_P μᵀ"),
+    )
+    for other in ("", f" + {mean}")
 }
 """Changes that change no result, and why, beside those that ``formula_mutants`` leaves out by rule."""
 

@@ -44,7 +44,7 @@ JUDGED_BY = {
         *(f"{bn}.{name}" for name in ("mu", "var", "y", "dgamma", "dbeta", "dx") for bn in ("bn", "bn2d")),
     ),
     "modules": ("bn.running_mean", "bn.running_var"),
-    "processes": ("bn.joint_n", "bn.joint_mu", "bn.joint_q"),
+    "processes": ("bn.joint_n", "bn.joint_mu", "bn.joint_q", "bn.joint_var"),
 }
 """The equations that have to catch what is wrong with each module."""
 EQUIVALENT = {

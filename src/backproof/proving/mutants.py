@@ -1,6 +1,6 @@
 """Break every sign, index and factor, one at a time: each time, a proof has to fail."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -81,8 +81,8 @@ def _index_form(equations: Mapping[str, Equation], found: Truths, tolerance: flo
         left, sample = equation.indices, found[label][0].sample
         for number, step in enumerate(equation.steps, 1):
             for change, mutant in formula_mutants.formula_mutants(step, left, sample):
-                caught = _caught(_index_error(mutant, equation), found[label], tolerance)
-                yield Mutant(f"{label}, step {number}", change, caught)
+                errors = _errors(_index_error(mutant, equation), found[label])
+                yield _judged(f"{label}, step {number}", change, errors, tolerance)
 
 
 def _index_error(step: Formula, equation: Equation) -> Error:
@@ -95,11 +95,9 @@ def _index_error(step: Formula, equation: Equation) -> Error:
 
 def _matrix_form(equations: Mapping[str, Equation], found: Truths, tolerance: float) -> Iterator[Mutant]:
     for label, equation in equations.items():
-        if equation.matrix is None:
-            continue
         for change, mutant in formula_mutants.formula_mutants(equation.matrix, (), found[label][0].sample):
-            caught = _caught(_matrix_error(replace(equation, matrix=mutant)), found[label], tolerance)
-            yield Mutant(f"{label}, matrix form", change, caught)
+            errors = _errors(_matrix_error(replace(equation, matrix=mutant)), found[label])
+            yield _judged(f"{label}, matrix form", change, errors, tolerance)
 
 
 def _matrix_error(equation: Equation) -> Error:
@@ -112,17 +110,29 @@ def _code(found: Truths, tolerance: float) -> Iterator[Mutant]:
             continue
         for where, change, module in code_mutants(name):
             layers = replace(Layers(), **{name: module})
-            caught = any(_caught(_code_error(label, layers), found[label], tolerance) for label in labels)
-            yield Mutant(where, change, caught)
+            errors = (
+                error for label in labels for error in _errors(_code_error(label, layers), found[label])
+            )
+            yield _judged(where, change, errors, tolerance)
 
 
 def _code_error(label: str, layers: Layers) -> Error:
     return lambda truth: code_error(label, layers, truth)
 
 
-def _caught(error: Error, found: Sequence[Truth], tolerance: float) -> bool:
-    try:
-        with np.errstate(all="ignore"):
-            return any(error(truth) > tolerance for truth in found)
-    except Exception:  # whatever comes of something broken
-        return True
+def _errors(error: Error, found: Sequence[Truth]) -> Iterator[float | None]:
+    """Yield the relative error at each point, None where it cannot be computed."""
+    for truth in found:
+        try:
+            with np.errstate(all="ignore"):
+                yield error(truth)
+        except Exception:  # whatever comes of something broken
+            yield None
+
+
+def _judged(where: str, change: str, errors: Iterable[float | None], tolerance: float) -> Mutant:
+    """Take the first point at which a proof fails."""
+    for error in errors:
+        if error is None or error > tolerance:
+            return Mutant(where, change, caught=True, computed=error is not None)
+    return Mutant(where, change, caught=False, computed=True)

@@ -10,6 +10,8 @@ class Mutant:
     where: str
     change: str
     caught: bool
+    computed: bool
+    """Whether it could be computed at all: what cannot is caught, but proves less of the proofs."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,11 @@ class Kind:
         """Return how many were caught."""
         return self.made - len(self.survivors)
 
+    @property
+    def not_computed(self) -> int:
+        """Return how many of the caught could not be computed, for an index or a shape that does not fit."""
+        return sum(mutant.caught and not mutant.computed for mutant in self.mutants)
+
 
 @dataclass(frozen=True)
 class Report:
@@ -73,7 +80,12 @@ class Report:
 
     def lines(self) -> list[str]:
         """Say it, a line for each kind, each survivor, and each change that changes nothing."""
-        counts = [f"{kind.name}: {kind.made} mutants, {kind.caught} caught" for kind in self.kinds]
+        counts = [
+            f"{kind.name}: {kind.made} mutants, {kind.caught} caught, "
+            f"{kind.not_computed} of these as they cannot be computed"
+            for kind in self.kinds
+            if kind.made
+        ]
         survivors = [f"SURVIVED {each.where}: {each.change}" for each in self.survivors]
         same = [f"changes nothing, {each.where}: {each.change} ({each.reason})" for each in self.equivalents]
         return counts + survivors + same

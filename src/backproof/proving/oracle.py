@@ -73,7 +73,8 @@ def _joint(v: Tensors) -> Tensors:
     x = v[batchnorm_statistics.x]
     var, mu = torch.var_mean(x, 0, correction=0)
     n = torch.tensor(float(len(x)), dtype=x.dtype)
-    return {batchnorm_statistics.n: n, batchnorm_statistics.mu: mu, batchnorm_statistics.q: var * n}
+    here = batchnorm_statistics
+    return {here.TOTAL: n, here.mu: mu, here.q: var * n, here.var: var}
 
 
 def _running(v: Tensors) -> Tensors:
@@ -111,6 +112,7 @@ TORCH: dict[str, Torch] = {
     "softmax_cross_entropy": _fused,
     "batch_norm": _normalised,
     "batch_norm_any_mean": _normalised,
+    "batch_norm_mean_held": _normalised,
     "batch_norm_images": _normalised_images,
     "joint": _joint,
     "running": _running,

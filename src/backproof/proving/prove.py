@@ -1,12 +1,12 @@
 """The verdict on an equation: every form of it against a derivative that none of them wrote."""
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from backproof.config import did_you_mean
 from backproof.errors import ConfigError
 from backproof.proof.derivatives import relative_error, taylor_order
 from backproof.proof.equation import Equation
@@ -14,7 +14,7 @@ from backproof.proof.equations import EQUATIONS
 from backproof.proof.formula import Array
 from backproof.proof.graph import Sample, shape
 from backproof.proof.matrix_form import Matrices
-from backproof.proof.notation import Derivative, entries
+from backproof.proof.notation import Derivative
 from backproof.proof.verdict import TOLERANCE, Proof
 from backproof.proving import numpy_code, one_sample_code, oracle, statistics_code, torch_code
 from backproof.proving.conformable import require_conformable
@@ -41,12 +41,19 @@ def choose(labels: Sequence[str]) -> list[Equation]:
     """Find equations by label, or families by what is before the dot (ConfigError); all by default."""
     if not labels:
         return list(EQUATIONS.values())
+    families = list(dict.fromkeys(label.partition(".")[0] for label in EQUATIONS))
     found = []
     for label in labels:
         here = [each for each in EQUATIONS.values() if label in (each.label, each.label.partition(".")[0])]
         if not here:
-            known = [*EQUATIONS, *dict.fromkeys(each.partition(".")[0] for each in EQUATIONS)]
-            raise ConfigError(f"no equation '{label}'{did_you_mean(label, known)}")
+            alike = {each.lower(): each for each in (*EQUATIONS, *families)}
+            meant = alike.get(label.lower()) or "".join(difflib.get_close_matches(label, alike.values(), n=1))
+            mend = (
+                f"did you mean '{meant}'?"
+                if meant
+                else f"families are {', '.join(families)}; prove lists all"
+            )
+            raise ConfigError(f"no equation '{label}'; {mend}")
         found += here
     return list(dict.fromkeys(found))
 
@@ -104,7 +111,7 @@ def _at(equation: Equation, layers: Layers, truth: Truth, rng: np.random.Generat
         equation,
         shapes=_shapes(equation, sample),
         index=max(relative_error(value, truth.value) for value in equation.values(sample)),
-        matrix=None if equation.matrix is None else matrix_error(equation, truth),
+        matrix=matrix_error(equation, truth),
         code=max(_error(value, truth.value) for value in codes),
         torch=None if truth.exact is None else _error(truth.torch, truth.exact),
         order=_order(equation, sample, codes[0], rng),
@@ -113,11 +120,8 @@ def _at(equation: Equation, layers: Layers, truth: Truth, rng: np.random.Generat
 
 def matrix_error(equation: Equation, truth: Truth) -> float:
     """Return the relative error of a matrix form; where shapes do not fit, it is a ValueError."""
-    value = equation.matrix_value(truth.sample)
-    assert equation.matrix is not None
-    assert value is not None
     require_conformable(equation.matrix, Matrices(truth.sample.sizes, truth.sample))
-    return relative_error(*equation.fits(value, truth.value))
+    return relative_error(equation.matrix_value(truth.sample), truth.value)
 
 
 def code_error(label: str, layers: Layers, truth: Truth) -> float:
@@ -151,10 +155,9 @@ def _order(equation: Equation, sample: Sample, gradient: Array, rng: np.random.G
 
 
 def _shapes(equation: Equation, sample: Sample) -> str:
-    """Write the shapes of all that the result is made of, each name once."""
-    names = dict.fromkeys([equation.left.name, *entries(equation.steps[-1])])
+    """Write the shape of every array."""
     return "  ".join(
         f"{name.write('plain')} {'×'.join(map(str, shape(name, sample.sizes)))}"
-        for name in names
+        for name in equation.names
         if name.sizes
     )

@@ -15,8 +15,8 @@ Code = Callable[[Layers, Sample], Any]
 
 def _joint(number: int) -> Code:
     def code(layers: Layers, v: Sample) -> Array:
-        n_p, mu_p, q_p = (torch.tensor(v[each]) for each in (here.n_p, here.mu_p, here.q_p))
-        parts = layers.processes.joined(n_p[:, None].expand_as(mu_p), mu_p, q_p)
+        n, e, q = (torch.tensor(v[each]) for each in (here.n, here.e, here.Q))
+        parts = layers.processes.joined(n[:, None].expand_as(e), e, q)
         found: Array = parts[number].numpy()
         return found[0] if number == 0 else found
 
@@ -55,6 +55,7 @@ CODE: dict[str, Code] = {
     "bn.joint_n": _joint(0),
     "bn.joint_mu": _joint(1),
     "bn.joint_q": _joint(2),
+    "bn.joint_var": _joint(3),
     "bn.running_mean": _running("running_mean"),
     "bn.running_var": _running("running_var"),
 }

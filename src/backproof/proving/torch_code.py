@@ -206,8 +206,7 @@ CODE: dict[str, Code] = {
     "bn.dmu_any": _dmu,
     "bn.dmu": _dmu,
     "bn.dmu_dx": _statistics_jacobian("mean"),
-    # An offset o from the mean adds o² to σ², which does not depend on x.
-    "bn.dvar_dx_any": _statistics_jacobian("var"),
+    # At the mean, what x does to σ² through μ vanishes.
     "bn.dvar_dx": _statistics_jacobian("var"),
     "bn.dx_paths": _named("dx", batchnorm),
     "bn.dxhat_dx": _xhat_jacobian,

@@ -15,8 +15,10 @@ _SETTINGS = ("hidden", "learning_rate", "batch_size", "steps")
 class Mutation:
     """What the mutation test found."""
 
-    rows: Sequence[tuple[str, int, int, int]]
-    """What was broken: in how many places, how many of them a proof caught; how many changed no result."""
+    rows: Sequence[tuple[str, int, int, int, int]]
+    """What was broken: in how many places; how many of these a proof caught, and how many of the caught could
+    not even be computed; how many more changed no result.
+    """
     same: Sequence[str]
     """Those that changed no result, and why."""
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from backproof.proof.equation import Equation
-from backproof.proof.notation import Derivative, Name, entries
+from backproof.proof.notation import Derivative, Name
 from backproof.proof.verdict import Proof
 
 
@@ -15,8 +15,9 @@ def shown(proofs: Sequence[Proof]) -> dict[str, dict[str, Any]]:
         proof.equation.label: {
             "label": proof.equation.label,
             "steps": proof.equation.write_steps(),
-            "plain": proof.equation.write("plain"),
-            "matrix": proof.equation.write_matrix(),
+            "plain": proof.equation.write_in_words(),
+            "matrix": proof.equation.write_matrix("typst"),
+            "plain_matrix": proof.equation.write_matrix("plain"),
             "shapes": shapes(proof.equation),
             "errors": figures(proof),
             "holds": proof.holds,
@@ -28,7 +29,7 @@ def shown(proofs: Sequence[Proof]) -> dict[str, dict[str, Any]]:
 def shapes(equation: Equation) -> list[str]:
     """Write each array's shape in Typst, those of one shape together."""
     together: dict[str, list[str]] = {}
-    for name in dict.fromkeys([equation.left.name, *entries(equation.steps[-1])]):
+    for name in equation.names:
         if name.sizes:
             whole = name.write_in_line() if isinstance(name, Derivative) else name.write_whole("typst")
             together.setdefault(_space(name), []).append(whole)
@@ -52,7 +53,7 @@ def figures(proof: Proof) -> list[tuple[str, str]]:
         if error is not None
     ]
     if proof.order is not None:
-        found.append(("order", "exact" if math.isinf(proof.order) else f"{proof.order:.2f}"))
+        found.append(("order", "exact" if proof.order == math.inf else f"{proof.order:.2f}"))
     return found
 
 

@@ -32,6 +32,12 @@ def draw_off_the_mean(rng: np.random.Generator, sizes: Sizes) -> dict[Name, Arra
     return {**draw_batch(rng, sizes), **normal(offset)(rng, sizes)}
 
 
+def draw_the_mean(rng: np.random.Generator, sizes: Sizes) -> dict[Name, Array]:
+    """Draw a batch, and take its mean as a number of its own."""
+    drawn = draw_batch(rng, sizes)
+    return {**drawn, mu: drawn[x].mean(axis=0)}
+
+
 _mu = (1 / B) * Sum(s, x[s, i])
 _var = (1 / B) * Sum(s, apply("²", x[s, i] - mu[i]))
 _xhat = (x[s, i] - mu[i]) / apply("√", var[i] + epsilon)
@@ -46,6 +52,8 @@ ANY_MEAN = Graph(
     (y,),
 )
 """Batch norm around any μ that follows x as the mean does."""
+MEAN_HELD = Graph("batch_norm_mean_held", (B, C), draw_the_mean, _AFTER_THE_MEAN, (y,))
+"""Batch norm around the mean, which stays where it is when x moves."""
 
 _std = apply("√", var[i] + epsilon)
 _1, _X, _XHAT, _G, _GHAT = ones(B), Whole(x), Whole(xhat), Whole(grad(y)), Whole(grad(xhat))
@@ -127,22 +135,10 @@ STEPS = (
         (1 / B) * apply("⊗", _1.T, Identity(C)),
     ),
     Equation(
-        "bn.dvar_dx_any",
-        Derivative(x, var)[i, r, j],
-        ((2 / B) * (Delta(i, j) * Sum(s, (x[s, i] - mu[i]) * (Delta(s, r) - 1 / B))),),
-        ANY_MEAN,
-        (2 / B)
-        * (
-            apply("⊗", _1.T, Identity(C))
-            @ apply("diag", apply("vec", _centred))
-            @ apply("⊗", Identity(B) - (1 / B) * (_1 @ _1.T), Identity(C))
-        ),
-    ),
-    Equation(
         "bn.dvar_dx",
         Derivative(x, var)[i, r, j],
         ((2 / B) * (Delta(i, j) * (x[r, i] - mu[i])),),
-        BATCH_NORM,
+        MEAN_HELD,
         (2 / B) * (apply("⊗", _1.T, Identity(C)) @ apply("diag", apply("vec", _centred))),
     ),
     Equation(

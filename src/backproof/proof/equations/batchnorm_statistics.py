@@ -12,14 +12,16 @@ from backproof.proof.notation import Index, Name, Size, Symbol, scalar
 
 P = Size("P")
 """Processes."""
-p, i = Index("p", P), Index("i", C)
+k, i = Index("k", P), Index("i", C)
 x = Symbol("x", (B, C))
-part = Symbol("part", (B,))
-"""Which process has which sample."""
-n_p, n = Symbol("n", (P,)), Symbol("n")
-mu_p, mu = Symbol("μ", (P, C)), Symbol("μ", (C,))
-q_p, q = Symbol("q", (P, C)), Symbol("q", (C,))
-"""Sums of squared deviations from the mean."""
+n = Symbol("n", (P,))
+"""Each process's samples, B in all."""
+e, mu = Symbol("e", (P, C)), Symbol("μ", (C,))
+"""Each process's mean, and that of all."""
+Q, q = Symbol("Q", (P, C)), Symbol("q", (C,))
+"""Sums of squared deviations, from each process's own mean and from that of all."""
+var = Symbol("σ", (C,), raised="2")
+TOTAL = Symbol("B")
 
 
 def draw_parts(rng: np.random.Generator, sizes: Sizes) -> dict[Name, Array]:
@@ -29,27 +31,26 @@ def draw_parts(rng: np.random.Generator, sizes: Sizes) -> dict[Name, Array]:
     own = [samples[processes == number] for number in range(sizes[P])]
     return {
         x: samples,
-        part: processes,
-        n_p: np.array([float(len(each)) for each in own]),
-        mu_p: np.array([each.mean(axis=0) for each in own]),
-        q_p: np.array([((each - each.mean(axis=0)) ** 2).sum(axis=0) for each in own]),
-        n: np.array(float(len(samples))),
+        n: np.array([float(len(each)) for each in own]),
+        e: np.array([each.mean(axis=0) for each in own]),
+        Q: np.array([((each - each.mean(axis=0)) ** 2).sum(axis=0) for each in own]),
+        TOTAL: np.array(float(len(samples))),
         mu: samples.mean(axis=0),
+        q: ((samples - samples.mean(axis=0)) ** 2).sum(axis=0),
     }
 
 
 JOINT = Graph("joint", (P, C), draw_parts, (), ())
-_first = mu_p[First(), i]
-_weighted = (1 / scalar(n)) * Sum(p, n_p[p] * mu_p[p, i])
-_shifted = _first + (1 / scalar(n)) * Sum(p, n_p[p] * (mu_p[p, i] - _first))
-
+_first = e[First(), i]
+_total = scalar(TOTAL)
+_weighted = (1 / _total) * Sum(k, n[k] * e[k, i])
+_shifted = _first + (1 / _total) * Sum(k, n[k] * (e[k, i] - _first))
 _1 = ones(P)
-_apart = Whole(mu_p) - _1 @ Whole(mu).T
+_apart = Whole(e) - _1 @ Whole(mu).T
 
 MOMENTUM = Symbol("m")
 running_mean = Symbol("μ", (C,), "macron")
 running_var = Symbol("σ", (C,), "macron", "2")
-batch_var = Symbol("σ", (C,), raised="2")
 
 
 def draw_running(rng: np.random.Generator, sizes: Sizes) -> dict[Name, Array]:
@@ -58,7 +59,7 @@ def draw_running(rng: np.random.Generator, sizes: Sizes) -> dict[Name, Array]:
     return {
         x: samples,
         mu: samples.mean(axis=0),
-        batch_var: samples.var(axis=0),
+        var: samples.var(axis=0),
         running_mean: rng.normal(size=sizes[C]),
         running_var: rng.uniform(0.5, 2.0, size=sizes[C]),
         MOMENTUM: np.array(rng.uniform(0.1, 0.9)),
@@ -67,19 +68,19 @@ def draw_running(rng: np.random.Generator, sizes: Sizes) -> dict[Name, Array]:
 
 RUNNING = Graph("running", (B, C), draw_running, (), ())
 _m = scalar(MOMENTUM)
+_unbiased = B / (B - 1)
 
 EQUATIONS = (
-    Equation("bn.joint_n", scalar(n), (Sum(p, n_p[p]),), JOINT, _1.T @ Whole(n_p)),
-    Equation(
-        "bn.joint_mu", mu[i], (_weighted, _shifted), JOINT, (1 / scalar(n)) * (Whole(mu_p).T @ Whole(n_p))
-    ),
+    Equation("bn.joint_n", _total, (Sum(k, n[k]),), JOINT, _1.T @ Whole(n)),
+    Equation("bn.joint_mu", mu[i], (_weighted, _shifted), JOINT, (1 / _total) * (Whole(e).T @ Whole(n))),
     Equation(
         "bn.joint_q",
         q[i],
-        (Sum(p, q_p[p, i] + n_p[p] * apply("²", mu_p[p, i] - mu[i])),),
+        (Sum(k, Q[k, i] + n[k] * apply("²", e[k, i] - mu[i])),),
         JOINT,
-        Whole(q_p).T @ _1 + apply("⊙", _apart, _apart).T @ Whole(n_p),
+        Whole(Q).T @ _1 + apply("⊙", _apart, _apart).T @ Whole(n),
     ),
+    Equation("bn.joint_var", var[i], (q[i] / _total,), JOINT, (1 / _total) * Whole(q)),
     Equation(
         "bn.running_mean",
         running_mean[i],
@@ -91,9 +92,9 @@ EQUATIONS = (
     Equation(
         "bn.running_var",
         running_var[i],
-        ((1 - _m) * running_var[i] + _m * ((B / (B - 1)) * batch_var[i]),),
+        ((1 - _m) * running_var[i] + _m * (_unbiased * var[i]),),
         RUNNING,
-        (1 - _m) * Whole(running_var) + _m * ((B / (B - 1)) * Whole(batch_var)),
+        (1 - _m) * Whole(running_var) + _m * (_unbiased * Whole(var)),
         sign="←",
     ),
 )

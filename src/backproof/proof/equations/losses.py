@@ -14,7 +14,7 @@ s, i, j, k = Index("s", B), Index("i", C), Index("j", C), Index("k", C)
 x, p, t = Symbol("x", (B, C)), Symbol("p", (B, C)), Symbol("t", (B, C))
 c = Symbol("c", (B,))
 """Each sample's class, of which t is the one-hot form."""
-losses = Symbol("L", (B,))
+losses = Symbol("ℓ", (B,))
 """Each sample's own loss."""
 
 

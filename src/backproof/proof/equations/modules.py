@@ -14,7 +14,7 @@ d_in, d_out, d_next, d_last = Size("d", "l-1"), Size("d", "l"), Size("d", "l+1")
 
 # One hidden layer and the linear map after it.
 i, j, k = Index("i", d_out), Index("j", d_in), Index("k", d_next)
-i2, j2 = Index("j", d_out), Index("k", d_in)
+j_out, k_out, k_in = Index("j", d_out), Index("k", d_out), Index("k", d_in)
 x_in, x_out = Symbol("x", (d_in,), raised="(l-1)"), Symbol("x", (d_out,), raised="(l)")
 z = Symbol("x", (d_out,), "tilde", "(l)")
 W, b = Symbol("W", (d_out, d_in), raised="(l)"), Symbol("b", (d_out,), raised="(l)")
@@ -44,13 +44,13 @@ LAYER = Graph(
 _slope = apply("branch", z[i], 1, a)
 
 # The output: softmax, then the loss.
-m, n, q = Index("i", d_last), Index("j", d_last), Index("k", d_last)
+i_last, j_last, k_last = Index("i", d_last), Index("j", d_last), Index("k", d_last)
 scores, p = Symbol("x", (d_last,), "tilde", "(N)"), Symbol("x", (d_last,), raised="(N)")
 t = Symbol("t", (d_last,))
-_softmax = apply("exp", scores[m]) / Sum(q, apply("exp", scores[q]))
-_total = Sum(q, apply("exp", scores[q]))
-OUTPUT = Graph("output", (d_last,), normal(scores), (Definition(p, (m,), _softmax),), (p,))
-_loss = -Sum(m, t[m] * apply("log", p[m]))
+_total = Sum(k_last, apply("exp", scores[k_last]))
+_softmax = apply("exp", scores[i_last]) / _total
+OUTPUT = Graph("output", (d_last,), normal(scores), (Definition(p, (i_last,), _softmax),), (p,))
+_loss = -Sum(i_last, t[i_last] * apply("log", p[i_last]))
 
 
 def draw_output(rng: np.random.Generator, sizes: Sizes) -> dict[Name, Array]:
@@ -69,7 +69,7 @@ FORWARD = (
     ),
     Equation(
         "layer.softmax",
-        p[m],
+        p[i_last],
         (_softmax,),
         OUTPUT,
         apply("exp", Whole(scores)) / (ones(d_last).T @ apply("exp", Whole(scores))),
@@ -77,60 +77,62 @@ FORWARD = (
     Equation("layer.loss", scalar(LOSS), (_loss,), LOSS_OF_ONE, -(Whole(t).T @ apply("log", _p))),
 )
 JACOBIANS = (
-    Equation("jacobian.loss", grad(p)[m], (-(t[m] / p[m]),), LOSS_OF_ONE, -apply("⊘", Whole(t), _p)),
+    Equation(
+        "jacobian.loss", grad(p)[i_last], (-(t[i_last] / p[i_last]),), LOSS_OF_ONE, -apply("⊘", Whole(t), _p)
+    ),
     Equation(
         "jacobian.softmax",
-        Derivative(scores, p)[m, n],
+        Derivative(scores, p)[i_last, j_last],
         (
             (
-                Delta(m, n) * (apply("exp", scores[m]) * _total)
-                - apply("exp", scores[m]) * apply("exp", scores[n])
+                Delta(i_last, j_last) * (apply("exp", scores[i_last]) * _total)
+                - apply("exp", scores[i_last]) * apply("exp", scores[j_last])
             )
             / apply("²", _total),
-            p[m] * (Delta(m, n) - p[n]),
+            p[i_last] * (Delta(i_last, j_last) - p[j_last]),
         ),
         OUTPUT,
         apply("diag", _p) - _p @ _p.T,
     ),
     Equation(
         "jacobian.leaky_relu",
-        Derivative(z, x_out)[i, i2],
-        (Delta(i, i2) * _slope,),
+        Derivative(z, x_out)[i, j_out],
+        (Delta(i, j_out) * _slope,),
         LAYER,
         apply("diag", apply("branch", Whole(z), 1, a)),
     ),
     Equation(
         "jacobian.linear_x",
         Derivative(x_in, z)[i, j],
-        (Sum(j2, W[i, j2] * Delta(j2, j)), W[i, j]),
+        (Sum(k_in, W[i, k_in] * Delta(k_in, j)), W[i, j]),
         LAYER,
         Whole(W),
     ),
     Equation(
         "jacobian.linear_W",
-        Derivative(W, z)[i, i2, j2],
-        (Delta(i, i2) * x_in[j2],),
+        Derivative(W, z)[i, j_out, k_in],
+        (Delta(i, j_out) * x_in[k_in],),
         LAYER,
         apply("⊗", Identity(d_out), Whole(x_in).T),
     ),
-    Equation("jacobian.linear_b", Derivative(b, z)[i, i2], (Delta(i, i2),), LAYER, Identity(d_out)),
+    Equation("jacobian.linear_b", Derivative(b, z)[i, j_out], (Delta(i, j_out),), LAYER, Identity(d_out)),
 )
 CHAIN = (
     Equation(
         "chain.softmax",
-        grad(scores)[m],
+        grad(scores)[i_last],
         (
-            Sum(n, grad(p)[n] * Derivative(scores, p)[n, m]),
-            Sum(n, grad(p)[n] * (p[n] * (Delta(n, m) - p[m]))),
-            p[m] * (grad(p)[m] - Sum(n, grad(p)[n] * p[n])),
+            Sum(j_last, grad(p)[j_last] * Derivative(scores, p)[j_last, i_last]),
+            Sum(j_last, grad(p)[j_last] * (p[j_last] * (Delta(j_last, i_last) - p[i_last]))),
+            p[i_last] * (grad(p)[i_last] - Sum(j_last, grad(p)[j_last] * p[j_last])),
         ),
         OUTPUT,
-        (apply("diag", _p) - _p @ _p.T) @ _Gp,
+        apply("⊙", _p, _Gp - ones(d_last) @ (_p.T @ _Gp)),
     ),
     Equation(
         "chain.leaky_relu",
         grad(z)[i],
-        (Sum(i2, grad(x_out)[i2] * Derivative(z, x_out)[i2, i]), grad(x_out)[i] * _slope),
+        (Sum(j_out, grad(x_out)[j_out] * Derivative(z, x_out)[j_out, i]), grad(x_out)[i] * _slope),
         LAYER,
         apply("⊙", _Gx, apply("branch", Whole(z), 1, a)),
     ),
@@ -145,8 +147,8 @@ CHAIN = (
         "chain.linear_W",
         grad(W)[i, j],
         (
-            Sum(i2, grad(z)[i2] * Derivative(W, z)[i2, i, j]),
-            Sum(i2, grad(z)[i2] * (Delta(i2, i) * x_in[j])),
+            Sum(k_out, grad(z)[k_out] * Derivative(W, z)[k_out, i, j]),
+            Sum(k_out, grad(z)[k_out] * (Delta(k_out, i) * x_in[j])),
             grad(z)[i] * x_in[j],
         ),
         LAYER,
@@ -155,7 +157,7 @@ CHAIN = (
     Equation(
         "chain.linear_b",
         grad(b)[i],
-        (Sum(i2, grad(z)[i2] * Derivative(b, z)[i2, i]), grad(z)[i]),
+        (Sum(j_out, grad(z)[j_out] * Derivative(b, z)[j_out, i]), grad(z)[i]),
         LAYER,
         _Gz,
     ),

@@ -43,8 +43,8 @@ def statistics(x: Tensor, group: ProcessGroup | None) -> Statistics:
     if group is None:
         return Statistics(centred, mean + rest, var, count)
     local = mean.double() + rest.double()
-    total, mu, m2 = joint(count, local, var * count, group)
-    return Statistics(centred - (mu - local).to(x.dtype), mu.to(x.dtype), (m2 / total).to(x.dtype), total)
+    total, mu, joint_var = joint(count, local, var * count, group)
+    return Statistics(centred - (mu - local).to(x.dtype), mu.to(x.dtype), joint_var.to(x.dtype), total)
 
 
 def forward(
@@ -109,7 +109,7 @@ def jvp(
 
 
 def _projected(v: Tensor, xhat: Tensor, count: int, group: ProcessGroup | None) -> Tensor:
-    """V − mean(v) − x̂ mean(v x̂) per channel: the derivative of √(σ²+ε) x̂, and its own transpose."""
+    """V − mean(v) − x̂ mean(v x̂) per channel: √(σ²+ε) times x̂'s derivative, which is its own transpose."""
     v = v.to(xhat.dtype)
     total, product = v.sum(axes(v), keepdim=True), (v * xhat).sum(axes(v), keepdim=True)
     if group is not None:

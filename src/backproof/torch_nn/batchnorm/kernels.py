@@ -39,8 +39,8 @@ def forward(
     mean = shift + rest
     if group is not None:
         count = x.numel() // x.shape[1]
-        total, mu, m2 = joint(count, shift.double() + rest.double(), var * count, group)
-        rest, mean, var = (mu - shift).to(var.dtype), mu.to(var.dtype), (m2 / total).to(var.dtype)
+        _, mu, joint_var = joint(count, shift.double() + rest.double(), var * count, group)
+        rest, mean, var = (mu - shift).to(var.dtype), mu.to(var.dtype), joint_var.to(var.dtype)
     invstd = (var + eps).rsqrt_()
     scale = gamma * invstd
     y = _scale_and_shift(y, scale, torch.addcmul(beta, rest, scale, value=-1))

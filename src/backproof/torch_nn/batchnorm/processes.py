@@ -47,7 +47,7 @@ def summed(values: Tensor, group: ProcessGroup) -> Tensor:
 
 
 def joint(count: int, mean: Tensor, m2: Tensor, group: ProcessGroup) -> tuple[int, Tensor, Tensor]:
-    """Join the processes' counts, means and squared deviations (of one shape), as ``joined`` says.
+    """Join counts, means and squared deviations (of one shape): the joint count, mean and variance.
 
     A joint batch with one value per channel is a ValueError.
     """
@@ -55,27 +55,28 @@ def joint(count: int, mean: Tensor, m2: Tensor, group: ProcessGroup) -> tuple[in
     # A sum of rows of which all but one are zero gathers them, and unlike all_gather runs on any backend.
     rows = torch.zeros((group.size(), *mine.shape), dtype=torch.float64, device=mine.device)
     rows = summed(rows.index_copy(0, torch.tensor([group.rank()], device=mine.device), mine[None]), group)
-    n, mu, m = joined(*rows.unbind(1))
+    n, mu, _, var = joined(*rows.unbind(1))
     total = round(float(n.detach().flatten()[0]))
     if total < 2:
         raise ValueError("batch norm: all processes together have one value per channel, statistics need two")
-    return total, mu, m
+    return total, mu, var
 
 
-def joined(n_p: Tensor, mu_p: Tensor, q_p: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Join counts n_p, means μ_p and squared deviations q_p, all (processes, C).
+def joined(n_k: Tensor, e_k: Tensor, q_k: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Join the counts n, means E and squared deviations Q of processes k, all (P, C): B, μ, q and σ².
 
-    bn.joint_n:   n = Σ_p n_p
-    bn.joint_mu:  μ_i = μ_1i + (1/n) Σ_p n_p (μ_pi − μ_1i)
-    bn.joint_q:   q_i = Σ_p (q_pi + n_p (μ_pi − μ_i)²)
+    bn.joint_n:    B = Σ_k n_k
+    bn.joint_mu:   μ_i = e_1i + (1/B) Σ_k n_k (e_ki − e_1i)
+    bn.joint_q:    q_i = Σ_k (Q_ki + n_k (e_ki − μ_i)²)
+    bn.joint_var:  σ²_i = q_i/B
 
     Chan, Golub and LeVeque (1983), Algorithms for Computing the Sample Variance, American Statistician 37(3).
     Squares are of differences, so a mean far from zero costs no digits.
     """
-    n = n_p.sum(0)
-    mu = mu_p[0] + (n_p * (mu_p - mu_p[0])).sum(0) / n
-    q = (q_p + n_p * (mu_p - mu).square()).sum(0)
-    return n, mu, q
+    total = n_k.sum(0)
+    mu = e_k[0] + (n_k * (e_k - e_k[0])).sum(0) / total
+    q = (q_k + n_k * (e_k - mu).square()).sum(0)
+    return total, mu, q, q / total
 
 
 def totals(count: int, sums: tuple[Tensor, ...], group: ProcessGroup) -> tuple[int, list[Tensor]]:
