@@ -11,8 +11,7 @@ import readme
 from backproof.files import write_atomically
 from backproof.recipes import RECIPES
 from backproof.record import RunRecord
-from backproof.report import comparison, summary, trainings
-from backproof.report.tables import chosen_by
+from backproof.report import comparison, summary, tables, trainings
 from backproof.report.trainings import Trainings
 
 ROOT = Path(__file__).parents[1]
@@ -52,12 +51,8 @@ def table(found: Trainings) -> str:
 def choices(records: Sequence[RunRecord]) -> str:
     """Return what was compared on validation images, best first."""
     lines = ["| recipe | with | validation accuracy | validation loss |", "|---|---|---|---|"]
-    for record in records:
-        final = record.final
-        lines.append(
-            f"| `{record.recipe}` | {chosen_by(record)} | {final['validation_accuracy']:.4f} "
-            f"| {final['validation_loss']:.4f} |"
-        )
+    for recipe, changed, accuracy, loss, _ in tables.choices(records)["rows"]:
+        lines.append(f"| `{recipe}` | {changed} | {accuracy} | {loss} |")
     return "\n".join(lines) + "\n"
 
 

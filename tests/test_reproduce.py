@@ -1,6 +1,10 @@
 """From data to the report by one command: what it trains, skips and goes on with."""
 
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +110,34 @@ def test_the_report_cannot_be_written(cli: CLI, jobs: list[Job]) -> None:
     code, _, err = cli("reproduce", "--data", "digits", "--out", "file")
     assert code == 2
     assert err == "backproof: cannot write the report into file: File exists; choose another --out\n"
+
+
+def test_what_is_not_proven_is_said(cli: CLI, jobs: list[Job], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert jobs
+    broken = {"linear.dW": 0.5}
+    proven = reporting.prove
+    monkeypatch.setattr(
+        reporting, "prove", lambda equation: replace(proven(equation), code=broken.get(equation.label, 0.0))
+    )
+    code, _, err = cli("reproduce", "--data", "digits")
+    assert (code, err) == (1, "backproof: not proven: linear.dW; see backproof prove\n")
+    page = Path("report/report.html").read_text(encoding="utf-8")
+    assert "NOT every equation in this report is proven" in page
+    assert "NOT PROVEN" in page
+    assert "Not proven: linear.dW." in page
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_ends_the_proofs_in_silence() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "backproof", "prove"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("label")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err

@@ -36,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error.format_message())
     except BackproofError as error:
         return _fail(str(error))
+    except (click.Abort, KeyboardInterrupt):  # before RuntimeError, which click's own is one of
+        return INTERRUPTED
     except MemoryError as error:
         return _fail(f"not enough memory: {error}; choose a smaller network or batch")
     except RuntimeError as error:
@@ -52,8 +54,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         silence()
         return _fail(f"cannot write the output: {error.strerror}")
-    except (click.Abort, KeyboardInterrupt):
-        return INTERRUPTED
 
 
 def _fail(message: str) -> int:

@@ -39,7 +39,7 @@ new folder in code/runs; --help lists the other flags.
 
 def file_name(lastname: str) -> str:
     """Name the zip file as the assignment wants it; a last name that is empty or no word is a ConfigError."""
-    if not lastname or not all(map(_in_a_name, lastname)):
+    if not any(map(str.isalpha, lastname)) or not all(map(_in_a_name, lastname)):
         raise ConfigError(
             f"the last name {lastname!r} may have letters, digits, hyphens, underscores and apostrophes, and "
             "nothing else; write several words as in van-den-Berg"
@@ -117,7 +117,7 @@ def _is_source(inside: Path) -> bool:
 
 def _read_report(pdf: Path) -> bytes:
     try:
-        return pdf.read_bytes()
+        content = pdf.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise ConfigError(
             f"there is no report {pdf} yet; make it with `backproof reproduce`, or `backproof report RUNS` "
@@ -125,6 +125,9 @@ def _read_report(pdf: Path) -> bytes:
         ) from None
     except OSError as error:
         raise ConfigError(f"cannot read {pdf}: {error.strerror}") from None
+    if not content.startswith(b"%PDF-"):
+        raise ConfigError(f"{pdf} is no PDF; make the report anew")
+    return content
 
 
 def _license() -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 from backproof.choosing import VALIDATION_SIZE
 from backproof.config import TrainConfig
 from backproof.learners import fast_settings
-from backproof.recipes import RECIPES, Recipe
+from backproof.recipes import HOW_TO_COMPUTE, RECIPES, Recipe
 from backproof.run import from_everywhere
 
 _SEEDS: dict[str, dict[str, Sequence[int]]] = {
@@ -55,6 +55,15 @@ class Job:
     settings: TrainConfig
     seconds: float
     """A first guess."""
+
+    def learns(self, config: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return the settings, or other ones, but for how they are computed: another machine's may differ.
+
+        Settings that cannot be are a ConfigError.
+        """
+        settings = self.settings if config is None else self.recipe.configure(config)
+        here = self.recipe.settings_of(settings)
+        return {name: value for name, value in here.items() if name not in HOW_TO_COMPUTE}
 
 
 def jobs(data: str, data_dir: str | None = None) -> list[Job]:

@@ -12,13 +12,10 @@ _EVERY_RUN = (
     "data", "data_dir", "validation_size", "learning_rate", "steps", "batch_size", "eval_every", "seed",
 )  # fmt: skip
 _IN_TORCH = ("optimizer", "weight_decay", "batch_norm", "precision", "compile", "device", "threads")
-_NEUTRAL = frozenset(
-    {
-        "data", "data_dir", "validation_size", "eval_every", "seed",
-        "precision", "compile", "device", "threads",
-    }
-)  # fmt: skip
-"""Settings that say what to look at and how to compute, not what to learn."""
+HOW_TO_COMPUTE = frozenset({"data_dir", "precision", "compile", "device", "threads"})
+"""Settings that say where things are and how to compute, not what."""
+_NEUTRAL = HOW_TO_COMPUTE | {"data", "validation_size", "eval_every", "seed"}
+"""Those, and what to look at: they have no bearing on what a network learns."""
 
 
 @dataclass(frozen=True)

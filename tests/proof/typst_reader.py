@@ -7,7 +7,7 @@ I do not say how long they are, or a name has two arrays, shapes tell: every rea
 
     terms   = ["-"] term {("+" | "-") term}
     term    = product [("⊙" | "⊘" | "⊗") product]
-    product = {fraction} (fraction | ("sum_(i, j)" | "max_(k)" | "log") product)
+    product = {fraction} (fraction | ("sum_(i, j)" | "max_(k)") product)
     fraction = power ["/" power],  power = atom ["^" exponent]
 """
 
@@ -27,7 +27,7 @@ Array = np.ndarray[Any, Any]
 Node = tuple[Any, ...]
 _TOKEN = re.compile(r'(\s*)(arrow\.l|[A-Za-z]+|\d+|"[^"]*"|\\[,/]|[-+=^_(),/>⊙⊘⊗])')
 _ACCENTS = ("bold", "hat", "tilde", "dot", "macron")
-_CALLS: dict[str, Callable[[Array], Array]] = {"exp": np.exp, "sqrt": np.sqrt}
+_CALLS: dict[str, Callable[[Array], Array]] = {"exp": np.exp, "log": np.log, "sqrt": np.sqrt}
 _PARTS: dict[str, Callable[[Array], Array]] = {
     "max": lambda x: np.where(x.real > 0, x, 0),
     "min": lambda x: np.where(x.real > 0, 0, x),
@@ -111,9 +111,6 @@ class _Parser:
 
     def reaching(self) -> Node | None:
         """Read what reaches over the product to its right, and so ends a product."""
-        if self.peek() == "log":
-            self.take()
-            return ("log", self.product())
         if self.peek() not in ("sum", "max") or self.peek(1) != "_":
             return None
         sign = self.take()
@@ -519,8 +516,6 @@ def _elementwise(kind: str, *parts: Any) -> Array | None:
             return x + y
         case "-", (x, y):
             return x - y
-        case "log", (x,):
-            return np.log(x)
         case "power", (x, exponent):
             return x**exponent
         case "cases", (sign, then, otherwise):

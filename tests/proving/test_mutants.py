@@ -5,6 +5,7 @@ import inspect
 import math
 import re
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,6 +40,12 @@ def test_every_mutant_is_caught(report: Report) -> None:
     assert {kind.name: kind.made > 250 for kind in report.kinds} == dict.fromkeys(
         ("index form", "matrix form", "code"), True
     )
+
+
+def test_readme_counts_the_mistakes(report: Report) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert readme.count(f"{report.made:,} deliberate mistakes") == 1
+    assert readme.count(f"{report.made:,} mistakes, and the proofs notice every one") == 1
 
 
 def test_changes_that_change_nothing_are_named_with_a_reason_and_not_counted(report: Report) -> None:

@@ -1,11 +1,13 @@
 """Which runs make a report, and what is refused."""
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from runs import make_record, save, save_all
 
+from backproof import evidence, record
 from backproof.errors import RunError
 from backproof.recipes import RECIPES
 from backproof.report import summary, tables, trainings
@@ -20,7 +22,7 @@ def test_runs_are_put_together_by_recipe_and_seed(folder: Path) -> None:
     found = trainings.find([folder])
     assert list(found.recipes) == list(RECIPES)
     assert [run.seed for run in found.recipes["mlp-numpy"]] == [0, 1]
-    assert found.evidence.keys() == RECIPES.keys()
+    assert found.evidence.keys() == {"mlp-numpy", "convnet"}
     assert [run.config["weight_decay"] for run in found.choices] == [0.1, 1.0]
     assert found.data == "digits"
 
@@ -42,13 +44,13 @@ def test_what_is_missing_is_named(folder: Path) -> None:
 
 def test_a_mean_takes_runs_that_differ_in_nothing_but_their_seed(folder: Path) -> None:
     save(folder / "mlp-numpy" / "other", make_record("mlp-numpy", 2, learning_rate=0.1))
-    with pytest.raises(RunError, match=r"learning_rate 0\.1, another run of mlp-numpy 0\.002"):
+    with pytest.raises(RunError, match=r"other has learning_rate 0\.1, .*seed-0 0\.002: a mean over seeds"):
         trainings.find([folder])
 
 
 def test_one_seed_counts_once(folder: Path) -> None:
     save(folder / "again", make_record("mlp-numpy", 1))
-    with pytest.raises(RunError, match="second run of mlp-numpy with seed 1"):
+    with pytest.raises(RunError, match=r"mlp-numpy/seed-1 and .*again are mlp-numpy with seed 1 both"):
         trainings.find([folder])
 
 
@@ -67,6 +69,7 @@ def test_modifications_are_told_by_what_they_change(folder: Path) -> None:
     assert rows["mlp-deep-l2"][1] == "optimizer adamw, weight_decay 0.1"
     assert rows["mlp-deep-batchnorm"][1] == "batch_norm manual"
     assert rows["mlp-torch"][3] == "0.565 ± 0.007"
+    assert rows["mlp-torch"][5] == "0.595"  # a mean over the seeds, as the accuracy beside it
     assert rows["mlp-deep-adam-3000"][4] == "+0.030"
     assert all(len(row) == len(table["header"]) for row in table["rows"])
 
@@ -80,3 +83,92 @@ def test_numbers_are_those_of_the_records(folder: Path) -> None:
     assert rows["mlp-numpy"][2] == "0.535 ± 0.007"
     assert rows["mlp-numpy"][5] == "0, 1"
     assert [row[2] for row in tables.choices(found.choices)["rows"]] == ["0.8900", "0.8000"]
+
+
+def test_one_run_is_counted_once_however_often_it_is_named(folder: Path) -> None:
+    found = trainings.find([folder, folder / "mlp-numpy", folder / "convnet" / "seed-0" / "record.json"])
+    assert len(found.recipes["mlp-numpy"]) == 2
+
+
+BROKEN: list[tuple[str, dict[str, Any], str]] = [
+    ("unknown recipe", {"recipe": "mine"}, "is a run of mine, which this version does not know"),
+    ("no points", {"curves": []}, "its result is not that of its last step"),
+    ("another result", {"final": {"test_loss": 1.0, "test_accuracy": 0.7}}, "its result is not that"),
+    ("another seed", {"seed": 9}, "its seed is 9, by its settings 0"),
+]
+
+
+@pytest.mark.parametrize(("what", "change", "reason"), BROKEN, ids=[what for what, _, _ in BROKEN])
+def test_records_that_cannot_be_are_refused(
+    folder: Path, what: str, change: dict[str, Any], reason: str
+) -> None:
+    assert what
+    record.write(
+        folder / "mlp-torch" / "seed-0", msgspec.structs.replace(make_record("mlp-torch", 0), **change)
+    )
+    with pytest.raises(RunError, match=reason):
+        trainings.find([folder])
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"steps": None}, "has settings that cannot be: setting steps"),
+        ({"data": "mnist"}, "has settings that cannot be: data must be one of cifar10, digits"),
+        ({"colour": 1}, "unknown setting 'colour'"),
+        ({"weight_decay": ...}, "it lacks weight_decay"),
+        ({"validation_size": 7}, "it was not judged on validation images, as its settings say"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(folder: Path, change: dict[str, Any], reason: str) -> None:
+    run = make_record("mlp-torch", 0)
+    config = {name: value for name, value in {**run.config, **change}.items() if value is not ...}
+    record.write(folder / "mlp-torch" / "seed-0", msgspec.structs.replace(run, config=config))
+    with pytest.raises(RunError, match=reason):
+        trainings.find([folder])
+
+
+def test_seeds_evaluated_at_other_steps_and_runs_without_norms_are_refused(folder: Path) -> None:
+    run = make_record("mlp-torch", 0)
+    place = folder / "mlp-torch" / "seed-0"
+    record.write(place, msgspec.structs.replace(run, curves=run.curves[1:]))
+    with pytest.raises(RunError, match="were evaluated at different steps"):
+        trainings.find([folder])
+    bare = [msgspec.structs.replace(point, gradient_norms={}) for point in run.curves]
+    record.write(place, msgspec.structs.replace(run, curves=bare))
+    with pytest.raises(RunError, match="it keeps no norms of gradients"):
+        trainings.find([folder])
+
+
+def test_evidence_is_asked_for_where_it_is_shown(folder: Path) -> None:
+    (folder / "mlp-torch" / "seed-0" / evidence.FILE_NAME).write_bytes(b"damaged")
+    trainings.find([folder])
+    (folder / "convnet" / "seed-0" / evidence.FILE_NAME).unlink()
+    with pytest.raises(RunError, match="no run of convnet keeps its answers"):
+        trainings.find([folder])
+
+
+def test_choices_are_told_apart_by_what_varies(folder: Path) -> None:
+    found = trainings.find([folder])
+    assert [row[1] for row in tables.choices(found.choices)["rows"]] == [
+        "weight_decay 0.1",
+        "weight_decay 1.0",
+    ]
+    runs = [make_record("mlp-numpy", 0, validation_size=143, hidden=hidden) for hidden in ([20], [100, 50])]
+    assert [row[1] for row in tables.choices(runs)["rows"]] == ["hidden 20", "hidden 100 50"]
+
+
+def test_the_discussion_says_what_the_numbers_say(folder: Path) -> None:
+    found = trainings.find([folder])
+    said = " ".join(summary.discussion(found.recipes, "digits"))
+    assert "mlp-deep-adam changed the test accuracy by +0.025, to 0.590" in said
+    assert "The best of these networks is mlp-deep-batchnorm, with 0.680." in said
+    assert "Its test loss still falls when the steps run out." in said
+    assert "0.52" not in said
+    worse = [
+        msgspec.structs.replace(point, test_loss=3.0) for point in found.recipes["convnet"][0].curves[1:]
+    ]
+    run = msgspec.structs.replace(
+        found.recipes["convnet"][0], curves=[found.recipes["convnet"][0].curves[0], *worse]
+    )
+    assert "Its test loss is lowest at step 10, 1.600" in summary.study([run])

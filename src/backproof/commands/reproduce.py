@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from backproof.commands.options import FilePath, data_dir_option
+from backproof.commands.prove import SOMETHING_WRONG
 from backproof.commands.running import INTERRUPTED, advance
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from backproof.plan import Job
 
 out_option = click.option(
@@ -28,12 +31,11 @@ def reproduce(data: str, data_dir: Path | None, runs: Path | None, out: Path) ->
     Runs that are finished are left as they are, those that were cut go on: given again, the command does what
     is left to do. With --data digits, networks are smaller and all of it takes about a minute.
     """
-    from backproof import plan
-    from backproof.choosing import open_run
+    from backproof import plan, run
     from backproof.learners import imported
     from backproof.output import say
 
-    reporting = imported("backproof.reporting", "the report")
+    imported("backproof.reporting", "the report").make_folder(out)
     folder = runs or Path("runs") / f"reproduce-{data}"
     jobs = plan.jobs(data, None if data_dir is None else str(data_dir))
     left = [job for job in jobs if not _finished(job, folder)]
@@ -43,45 +45,58 @@ def reproduce(data: str, data_dir: Path | None, runs: Path | None, out: Path) ->
         pace = (time.perf_counter() - began) / guessed if guessed else 1.0
         place = len(jobs) - len(left) + number + 1
         say(f"\n{job.name}: run {place} of {len(jobs)}; {_duration(left[number:], pace)}")
-        if advance(open_run(folder / job.name, job.recipe, job.settings), as_planned=True) is None:
+        here = folder / job.name
+        moved = {
+            name: getattr(job.settings, name) for name in run.MAY_MOVE if name in job.recipe.network.settings
+        }
+        opened = run.resume(here, moved) if here.exists() else run.start(job.recipe, job.settings, here)
+        if advance(opened, as_planned=True) is None:
             click.echo("or give the same command again, to go on with all runs", err=True)
             return INTERRUPTED
         guessed += job.seconds
-    _write(reporting.write([folder], out))
-    return 0
+    return _report([folder], out)
 
 
 @click.command(short_help="Write the report of runs that are there, training nothing.")
 @click.argument("runs", nargs=-1, required=True, type=FilePath, metavar="RUNS...")
 @out_option
-def report(runs: tuple[Path, ...], out: Path) -> None:
+def report(runs: tuple[Path, ...], out: Path) -> int:
     """Write report.html and report.pdf from the runs in RUNS, folders that are searched for record.json.
 
     Every recipe needs one run at least. All equations are proven anew.
     """
+    return _report(runs, out)
+
+
+def _report(runs: "Sequence[Path]", out: Path) -> int:
+    """Write the report; where something in it is not proven, say so and return 1."""
     from backproof.learners import imported
-
-    _write(imported("backproof.reporting", "the report").write(runs, out))
-
-
-def _write(paths: list[Path]) -> None:
     from backproof.output import say
 
-    say("\n".join(f"report    {path}" for path in paths))
+    written = imported("backproof.reporting", "the report").write(runs, out)
+    say("\n".join(f"report    {path}" for path in written.paths))
+    if written.wrong:
+        click.echo(f"backproof: not proven: {', '.join(written.wrong)}; see backproof prove", err=True)
+        return SOMETHING_WRONG
+    return 0
 
 
 def _finished(job: "Job", folder: Path) -> bool:
-    """Tell whether the run has its record (RunError if that is of other settings)."""
-    from backproof import record
+    """Tell whether the run has its record (RunError if what lies there is a run of other settings)."""
+    from backproof import checkpoint, record
     from backproof.errors import RunError
 
     here = folder / job.name
-    if not (here / record.FILE_NAME).is_file():
+    if (here / record.FILE_NAME).is_file():
+        finished, recipe, config = True, record.read(here).recipe, record.read(here).config
+    elif here.exists():
+        cut = checkpoint.read(here)
+        finished, recipe, config = False, cut.recipe, cut.config
+    else:
         return False
-    moved = {"data_dir": job.settings.data_dir}
-    if job.recipe.configure(record.read(here).config, moved) != job.settings:
+    if recipe != job.recipe.name or job.learns() != job.learns(config):
         raise RunError(f"{here} is a run of other settings; choose another --runs")
-    return True
+    return finished
 
 
 def _duration(jobs: "list[Job]", pace: float = 1.0) -> str:

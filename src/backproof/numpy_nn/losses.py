@@ -44,7 +44,7 @@ class CrossEntropy:
     def forward(self, p: Array, t: Array) -> np.inexact:
         """Return the loss, a scalar of p's dtype.
 
-        cross_entropy.loss:  L = −(1/B) Σ_s Σ_i t_si log p_si
+        cross_entropy.loss:  L = −(1/B) Σ_s Σ_i t_si log(p_si)
         """
         require_matrix("CrossEntropy.forward", "p", p)
         require_like("CrossEntropy.forward", "t", t, "p", p)
@@ -75,7 +75,7 @@ class SoftmaxCrossEntropy:
     def forward(self, logits: Array, labels: Array) -> np.inexact:
         """Return the loss of logits x (B, C) against class numbers c (B,), a scalar of the logits' dtype.
 
-        softmax_cross_entropy.loss:  L = (1/B) Σ_s (log Σ_j exp(x_sj − max_k x_sk) − (x_{s c_s} − max_k
+        softmax_cross_entropy.loss:  L = (1/B) Σ_s (log(Σ_j exp(x_sj − max_k x_sk)) − (x_{s c_s} − max_k
                                      x_sk))
         """
         require_matrix("SoftmaxCrossEntropy.forward", "logits", logits)

@@ -153,7 +153,7 @@ OPERATORS = {
     "vec": Operator(lambda x: x.reshape(-1, 1), "vec({})", 'upright("vec")({})', ATOM, (TERMS,)),
     "diag": Operator(_diagonal, "diag({})", 'upright("diag")({})', ATOM, (TERMS,)),
     "exp": Operator(np.exp, "exp({})", "exp({})", ATOM, (TERMS,)),
-    "log": Operator(np.log, "log {}", "log {}", SUM, (SUM,)),
+    "log": Operator(np.log, "log({})", "log({})", ATOM, (TERMS,)),
     "√": Operator(np.sqrt, "√({})", "sqrt({})", ATOM, (TERMS,)),
     "²": Operator(np.square, "{}²", "{}^2", POWER, (ATOM,)),
     "^(−1)": Operator(lambda x: 1 / x, "{}⁻¹", "{}^(-1)", POWER, (ATOM,)),

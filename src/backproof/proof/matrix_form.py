@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backproof.proof.formula import ATOM, PRODUCT, Array, Formula, Style
-from backproof.proof.notation import Arrays, Derivative, Entry, Name, Size, below
+from backproof.proof.formula import ATOM, POWER, Array, Formula, Style
+from backproof.proof.notation import Arrays, Entry, Name, Size, below, raised
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,8 @@ class Whole(Formula):
     name: Name
 
     def holds(self, _style: Style) -> int:
-        """Hold together as a product where something stands above: no second thing may stand there."""
-        above = isinstance(self.name, Derivative) or self.name.raised
-        return PRODUCT if above else ATOM
+        """Hold together less where something stands above already."""
+        return POWER if raised(self.name) else ATOM
 
     def value(self, at: Matrices) -> Array:
         """Look it up."""

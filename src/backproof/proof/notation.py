@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from backproof.proof.formula import Array, Formula, Style
+from backproof.proof.formula import ATOM, POWER, Array, Formula, Style
 
 _RAISED = str.maketrans("0123456789+-−()lN′", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁽⁾ˡᴺ′")
 _ACCENTS = {"": "", "hat": "\u0302", "tilde": "\u0303", "dot": "\u0307", "macron": "\u0304"}
@@ -148,6 +148,10 @@ class Entry(Formula):
     name: Name
     at: tuple[Formula, ...] = ()
 
+    def holds(self, _style: Style) -> int:
+        """Hold together less where something stands above already."""
+        return POWER if raised(self.name) else ATOM
+
     def value(self, at: Point) -> Array:
         """Look the entries up."""
         array = at.arrays[self.name]
@@ -163,6 +167,11 @@ class Entry(Formula):
     def write(self, style: Style) -> str:
         """Write the name with its indices."""
         return self.name.write(style, tuple(index.write(style) for index in self.at))
+
+
+def raised(name: Name) -> bool:
+    """Tell whether something stands above a name, so that no second thing may."""
+    return isinstance(name, Derivative) or bool(name.raised)
 
 
 def grad(by: Symbol) -> Derivative:

@@ -32,19 +32,20 @@ def build(trainings: Trainings, proofs: Sequence[Proof], samples: int, mutation:
         "author": "backproof",
         "summary": (
             "A multi-layer perceptron in NumPy and its twin in PyTorch, batch normalization with a "
-            "hand-written "
-            f"backward pass, and a convolutional network, trained on {origin.DATA[trainings.data]}. One "
-            f"command "
-            "made this report; every equation in it was evaluated and proven on the way."
+            f"hand-written backward pass, and a convolutional network, on {origin.DATA[trainings.data]}. "
+            + _claim(proofs)
         ),
         "spread": "Accuracies are those of the last step; mean ± standard deviation over the seeds.",
         "settings": {name: _settings(records[0].config) for name, records in recipes.items()},
         "results": {name: summary.sentence(records) for name, records in recipes.items()},
         "modifications": tables.modifications(recipes),
+        "discussion": summary.discussion(recipes, trainings.data),
+        "convnet": summary.study(recipes["convnet"]),
+        "aside": f"{trainings.choices[0].config['validation_size']:,}" if trainings.choices else "",
         "choices": tables.choices(trainings.choices),
         "table": tables.results(recipes, trainings.data),
         "improvements": list(pictures.IMPROVEMENTS),
-        "insights": list(insights),
+        "insights": pictures.comments(trainings),
         "figures": {**pictures.curves(trainings), **insights},
         "equations": equations.shown(proofs),
         "proofs": {"samples": samples, "text": _proven(proofs), **_mutation(mutation)},
@@ -54,6 +55,12 @@ def build(trainings: Trainings, proofs: Sequence[Proof], samples: int, mutation:
 
 def _settings(config: Mapping[str, Any]) -> dict[str, str]:
     return {name: tables.value(config[name]) for name in _SETTINGS if name in config}
+
+
+def _claim(proofs: Sequence[Proof]) -> str:
+    if all(proof.holds for proof in proofs):
+        return "Every equation in this report was evaluated and proven when it was made."
+    return "NOT every equation in this report is proven: the section on the proofs says which."
 
 
 def _proven(proofs: Sequence[Proof]) -> str:

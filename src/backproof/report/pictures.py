@@ -1,13 +1,15 @@
 """The report's pictures with their captions, and what a reader who cannot see them is told."""
 
+import statistics
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from backproof.evidence import Evidence
 from backproof.record import RunRecord
-from backproof.report import figures
+from backproof.report import figures, summary
 from backproof.report.trainings import Trainings
 
 IMPROVEMENTS = {
@@ -19,7 +21,7 @@ IMPROVEMENTS = {
 _GRADIENTS = ("mlp-numpy", "mlp-deep-adam", "mlp-deep-batchnorm", "convnet")
 
 Picture = dict[str, Any]
-"""Its SVG, alternative text, and caption; whether it shows images; the text that stands above it."""
+"""Its SVG, alternative text, and caption; whether it shows images."""
 
 
 def curves(trainings: Trainings) -> dict[str, Picture]:
@@ -29,22 +31,23 @@ def curves(trainings: Trainings) -> dict[str, Picture]:
     drawn = {
         quantity: _chart(
             figures.beside(numpy, torch, quantity, ("NumPy", "PyTorch")),
-            f"Training and test {quantity} over {numpy[0].curves[-1].step} steps. With the first seed the "
-            f"test {quantity} is {numpy[0].final[f'test_{quantity}']:.3f} at the end for NumPy, and "
-            f"{torch[0].final[f'test_{quantity}']:.3f} for PyTorch.",
+            f"Training and test {quantity} over {numpy[0].curves[-1].step} steps. At the end the test "
+            f"{quantity} "
+            f"is {_last(numpy, quantity)} for NumPy and {_last(torch, quantity)} for PyTorch.",
             f"{quantity.capitalize()} during training: the NumPy network (left) and the PyTorch network "
-            f"(right). " + _bands(numpy),
+            f"(right). {_bands(numpy)}",
         )
         for quantity in ("accuracy", "loss")
     }
     captions = {**IMPROVEMENTS, "convnet": "Accuracy (left) and loss (right) of the ConvNet."}
     for name, caption in captions.items():
         records = recipes[name]
-        last = records[0].curves[-1]
         drawn[name] = _chart(
             figures.accuracy_and_loss(records),
-            f"Accuracy and loss of {name} over {last.step} steps. With the first seed the training "
-            f"accuracy is {last.train_accuracy:.3f} at the end, the test accuracy {last.test_accuracy:.3f}.",
+            f"Accuracy and loss of {name} over {records[0].curves[-1].step} steps. At the end the training "
+            f"accuracy is {summary.training_accuracy(records):.3f}, the test accuracy "
+            f"{_last(records, 'accuracy')}, "
+            f"the test loss {_last(records, 'loss')}.",
             f"{caption} {_bands(records)}",
         )
     return drawn
@@ -62,7 +65,6 @@ def insights(trainings: Trainings) -> dict[str, Picture]:
             f"The first layer's weights of {what}, each unit's as the image that excites it most. Grey is "
             f"zero; "
             "every unit has a scale of its own.",
-            f"What the first layer of {what} looks for:",
         )
     for name in _GRADIENTS:
         records = trainings.recipes[name]
@@ -72,9 +74,29 @@ def insights(trainings: Trainings) -> dict[str, Picture]:
             "Gradient norms on a logarithmic scale. At the last step: "
             + ", ".join(f"{layer} {norm:.2g}" for layer, norm in last.items()),
             f"Norm of the gradient of each layer's weights during training, {name}.",
-            f"How large the gradients of {name} are, layer by layer:",
         )
     return drawn
+
+
+def comments(trainings: Trainings) -> dict[str, str]:
+    """Say what is to be seen in the pictures of what the networks learnt."""
+    evidence = trainings.evidence["convnet"]
+    others = evidence.confusion() - np.diag(evidence.confusion().diagonal())
+    right, answer = (evidence.classes[place] for place in np.unravel_index(others.argmax(), others.shape))
+    said = {
+        "confusion": f"Most often it took {right} for {answer}, {others.max()} times."
+        if others.any()
+        else "It made no mistake."
+    }
+    for name in _GRADIENTS:
+        norms = trainings.recipes[name][0].curves[-1].gradient_norms
+        largest, smallest = max(norms, key=norms.__getitem__), min(norms, key=norms.__getitem__)
+        said[name] = f"{name}, {norms[largest]:.2g} in {largest} and {norms[smallest]:.2g} in {smallest}"
+    return said
+
+
+def _last(records: Sequence[RunRecord], quantity: str) -> str:
+    return f"{statistics.mean(record.final[f'test_{quantity}'] for record in records):.3f}"
 
 
 def _confusion(evidence: Evidence) -> Picture:
@@ -87,17 +109,20 @@ def _confusion(evidence: Evidence) -> Picture:
         f"worst is {worst} ({right.min():.0%}).",
         "Confusion matrix of the ConvNet on the test set: how many images of each class (row) got which "
         "answer (column).",
-        "The ConvNet's answers on the test set, by the right class:",
     )
 
 
 def _mistakes(evidence: Evidence) -> Picture:
+    pairs = ", ".join(
+        f"{evidence.classes[evidence.labels[which]]} as {evidence.classes[evidence.answers[which]]}"
+        for which in evidence.mistakes
+    )
     return _photo(
         figures.mistakes(evidence),
-        f"{len(evidence.mistakes)} test images that the ConvNet answered wrongly.",
+        f"{len(evidence.mistakes)} test images that the ConvNet answered wrongly: {pairs}.",
         "The ConvNet's most confident mistakes: the right class, its answer, and the probability that it "
-        "gave to this answer.",
-        "The mistakes that it was surest of:",
+        "gave "
+        "to this answer.",
     )
 
 
@@ -106,9 +131,9 @@ def _bands(records: Sequence[RunRecord]) -> str:
     return "Lines are means over the seeds, bands one standard deviation." if len(records) > 1 else ""
 
 
-def _chart(figure: Figure, alt: str, caption: str, above: str = "") -> Picture:
-    return {"svg": figures.svg(figure), "alt": alt, "caption": caption, "above": above, "photo": False}
+def _chart(figure: Figure, alt: str, caption: str) -> Picture:
+    return {"svg": figures.svg(figure), "alt": alt, "caption": caption, "photo": False}
 
 
-def _photo(figure: Figure, alt: str, caption: str, above: str) -> Picture:
-    return {**_chart(figure, alt, caption, above), "photo": True}
+def _photo(figure: Figure, alt: str, caption: str) -> Picture:
+    return {**_chart(figure, alt, caption), "photo": True}

@@ -9,7 +9,7 @@ import msgspec
 import typst
 
 from backproof.errors import RunError
-from backproof.files import write_atomically
+from backproof.files import remove_litter, write_atomically
 
 HTML, PDF = "report.html", "report.pdf"
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -35,7 +35,7 @@ def render(content: dict[str, Any], target: Literal["html", "pdf"]) -> bytes:
 
 def _with_spacing_accents(page: str) -> str:
     """Exchange accents that combine with the letter before them: browsers set those beside the letter."""
-    for combining, spacing in (("\u0307", "˙"), ("\u0304", "¯")):
+    for combining, spacing in (("\u0303", "˜"), ("\u0304", "¯"), ("\u0307", "˙")):
         page = page.replace(f"<mo>{combining}</mo>", f"<mo>{spacing}</mo>")
     return page
 
@@ -48,10 +48,12 @@ def _css() -> str:
 
 def write(folder: Path, content: dict[str, Any]) -> list[Path]:
     """Write report.html and report.pdf into the folder, which is made if need be (RunError)."""
+    pages = {HTML: render(content, "html"), PDF: render(content, "pdf")}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / HTML, render(content, "html"))
-        write_atomically(folder / PDF, render(content, "pdf"))
+        for name, page in pages.items():
+            remove_litter(folder / name)
+            write_atomically(folder / name, page)
     except OSError as error:
         raise RunError(
             f"cannot write the report into {folder}: {error.strerror}; choose another --out"

@@ -1,7 +1,8 @@
 """Runs of one recipe in numbers: the last step's accuracy, mean and standard deviation over the seeds."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from backproof.record import RunRecord
 
@@ -28,6 +29,17 @@ def mean_and_spread(values: Sequence[float]) -> str:
     return f"{statistics.mean(values):.3f}{spread}"
 
 
+def training_accuracy(records: Sequence[RunRecord]) -> float:
+    """Return the last step's accuracy on the training batches before it, a mean over the seeds."""
+    return statistics.mean(record.curves[-1].train_accuracy for record in records)
+
+
+def gain(before: Sequence[RunRecord], after: Sequence[RunRecord]) -> str:
+    """Write by how much the mean test accuracy changed."""
+    change = statistics.mean(accuracies(after)) - statistics.mean(accuracies(before))
+    return f"{change:+.3f}".replace("-", "−")
+
+
 def seconds(records: Sequence[RunRecord]) -> float:
     """Return the median of the runs' seconds."""
     return statistics.median(record.seconds for record in records)
@@ -42,3 +54,42 @@ def sentence(records: Sequence[RunRecord]) -> str:
     """Say what a recipe came to, for use after "has"."""
     count = f"over {len(records)} seeds" if len(records) > 1 else f"with seed {records[0].seed}"
     return f"an accuracy of {mean_and_spread(accuracies(records))} on the test set ({count})"
+
+
+def discussion(recipes: Mapping[str, Sequence[RunRecord]], data: str) -> list[str]:
+    """Say what came of each modification, and which network is the best."""
+    said = []
+    names = [name for name in recipes if name.startswith("mlp-") and name != "mlp-numpy"]
+    for before, name in pairwise(names):
+        here = recipes[name]
+        change = statistics.mean(accuracies(here)) - statistics.mean(accuracies(recipes[before]))
+        spreads = [statistics.stdev(accuracies(runs)) for runs in (here, recipes[before]) if len(runs) > 1]
+        within = ", which is within the seeds' spread" if spreads and abs(change) <= max(spreads) else ""
+        gap = training_accuracy(here) - statistics.mean(accuracies(here))
+        said.append(
+            f"{name} changed the test accuracy by {gain(recipes[before], here)}, to "
+            f"{mean_and_spread(accuracies(here))}{within}; at its end the training accuracy is "
+            f"{gap:.3f} above that.".replace("-0.", "−0.")
+        )
+    best = max(names, key=lambda name: statistics.mean(accuracies(recipes[name])))
+    reached = statistics.mean(accuracies(recipes[best]))
+    asked = " (the assignment asks for 0.52)" if data == "cifar10" else ""
+    said.append(f"The best of these networks is {best}, with {reached:.3f}{asked}. {study(recipes[best])}")
+    return said
+
+
+def study(records: Sequence[RunRecord]) -> str:
+    """Say where a recipe's test loss, a mean over the seeds, was lowest, and what came after."""
+    points = list(zip(*(record.curves for record in records), strict=True))
+    losses = [statistics.mean(point.test_loss or 0.0 for point in at) for at in points]
+    trained = statistics.mean(point.train_loss for point in points[-1])
+    lowest = min(range(len(losses)), key=losses.__getitem__)
+    end = f"At the end the training loss is {trained:.3f}, the test loss {losses[-1]:.3f}."
+    if lowest == len(losses) - 1:
+        return f"Its test loss still falls when the steps run out. {end}"
+    step = points[lowest][0].step
+    return (
+        f"Its test loss is lowest at step {step:,}, {losses[lowest]:.3f}: what it learns from there on "
+        f"helps it "
+        f"with its training images alone. {end}"
+    )

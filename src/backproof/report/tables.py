@@ -4,33 +4,21 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from backproof.recipes import RECIPES
+from backproof.recipes import HOW_TO_COMPUTE, RECIPES
 from backproof.record import RunRecord
 from backproof.report import summary
 
 Table = dict[str, Any]
 _REASONS = {
-    "mlp-torch": "The network that all modifications start from.",
-    "mlp-deep-adam": "Training and test loss of the first network fall nearly side by side: it lacks "
-    "capacity, "
-    "not restraint. Adam scales each step by itself, which spares a search for a learning rate at this "
-    "depth.",
-    "mlp-deep-adam-3000": "The training loss is still falling when the steps run out.",
-    "mlp-deep-l2": "With more steps the training accuracy leaves the test accuracy behind: the network "
-    "learns its images by heart, and smaller weights may keep it from that.",
+    "mlp-torch": "The network that the modifications start from.",
+    "mlp-deep-adam": "More and wider layers can express more. Adam scales each weight's steps by itself, "
+    "which spares a search for a learning rate at this depth.",
+    "mlp-deep-adam-3000": "Does it learn more when it has the time?",
+    "mlp-deep-l2": "Do smaller weights narrow the gap between training and test accuracy?",
     "mlp-deep-batchnorm": "Normalised activations keep every layer's input on one scale while the layers "
     "before it change, and a batch's random statistics restrain the network besides.",
 }
-_OF_NO_INTEREST = (
-    "data",
-    "data_dir",
-    "seed",
-    "validation_size",
-    "eval_every",
-    "device",
-    "threads",
-    "compile",
-)
+_NOT_SHOWN = {"data", "seed", "validation_size", "eval_every", *HOW_TO_COMPUTE}
 
 
 def modifications(recipes: Mapping[str, Sequence[RunRecord]]) -> Table:
@@ -39,16 +27,14 @@ def modifications(recipes: Mapping[str, Sequence[RunRecord]]) -> Table:
     before: Sequence[RunRecord] = []
     for name, reason in _REASONS.items():
         here = recipes[name]
-        accuracies = summary.accuracies(here)
-        gain = statistics.mean(accuracies) - statistics.mean(summary.accuracies(before)) if before else None
         rows.append(
             [
                 name,
                 changed(before[0].config, here[0].config) if before else "nothing",
                 reason,
-                summary.mean_and_spread(accuracies),
-                "" if gain is None else f"{gain:+.3f}".replace("-", "−"),
-                f"{here[-1].curves[-1].train_accuracy:.3f}",
+                summary.mean_and_spread(summary.accuracies(here)),
+                summary.gain(before, here) if before else "",
+                f"{summary.training_accuracy(here):.3f}",
                 f"{summary.seconds(here):.0f}",
             ]
         )
@@ -66,39 +52,41 @@ def modifications(recipes: Mapping[str, Sequence[RunRecord]]) -> Table:
 
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    """Write the settings that are other ones than before."""
-    return ", ".join(
-        f"{name} {value(after[name])}"
-        for name in after
-        if name not in _OF_NO_INTEREST and after[name] != before.get(name)
-    )
-
-
-def value(setting: Any) -> str:
-    """Write a setting's value."""
-    return " ".join(map(str, setting)) if isinstance(setting, list) else str(setting)
+    """Write the settings that are other ones than before, but for how they are computed."""
+    names = [name for name in after if name not in _NOT_SHOWN and after[name] != before.get(name)]
+    return _written(after, names)
 
 
 def choices(records: Sequence[RunRecord]) -> Table:
-    """Return what was compared on images set aside."""
+    """Return what was compared on images set aside, by the settings that differ among them."""
+    names = varying(records)
     rows = [
         [
             record.recipe,
-            chosen_by(record),
+            _written(record.config, names),
             f"{record.final['validation_accuracy']:.4f}",
             f"{record.final['validation_loss']:.4f}",
             f"{record.seconds:.0f}",
         ]
         for record in records
     ]
-    images = f"{records[0].config['validation_size']:,}" if records else ""
     header = ["recipe", "with", "validation accuracy", "validation loss", "seconds"]
-    return {"header": header, "rows": rows, "images": images}
+    return {"header": header, "rows": rows}
 
 
-def chosen_by(record: RunRecord) -> str:
-    """Write the settings that tell compared runs apart."""
-    return ", ".join(f"{name} {record.config[name]}" for name in ("optimizer", "weight_decay", "batch_norm"))
+def varying(records: Sequence[RunRecord]) -> list[str]:
+    """Name the settings that not all of the runs share."""
+    names = dict.fromkeys(name for record in records for name in record.config if name not in _NOT_SHOWN)
+    return [name for name in names if len({value(record.config.get(name)) for record in records}) > 1]
+
+
+def _written(config: Mapping[str, Any], names: Sequence[str]) -> str:
+    return ", ".join(f"{name} {value(config[name])}" for name in names if name in config)
+
+
+def value(setting: Any) -> str:
+    """Write a setting's value."""
+    return " ".join(map(str, setting)) if isinstance(setting, list | tuple) else str(setting)
 
 
 def results(recipes: Mapping[str, Sequence[RunRecord]], data: str) -> Table:
@@ -112,18 +100,11 @@ def results(recipes: Mapping[str, Sequence[RunRecord]], data: str) -> Table:
             summary.REFERENCE[name] if data == "cifar10" else "",
             summary.seeds(records),
             f"{summary.seconds(records):.0f}",
-            records[0].config.get("precision", "fp32"),
+            str(records[0].config.get("precision", "fp32")),
         ]
         for name, records in recipes.items()
     ]
     header = [
-        "recipe",
-        "what it is",
-        "test accuracy",
-        "test loss",
-        "reference",
-        "seeds",
-        "seconds a run",
-        "precision",
-    ]
+        "recipe", "what it is", "test accuracy", "test loss", "course", "seeds", "seconds a run", "precision",
+    ]  # fmt: skip
     return {"header": header, "rows": rows}
