@@ -8,7 +8,9 @@ from backproof.report.trainings import Trainings
 
 DATA = {
     "cifar10": "CIFAR-10, 50,000 images to train on and 10,000 to test",
-    "digits": "the handwritten digits that scikit-learn ships, 1,437 images to train on and 360 to test",
+    "digits": "the handwritten digits that scikit-learn ships, 1,437 images to train on and 360 to test, "
+    "with networks scaled down for them: the numbers show that everything works, not what the "
+    "assignment's networks reach",
 }
 _NAMED = ("python", "numpy", "torch", "backproof")
 
@@ -17,11 +19,6 @@ def lines(trainings: Trainings) -> list[str]:
     """Say it in sentences."""
     runs = [record for records in trainings.recipes.values() for record in records]
     said = [f"Data: {DATA[trainings.data]}."]
-    if trainings.data == "digits":
-        said.append(
-            "The recipes were scaled down for the digits: the numbers show that everything works, not "
-            "what the networks of the assignment reach."
-        )
     said += _each("Machine", (f"{run.environment.cores} cores of {run.environment.cpu}" for run in runs))
     said += _each("Computed by", (run.environment.device for run in runs))
     said += _each("Versions", (_versions(run) for run in runs))
