@@ -24,16 +24,11 @@ Error = Callable[[Truth], float]
 _EQUIVALENT = {**formula_mutants.EQUIVALENT, **judged.EQUIVALENT}
 
 
-def run(
-    equations: Sequence[Equation] | None = None,
-    on_mutant: Callable[[], None] = lambda: None,
-    tolerance: float = TOLERANCE,
-) -> Report:
+def run(equations: Sequence[Equation] | None = None, tolerance: float = TOLERANCE) -> Report:
     """Break equations (default: all), and the modules that these judge, and see whether the proofs notice.
 
     A module is broken where all the equations that judge it (judged.py) are among them. A mutant is caught if
-    its relative error is above the tolerance at any of the points, or if it cannot be computed. ``on_mutant``
-    is called after each.
+    its relative error is above the tolerance at any of the points, or if it cannot be computed.
     """
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the arrays are tiny
@@ -42,16 +37,17 @@ def run(
         found = {label: _fixed_truths(each) for label, each in chosen.items()}
         return Report(
             (
-                _kind("index form", _index_form(chosen, found, tolerance), on_mutant),
-                _kind("matrix form", _matrix_form(chosen, found, tolerance), on_mutant),
-                _kind("code", _code(found, tolerance), on_mutant),
-            )
+                _kind("index form", _index_form(chosen, found, tolerance)),
+                _kind("matrix form", _matrix_form(chosen, found, tolerance)),
+                _kind("code", _code(found, tolerance)),
+            ),
+            tuple(name for name, labels in judged.JUDGED_BY.items() if not found.keys() >= set(labels)),
         )
     finally:
         torch.set_num_threads(n_threads)
 
 
-def _kind(name: str, mutants: Iterator[Mutant], on_mutant: Callable[[], None]) -> Kind:
+def _kind(name: str, mutants: Iterator[Mutant]) -> Kind:
     counted, equivalents = [], []
     for mutant in mutants:
         reason = _EQUIVALENT.get((mutant.where, mutant.change))
@@ -59,7 +55,6 @@ def _kind(name: str, mutants: Iterator[Mutant], on_mutant: Callable[[], None]) -
             counted.append(mutant)
         else:
             equivalents.append(Equivalent(mutant.where, mutant.change, reason))
-        on_mutant()
     return Kind(name, tuple(counted), tuple(equivalents))
 
 

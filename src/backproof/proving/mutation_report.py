@@ -57,6 +57,8 @@ class Report:
     """What became of all mutants."""
 
     kinds: tuple[Kind, ...]
+    unbroken: tuple[str, ...] = ()
+    """The modules that were left whole, as not all the equations which judge them were asked for."""
 
     @property
     def made(self) -> int:
@@ -88,4 +90,5 @@ class Report:
         ]
         survivors = [f"SURVIVED {each.where}: {each.change}" for each in self.survivors]
         same = [f"changes nothing, {each.where}: {each.change} ({each.reason})" for each in self.equivalents]
-        return counts + survivors + same
+        whole = f"code of {', '.join(self.unbroken)}: not broken, as more equations judge it than these"
+        return counts + survivors + same + ([whole] if self.unbroken else [])
