@@ -120,6 +120,13 @@ def test_flags_go_over_a_file_and_a_file_over_defaults(cli: CLI) -> None:
     )
 
 
+def test_a_mistake_in_a_file_names_the_file(cli: CLI) -> None:
+    Path("s.toml").write_text('data = "digits"\nsteps = -1\n')
+    code, _, err = cli("train", "mlp-numpy", "--config", "s.toml", "--out", "run")
+    assert code == 2
+    assert err == "backproof: settings file s.toml: steps must be 1 to 2147483647, not -1\n"
+
+
 def test_another_seed_is_another_run(cli: CLI, trained: Path) -> None:
     cli("train", "mlp-numpy", *SETTINGS, "--seed", "8", "--out", "other")
     assert record.read(Path("other")).curves != record.read(trained).curves

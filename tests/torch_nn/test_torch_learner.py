@@ -210,6 +210,16 @@ def test_dropout_differs_from_process_to_process(batch: tuple[np.ndarray, np.nda
     assert first.step(*batch).loss != second.step(*batch).loss
 
 
+@pytest.mark.parametrize("flags", [("--dropout", "0.2"), ("--batch-norm", "manual")])
+def test_what_acts_on_hidden_layers_needs_one(
+    cli: Callable[..., tuple[int, str, str]], flags: tuple[str, str]
+) -> None:
+    code, _, error = cli("train", "mlp-torch", "--data", "digits", "--hidden", "", *flags, "--out", "run")
+    assert (code, error.count("\n")) == (2, 1)
+    assert "batch_norm and dropout act on hidden layers, and there is none" in error
+    assert not Path("run").exists()
+
+
 def test_a_batch_of_one_has_nothing_to_normalise_by(cli: Callable[..., tuple[int, str, str]]) -> None:
     code, _, error = cli(
         "train", "mlp-torch", "--data", "digits", "--batch-norm", "manual", "--batch-size", 1, "--out", "run"

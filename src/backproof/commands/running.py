@@ -13,6 +13,7 @@ import click
 
 from backproof.commands.options import given
 from backproof.config import read_settings
+from backproof.errors import ConfigError
 from backproof.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ def base_settings(
     """Lay flags over a file over the fast settings, of those that are given (ConfigError)."""
     typed = given(flags)
     from_file = read_settings(settings_file) if settings_file else {}
+    try:
+        recipe.configure(from_file)
+    except ConfigError as error:
+        raise ConfigError(f"settings file {settings_file}: {error}") from None
     if not fast:
         return {**from_file, **typed}
     from backproof.learners import fast_settings

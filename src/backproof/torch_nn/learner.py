@@ -32,6 +32,8 @@ def mlp_learner(
     config: TrainConfig, image_shape: tuple[int, ...], n_classes: int, rng: np.random.Generator
 ) -> "TorchLearner":
     """Make the MLP of the settings, its weights drawn from ``rng`` (ConfigError)."""
+    if not config.hidden and (config.batch_norm != "none" or config.dropout):
+        raise ConfigError("batch_norm and dropout act on hidden layers, and there is none; leave them out")
     if config.batch_norm != "none" and config.batch_size == 1:
         raise ConfigError("batch norm has nothing to average in a batch of one; choose batch_size 2 or more")
 
