@@ -37,7 +37,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
 def test_trains_everything_then_writes_the_report(cli: CLI, jobs: list[Job]) -> None:
     code, out, _ = cli("reproduce", "--data", "digits")
     assert code == 0
-    assert out.startswith("7 runs in runs/reproduce-digits, 0 of them finished; about a minute to train")
+    assert out.startswith("7 runs in runs/reproduce-digits, 0 of them finished; about 1 min to train")
     assert "mlp-torch/seed-0: run 2 of 7" in out
     assert "modified" not in out
     assert Path("report/report.html").stat().st_size > 500_000

@@ -88,7 +88,7 @@ def jobs(data: str, data_dir: str | None = None) -> list[Job]:
 def _precision(recipe: Recipe, data: str) -> Mapping[str, Any]:
     """Take bfloat16 for the wide networks on CIFAR-10, where the machine computes with it quickly.
 
-    In 32 bits each of their runs takes some ten minutes; the accuracies are the same within their spread.
+    In 32 bits each of their runs would take some ten minutes. The report names each run's precision.
     """
     if recipe.name not in _DEEP or data == "digits":
         return {}

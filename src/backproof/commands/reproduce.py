@@ -101,13 +101,7 @@ def _finished(job: "Job", folder: Path) -> bool:
 
 def _duration(jobs: "list[Job]", pace: float = 1.0) -> str:
     """Guess how long runs take, at this machine's pace once it is known."""
-    seconds = pace * sum(job.seconds for job in jobs)
-    minutes = round(seconds / 60)
-    text = (
-        f"{minutes // 60} h {minutes % 60} min"
-        if minutes >= 60
-        else f"{minutes} min"
-        if minutes
-        else "a minute"
-    )
-    return f"about {text} to train" if jobs else "nothing to train"
+    if not jobs:
+        return "nothing to train"
+    hours, minutes = divmod(max(1, round(pace * sum(job.seconds for job in jobs) / 60)), 60)
+    return f"about {f'{hours} h ' if hours else ''}{minutes} min to train"
