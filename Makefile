@@ -7,7 +7,7 @@ ALL := src tests benchmarks assignment_1 docs
 .PHONY: help demo test lint format bench results docs clean
 
 help:
-	@echo "make demo   train every network on the embedded images and write the report (under two minutes)"
+	@echo "make demo   train every network on the embedded images and write the report (two minutes, once installed)"
 	@echo "make test   run every test (those on CIFAR-10 need BACKPROOF_DATA=FOLDER)"
 	@echo "make lint   formatting, lint, types, import rules, spelling"
 	@echo "make bench  re-measure every speed in README (needs CIFAR-10)"

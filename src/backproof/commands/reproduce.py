@@ -29,7 +29,7 @@ def reproduce(data: str, data_dir: Path | None, runs: Path | None, out: Path) ->
     """Train every recipe over its seeds, then write report.html and report.pdf.
 
     Runs that are finished are left as they are, those that were cut go on: given again, the command does what
-    is left to do. With --data digits, networks are smaller and all of it takes about a minute.
+    is left to do. With --data digits, networks are smaller and all of it takes one to two minutes.
     """
     from backproof import plan, run
     from backproof.learners import imported

@@ -59,7 +59,7 @@ def _settings(config: Mapping[str, Any]) -> dict[str, str]:
 
 def _claim(proofs: Sequence[Proof]) -> str:
     if all(proof.holds for proof in proofs):
-        return "Every equation in this report was evaluated and proven when it was made."
+        return "Every numbered equation in this report was evaluated and proven when it was made."
     return "NOT every equation in this report is proven: the section on the proofs says which."
 
 
@@ -81,8 +81,8 @@ def _mutation(mutation: Mutation) -> dict[str, Any]:
     return {
         "mutation": (
             "Would a mistake be found? Each sign, index and factor was broken, one at a time, in the "
-            f"equations as they are printed here and in the code: {caught:,} of {made:,} mistakes were "
-            f"caught, {caught / made:.1%}."
+            "equations as they are printed here and in the functions that compute them: "
+            f"{caught:,} of {made:,} mistakes were caught, {caught / made:.1%}."
         ),
         "mutants": [[what, *(f"{count:,}" for count in counts)] for what, *counts in mutation.rows],
         "same": list(mutation.same),

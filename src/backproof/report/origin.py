@@ -18,17 +18,15 @@ _NAMED = ("python", "numpy", "torch", "backproof")
 def lines(trainings: Trainings) -> list[str]:
     """Say it in sentences."""
     runs = [record for records in trainings.recipes.values() for record in records]
+    compared = trainings.choices
     said = [f"Data: {DATA[trainings.data]}."]
     said += _each("Machine", (f"{run.environment.cores} cores of {run.environment.cpu}" for run in runs))
     said += _each("Computed by", (run.environment.device for run in runs))
     said += _each("Versions", (_versions(run) for run in runs))
-    said += _each(
-        "Trained at commit", (run.environment.commit or "none, an installed package" for run in runs)
-    )
-    seconds = sum(run.seconds for run in [*runs, *trainings.choices])
-    said.append(
-        f"Training took {seconds:,.0f} seconds in all, over {len(runs) + len(trainings.choices)} runs."
-    )
+    said += _each("Trained at commit", (_commit(run) for run in runs))
+    said += _each("Compared on images set aside, trained at commit", (_commit(run) for run in compared))
+    seconds = sum(run.seconds for run in [*runs, *compared])
+    said.append(f"Training took {seconds:,.0f} seconds in all, over {len(runs) + len(compared)} runs.")
     return [*said, f"The report was made by backproof {__version__}."]
 
 
@@ -39,3 +37,7 @@ def _each(what: str, values: Iterable[str]) -> list[str]:
 def _versions(run: RunRecord) -> str:
     versions = run.environment.versions
     return ", ".join(f"{name} {versions[name]}" for name in _NAMED if name in versions)
+
+
+def _commit(run: RunRecord) -> str:
+    return run.environment.commit or "none, an installed package"

@@ -62,9 +62,8 @@ def insights(trainings: Trainings) -> dict[str, Picture]:
         drawn[f"weights-{name}"] = _photo(
             figures.first_layer(kept),
             f"{len(kept.first_weights)} small images, each the weights of one unit.",
-            f"The first layer's weights of {what}, each unit's as the image that excites it most. Grey is "
-            f"zero; "
-            "every unit has a scale of its own.",
+            f"{len(kept.first_weights)} units of the first layer of {what}, those with the largest weights, each "
+            "as the image that excites it most. Grey is zero; every unit has a scale of its own.",
         )
     for name in _GRADIENTS:
         records = trainings.recipes[name]
