@@ -62,8 +62,8 @@ def insights(trainings: Trainings) -> dict[str, Picture]:
         drawn[f"weights-{name}"] = _photo(
             figures.first_layer(kept),
             f"{len(kept.first_weights)} small images, each the weights of one unit.",
-            f"{len(kept.first_weights)} units of the first layer of {what}, those with the largest weights, each "
-            "as the image that excites it most. Grey is zero; every unit has a scale of its own.",
+            f"{len(kept.first_weights)} units of the first layer of {what}, those with the largest weights, "
+            "each as the image that excites it most. Grey is zero; every unit has a scale of its own.",
         )
     for name in _GRADIENTS:
         records = trainings.recipes[name]
@@ -120,8 +120,7 @@ def _mistakes(evidence: Evidence) -> Picture:
         figures.mistakes(evidence),
         f"{len(evidence.mistakes)} test images that the ConvNet answered wrongly: {pairs}.",
         "The ConvNet's most confident mistakes: the right class, its answer, and the probability that it "
-        "gave "
-        "to this answer.",
+        "gave to this answer.",
     )
 
 

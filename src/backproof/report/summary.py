@@ -90,6 +90,5 @@ def study(records: Sequence[RunRecord]) -> str:
     step = points[lowest][0].step
     return (
         f"Its test loss is lowest at step {step:,}, {losses[lowest]:.3f}: what it learns from there on "
-        f"helps it "
-        f"with its training images alone. {end}"
+        f"helps it with its training images alone. {end}"
     )

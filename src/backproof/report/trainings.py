@@ -110,8 +110,7 @@ def _require_alike(runs: Sequence[tuple[RunRecord, Path]]) -> None:
             if run.config[name] != first.config[name]:
                 raise RunError(
                     f"{folder} has {name} {run.config[name]}, {place} {first.config[name]}: a mean over "
-                    f"seeds "
-                    "takes runs that differ in nothing else; name one of them"
+                    f"seeds takes runs that differ in nothing else; name one of them"
                 )
     for (run, folder), (other, elsewhere) in zip(runs[1:], runs, strict=False):
         if run.seed == other.seed:
