@@ -289,7 +289,7 @@ class TestGradientNorms:
         for records in ([run], [msgspec.structs.replace(run, curves=same)]):
             figure = figures.gradient_norms(records)
             [axes] = figure.axes
-            looks = {(line.get_color(), str(line._dash_pattern)) for line in axes.lines}  # type: ignore[attr-defined]
+            looks = {(line.get_color(), str(line._dash_pattern)) for line in axes.lines}
             assert len(looks) == 9
             assert contents(axes) == layers
             assert_legible(figure)

@@ -5,6 +5,7 @@ Typst's math. The leaves are those of index form (index_form.py) or of matrix fo
 file has the arithmetic that both share. Names and indices are in notation.py.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -19,18 +20,18 @@ TERMS, NEGATIVE, CIRCLED, SUM, PRODUCT, POWER, ATOM = range(7)
 
 
 @dataclass(frozen=True)
-class Formula:
+class Formula(ABC):
     """A formula; ``+ - * /`` and unary minus put formulas together, whole numbers among them."""
 
     level: ClassVar[int] = ATOM
 
+    @abstractmethod
     def value(self, at: Any) -> Array:
         """Compute it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def write(self, style: Style) -> str:
         """Write it."""
-        raise NotImplementedError
 
     def holds(self, _style: Style) -> int:
         """Return how strongly it holds together: where more is demanded, it gets brackets."""
