@@ -14,8 +14,8 @@ import torch
 from measure import median_ratio, medians_in_turns
 from torch import Tensor
 
-from backproof.memory import keep_freed_memory
 from backproof.torch_nn.batchnorm import BatchNormAutograd, BatchNormManual
+from backproof.training.allocator import keep_freed_memory
 
 SHAPES = [(200, 1024), (200, 4096), (128, 100), (32, 64, 32, 32), (32, 256, 8, 8), (128, 64, 32, 32)]
 THREADS = 2

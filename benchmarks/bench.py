@@ -13,11 +13,12 @@ from pathlib import Path
 import readme
 import scaling
 import step
-import training
 from measure import run_process
 
-from backproof import data, environment, record
+import training
+from backproof import data
 from backproof.errors import BackproofError
+from backproof.training import environment, record
 
 HERE = Path(__file__).parent
 REPEATS = 5

@@ -22,8 +22,8 @@ from typing import Any
 
 import readme
 
-from backproof import environment
 from backproof.checker.check import check_folder
+from backproof.training import environment
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))  # tests are no package

@@ -9,10 +9,10 @@ from pathlib import Path
 import readme
 
 from backproof.files import write_atomically
-from backproof.recipes import RECIPES
-from backproof.record import RunRecord
 from backproof.report import comparison, summary, tables, trainings
 from backproof.report.trainings import Trainings
+from backproof.training.recipes import RECIPES
+from backproof.training.record import RunRecord
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"

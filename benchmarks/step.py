@@ -14,8 +14,8 @@ import numpy as np
 from measure import median_ratio, medians_in_turns, run_process
 
 from backproof import data
-from backproof.config import TrainConfig
-from backproof.numpy_nn.learner import NumpyLearner
+from backproof.training.config import TrainConfig
+from backproof.training.learners.numpy_learner import NumpyLearner
 
 ROUNDS = 7
 STEPS_A_ROUND = 100

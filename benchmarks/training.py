@@ -71,9 +71,9 @@ def ours(network: str, batch: int, fast: bool) -> Callable[[], object]:
     import numpy as np
 
     from backproof import data
-    from backproof.learners import fast_settings, make_learner
-    from backproof.memory import keep_freed_memory
-    from backproof.recipes import find_recipe
+    from backproof.training.allocator import keep_freed_memory
+    from backproof.training.learners.make import fast_settings, make_learner
+    from backproof.training.recipes import find_recipe
 
     keep_freed_memory()
     recipe = find_recipe("convnet" if network == "convnet" else "mlp-deep-adam" if network else "mlp-torch")

@@ -8,7 +8,7 @@ from sphinx.application import Sphinx
 from sphinx.util.typing import stringify_annotation
 
 from backproof import __version__
-from backproof.config import TrainConfig
+from backproof.training.config import TrainConfig
 
 project = "backproof"
 author = "The backproof authors"
@@ -53,7 +53,7 @@ def keep_formulas(
         elif not line.strip():
             within = False
         kept.append(f"   {line}" if within else line)
-    if name == "backproof.config.TrainConfig":
+    if name == "backproof.training.config.TrainConfig":
         kept += [f"* ``{each.name}``: {each.metadata['help']}" for each in fields(TrainConfig)]
     lines[:] = kept
 

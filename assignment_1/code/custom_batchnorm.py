@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from backproof.torch_nn.batchnorm import formulas, function
-from backproof.torch_nn.batchnorm.checks import require_input, require_two_values
+from backproof.torch_nn.batchnorm.input_checks import require_input, require_two_values
 
 
 class _BatchNorm(nn.Module):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from backproof.cli import main as backproof
+from backproof.cli.main import main as backproof
 
 SEED = 42
 # Each flag that a script may have: its type, the setting of backproof behind it, its help.

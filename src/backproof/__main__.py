@@ -6,7 +6,7 @@ import sys
 def run() -> None:
     """Run the command line and end with its exit code."""
     try:
-        from backproof.cli import main
+        from backproof.cli.main import main
 
         sys.exit(main())
     except KeyboardInterrupt:  # so early that nothing has begun

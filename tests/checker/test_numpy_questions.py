@@ -13,8 +13,8 @@ from backproof.checker.comparison import Comparison
 from backproof.checker.diagnosis import diagnose
 from backproof.checker.outcome import RIGHT, Check, Outcome, failed
 from backproof.checker.questions import CHECKS, POINTS, scaled
-from backproof.checker.questions.numpy_mlp.checks import NUMPY_MLP
 from backproof.checker.questions.numpy_mlp.mistakes import MISTAKES as KNOWN
+from backproof.checker.questions.numpy_mlp.question import NUMPY_MLP
 from backproof.errors import ConfigError
 from checker.catalogue import MISTAKES, VARIANTS, Mistake, Variant, changed, write
 from checker.inprocess import in_process

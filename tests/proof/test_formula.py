@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from backproof.proof.formula import Formula, Number, apply
-from backproof.proof.index_form import Delta, Largest, Sum, evaluate
-from backproof.proof.matrix_form import Identity, Matrices, Whole, names_in, ones
-from backproof.proof.notation import Derivative, Index, Size, Symbol, grad, scalar
+from backproof.proof.formula.expression import Formula, Number, apply
+from backproof.proof.formula.index_form import Delta, Largest, Sum, evaluate
+from backproof.proof.formula.matrix_form import Identity, Matrices, Whole, names_in, ones
+from backproof.proof.formula.notation import Derivative, Index, Size, Symbol, grad, scalar
 
 B, D = Size("B"), Size("D")
 s, r, i, j = Index("s", B), Index("r", B), Index("i", D), Index("j", D)

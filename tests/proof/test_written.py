@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typst_reader import Reader, ReadError, as_matrix
 
-from backproof.proof.derivatives import relative_error
-from backproof.proof.equation import Equation
+from backproof.gradcheck.derivatives import relative_error
 from backproof.proof.equations import EQUATIONS
-from backproof.proof.formula import Array, Formula, Number, apply
-from backproof.proof.graph import Sample
-from backproof.proof.index_form import Delta, Largest, Sum, evaluate, indices_in
-from backproof.proof.matrix_form import Matrices, Whole
-from backproof.proof.notation import Derivative, Index, Size, Symbol, grad, scalar
-from backproof.proving.prove import truths
+from backproof.proof.formula.equation import Equation
+from backproof.proof.formula.expression import Array, Formula, Number, apply
+from backproof.proof.formula.graph import Sample
+from backproof.proof.formula.index_form import Delta, Largest, Sum, evaluate, indices_in
+from backproof.proof.formula.matrix_form import Matrices, Whole
+from backproof.proof.formula.notation import Derivative, Index, Size, Symbol, grad, scalar
+from backproof.proof.prove import truths
 
 
 def symbols_of(name: Symbol | Derivative) -> list[Symbol]:

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from backproof.proof.notation import Derivative, Name, Size, Symbol
+from backproof.proof.formula.notation import Derivative, Name, Size, Symbol
 
 Array = np.ndarray[Any, Any]
 Node = tuple[Any, ...]

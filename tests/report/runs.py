@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from backproof import evidence, record
-from backproof.evidence import Evidence
-from backproof.recipes import RECIPES
-from backproof.record import Environment, Point, RunRecord
+from backproof.training import predictions, record
+from backproof.training.predictions import Evidence
+from backproof.training.recipes import RECIPES
+from backproof.training.record import Environment, Point, RunRecord
 
 CLASSES = tuple("0123456789")
 
@@ -63,7 +63,7 @@ def save(folder: Path, run: RunRecord, kept: Evidence | None = None) -> Path:
     folder.mkdir(parents=True)
     record.write(folder, run)
     if kept is not None:
-        evidence.write(folder, kept)
+        predictions.write(folder, kept)
     return folder
 
 

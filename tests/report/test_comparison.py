@@ -4,9 +4,9 @@ from pathlib import Path
 
 import msgspec
 
-from backproof import run, training
-from backproof.recipes import find_recipe
 from backproof.report import comparison
+from backproof.training import run, trainer
+from backproof.training.recipes import find_recipe
 
 
 def test_every_recipe_has_its_lines_and_its_name() -> None:
@@ -14,7 +14,7 @@ def test_every_recipe_has_its_lines_and_its_name() -> None:
     records = []
     for seed in (1, 2):
         settings = recipe.configure({"data": "digits", "steps": 200, "learning_rate": 1e-4, "seed": seed})
-        record = training.advance(run.start(recipe, settings, Path(f"run-{seed}")))
+        record = trainer.train(run.start(recipe, settings, Path(f"run-{seed}")))
         assert record is not None
         records.append(record)
     better = msgspec.structs.replace(records[0], final={"test_loss": 0.0, "test_accuracy": 0.99})

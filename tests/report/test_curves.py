@@ -6,9 +6,9 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from backproof.record import Environment, Point, RunRecord
 from backproof.report import curves
-from backproof.report.figures.training import LEAST_SPAN
+from backproof.report.figures.learning_curves import LEAST_SPAN
+from backproof.training.record import Environment, Point, RunRecord
 
 
 def record(points: list[tuple[int, float, float]]) -> RunRecord:

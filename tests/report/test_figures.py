@@ -13,11 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from backproof.evidence import Evidence
-from backproof.record import Environment, Point, RunRecord
 from backproof.report import figures
-from backproof.report.figures.training import over_seeds
+from backproof.report.figures.learning_curves import over_seeds
 from backproof.report.style import BLUE, HELD_OUT_STYLE, ORANGE, TRAIN_STYLE, WIDTH, ink, luminance, spread
+from backproof.training.predictions import Evidence
+from backproof.training.record import Environment, Point, RunRecord
 
 STEPS = (100, 200, 300)
 

@@ -12,7 +12,7 @@ import pytest
 from runs import save_all
 
 from backproof.proof.equations import EQUATIONS
-from backproof.proving.prove import prove
+from backproof.proof.prove import prove
 from backproof.report import content, render, trainings
 
 TEMPLATES = Path(render.__file__).parent / "templates"

@@ -7,10 +7,10 @@ import msgspec
 import pytest
 from runs import make_record, save, save_all
 
-from backproof import evidence, record
 from backproof.errors import RunError
-from backproof.recipes import RECIPES
 from backproof.report import summary, tables, trainings
+from backproof.training import predictions, record
+from backproof.training.recipes import RECIPES
 
 
 @pytest.fixture
@@ -141,9 +141,9 @@ def test_seeds_evaluated_at_other_steps_and_runs_without_norms_are_refused(folde
 
 
 def test_evidence_is_asked_for_where_it_is_shown(folder: Path) -> None:
-    (folder / "mlp-torch" / "seed-0" / evidence.FILE_NAME).write_bytes(b"damaged")
+    (folder / "mlp-torch" / "seed-0" / predictions.FILE_NAME).write_bytes(b"damaged")
     trainings.find([folder])
-    (folder / "convnet" / "seed-0" / evidence.FILE_NAME).unlink()
+    (folder / "convnet" / "seed-0" / predictions.FILE_NAME).unlink()
     with pytest.raises(RunError, match="no run of convnet keeps its answers"):
         trainings.find([folder])
 

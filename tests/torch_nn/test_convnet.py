@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from backproof.errors import ConfigError
-from backproof.learners import make_learner
-from backproof.recipes import find_recipe
 from backproof.torch_nn.convnet import ConvNet
+from backproof.training.learners.make import make_learner
+from backproof.training.recipes import find_recipe
 
 TABLE_1 = [
     ("conv1", 64, 32), ("maxpool1", 64, 16),

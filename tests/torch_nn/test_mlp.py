@@ -6,10 +6,10 @@ import torch
 from torch import nn
 
 from backproof import numpy_nn
-from backproof.learners import make_learner
 from backproof.proof import relative_error
-from backproof.recipes import find_recipe
 from backproof.torch_nn.mlp import MLP, load_numpy_params, numpy_params
+from backproof.training.learners.make import make_learner
+from backproof.training.recipes import find_recipe
 
 STEPS = 50
 LEARNING_RATE = 0.1

@@ -18,8 +18,8 @@ from backproof.checker.questions.numpy_mlp.drawn_layers import DrawnLayer
 from backproof.checker.remote_layer import RemoteLayer
 from backproof.checker.result import Evidence
 from backproof.errors import ConfigError
-from backproof.proof.layer import LayerFinding, LayerReport, check_layer
-from backproof.proof.layer.place import places
+from backproof.gradcheck import LayerFinding, LayerReport, check_layer
+from backproof.gradcheck.arrays_within import places
 
 _BATCH, _INPUTS, _OUTPUTS = 5, 4, 3
 _SMALLER = (

@@ -5,7 +5,7 @@ import functools
 from hashlib import sha256
 from pathlib import Path
 
-from backproof.course import course_folder
+from backproof.checker.course_files import course_folder
 from backproof.errors import ConfigError
 
 PACKAGE = Path(__file__).parents[1]

@@ -20,7 +20,7 @@ from backproof.checker.calls import (
     need,
 )
 from backproof.errors import ConfigError
-from backproof.proof.layer.place import copied, places
+from backproof.gradcheck.arrays_within import copied, places
 
 USUAL_GRADIENTS: Mapping[str, str] = {"params": "grads"}
 _READABLE = (

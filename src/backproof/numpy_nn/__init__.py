@@ -14,7 +14,7 @@ from backproof.numpy_nn.activations import LeakyReLU, Softmax
 from backproof.numpy_nn.linear import Linear
 from backproof.numpy_nn.losses import CrossEntropy, SoftmaxCrossEntropy, one_hot
 from backproof.numpy_nn.mlp import MLP
-from backproof.numpy_nn.sgd import SGD
+from backproof.numpy_nn.optimizers import SGD
 
 __all__ = [
     "MLP",

@@ -5,7 +5,7 @@ Axes: s sample 1…B, i and j feature or class 1…C.
 
 import numpy as np
 
-from backproof.numpy_nn.checks import Array, remembered, require_like, require_matrix
+from backproof.numpy_nn.array_checks import Array, remembered, require_like, require_matrix
 
 
 class LeakyReLU:

@@ -6,7 +6,7 @@ Axes: s sample 1…B, i output feature 1…M, j input feature 1…D.
 import numpy as np
 import numpy.typing as npt
 
-from backproof.numpy_nn.checks import Array, remembered, require_dtype, require_matrix
+from backproof.numpy_nn.array_checks import Array, remembered, require_dtype, require_matrix
 
 
 class Linear:

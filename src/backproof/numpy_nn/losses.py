@@ -6,7 +6,7 @@ Axes: s sample 1…B, i and j class 1…C.
 import numpy as np
 import numpy.typing as npt
 
-from backproof.numpy_nn.checks import Array, remembered, require_like, require_matrix
+from backproof.numpy_nn.array_checks import Array, remembered, require_like, require_matrix
 
 
 def one_hot(labels: Array, n_classes: int, dtype: npt.DTypeLike = np.float64) -> Array:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backproof.numpy_nn.activations import LeakyReLU
-from backproof.numpy_nn.checks import Array
+from backproof.numpy_nn.array_checks import Array
 from backproof.numpy_nn.linear import Linear
 
 

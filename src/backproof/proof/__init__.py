@@ -1,13 +1,17 @@
 """Derivatives that owe nothing to the code they judge, and equations that compute themselves."""
 
-from backproof.proof.derivatives import (
+from backproof.gradcheck import (
+    LayerFinding,
+    LayerReport,
+    Proven,
+    assert_proven,
     central_difference,
+    check_layer,
     complex_jacobian,
     complex_step,
     relative_error,
     taylor_order,
 )
-from backproof.proof.layer import LayerFinding, LayerReport, Proven, assert_proven, check_layer
 
 __all__ = [
     "LayerFinding",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from backproof.proof.equation import Equation
+from backproof.proof.formula.equation import Equation
 
 TOLERANCE = 1e-10
 """The largest relative error of what is right in 64-bit numbers; what is wrong errs by far more."""

@@ -7,9 +7,9 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from backproof.record import RunRecord
 from backproof.report import style
 from backproof.report.style import STYLE, WIDTH, End, finish
+from backproof.training.record import RunRecord
 
 _COLORS = (
     style.GREY, style.BLUE, style.SKY, style.GREEN, style.ORANGE, style.VERMILION, style.PURPLE, style.BLACK,

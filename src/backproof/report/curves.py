@@ -7,9 +7,9 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from backproof.files import write_atomically
-from backproof.record import RunRecord
-from backproof.report.figures.training import accuracy_and_loss
+from backproof.report.figures.learning_curves import accuracy_and_loss
 from backproof.report.style import STYLE
+from backproof.training.record import RunRecord
 
 
 def draw(record: RunRecord) -> Figure:

@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from backproof.proof.equation import Equation
-from backproof.proof.notation import Derivative, Name
+from backproof.proof.formula.equation import Equation
+from backproof.proof.formula.notation import Derivative, Name
 from backproof.proof.verdict import Proof
 
 

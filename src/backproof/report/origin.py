@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from backproof import __version__
-from backproof.record import RunRecord
 from backproof.report.trainings import Trainings
+from backproof.training.record import RunRecord
 
 DATA = {
     "cifar10": "CIFAR-10, 50,000 images to train on and 10,000 to test",

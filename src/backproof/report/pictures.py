@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from backproof.evidence import Evidence
-from backproof.record import RunRecord
 from backproof.report import figures, summary
 from backproof.report.trainings import Trainings
+from backproof.training.predictions import Evidence
+from backproof.training.record import RunRecord
 
 IMPROVEMENTS = {
     "mlp-deep-adam": "Improvement 1: four hidden layers and Adam.",

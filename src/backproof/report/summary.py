@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from backproof.record import RunRecord
+from backproof.training.record import RunRecord
 
 REFERENCE = {
     "mlp-numpy": "0.46",

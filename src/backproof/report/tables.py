@@ -4,9 +4,9 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from backproof.recipes import HOW_TO_COMPUTE, RECIPES
-from backproof.record import RunRecord
 from backproof.report import summary
+from backproof.training.recipes import HOW_TO_COMPUTE, RECIPES
+from backproof.training.record import RunRecord
 
 Table = dict[str, Any]
 _REASONS = {

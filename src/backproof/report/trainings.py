@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backproof import evidence, record
 from backproof.errors import ConfigError, RunError
-from backproof.evidence import Evidence
-from backproof.recipes import HOW_TO_COMPUTE, RECIPES
-from backproof.record import RunRecord
+from backproof.training import predictions, record
+from backproof.training.predictions import Evidence
+from backproof.training.recipes import HOW_TO_COMPUTE, RECIPES
+from backproof.training.record import RunRecord
 
 _MAY_DIFFER = HOW_TO_COMPUTE - {"precision"} | {"seed"}
 """What runs of one mean may differ in."""
@@ -119,7 +119,7 @@ def _require_alike(runs: Sequence[tuple[RunRecord, Path]]) -> None:
 
 def _first_evidence(name: str, folders: Iterable[Path]) -> Evidence:
     for folder in folders:
-        kept = evidence.read(folder)
+        kept = predictions.read(folder)
         if kept is not None:
             return kept
-    raise RunError(f"no run of {name} keeps its answers ({evidence.FILE_NAME}); train it anew")
+    raise RunError(f"no run of {name} keeps its answers ({predictions.FILE_NAME}); train it anew")

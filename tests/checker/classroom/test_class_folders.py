@@ -142,7 +142,7 @@ def test_a_signal_keeps_the_rows(sent: signal.Signals, submission: Submission, r
         f"process.COMMAND = {process.COMMAND!r}\n"
         "from backproof import output\n"
         f"output.say = lambda text: os.kill(os.getpid(), {int(sent)})\n"  # once the first row is there
-        "from backproof.cli import main\n"
+        "from backproof.cli.main import main\n"
         "sys.exit(main())"
     )
     folders = [submission("a"), submission("b-hangs")]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from backproof.cli import main
+from backproof.cli.main import main
 from checker.output.reports import RIGHT, report
 
 CLI = Callable[..., tuple[int, str, str]]
@@ -124,7 +124,7 @@ def test_a_signal_closes_what_is_open(sent: signal.Signals, tmp_path: Path) -> N
         "fake = types.ModuleType('backproof.checker.check')\n"
         "fake.check_folder = check_folder\n"
         "sys.modules[fake.__name__] = fake\n"
-        "from backproof.cli import main\n"
+        "from backproof.cli.main import main\n"
         "sys.exit(main(['check', '.']))"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:

@@ -12,7 +12,7 @@ import pytest
 
 from backproof.checker.output.readers import NO_HINT
 from backproof.checker.result import CheckReport, Evidence
-from backproof.cli import main
+from backproof.cli.main import main
 from checker.catalogue import changed, write
 from checker.output.reports import OTHERS, RIGHT, WRONG, report
 

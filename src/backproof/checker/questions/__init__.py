@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from backproof.checker.outcome import Check
-from backproof.checker.questions.batchnorm.checks import BATCHNORM
-from backproof.checker.questions.convnet.checks import CONVNET
-from backproof.checker.questions.numpy_mlp.checks import NUMPY_MLP
-from backproof.checker.questions.torch_mlp.checks import TORCH_MLP
+from backproof.checker.questions.batchnorm.question import BATCHNORM
+from backproof.checker.questions.convnet.question import CONVNET
+from backproof.checker.questions.numpy_mlp.question import NUMPY_MLP
+from backproof.checker.questions.torch_mlp.question import TORCH_MLP
 
 POINTS = {"1.2": 15.0, "2": 20.0, "3.1": 10.0, "3.2b": 3.0, "3.2c": 1.0, "4": 10.0}
 """What the assignment gives for each question's code."""

@@ -1,6 +1,5 @@
 """Every equation of the derivations, by its label."""
 
-from backproof.proof.equation import Equation
 from backproof.proof.equations import (
     activations,
     batchnorm,
@@ -11,6 +10,7 @@ from backproof.proof.equations import (
     modules,
     update,
 )
+from backproof.proof.formula.equation import Equation
 
 ALL: tuple[Equation, ...] = (
     *modules.EQUATIONS,

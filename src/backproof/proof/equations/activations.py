@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from backproof.proof.equation import Equation
 from backproof.proof.equations.letters import SLOPE, B, C, a
-from backproof.proof.formula import Array, apply
-from backproof.proof.graph import Definition, Graph, Sizes, normal
-from backproof.proof.index_form import Largest, Sum
-from backproof.proof.matrix_form import Whole, ones
-from backproof.proof.notation import Index, Name, Symbol, grad
+from backproof.proof.formula.equation import Equation
+from backproof.proof.formula.expression import Array, apply
+from backproof.proof.formula.graph import Definition, Graph, Sizes, normal
+from backproof.proof.formula.index_form import Largest, Sum
+from backproof.proof.formula.matrix_form import Whole, ones
+from backproof.proof.formula.notation import Index, Name, Symbol, grad
 
 s, i, j, k = Index("s", B), Index("i", C), Index("j", C), Index("k", C)
 x, y, p = Symbol("x", (B, C)), Symbol("y", (B, C)), Symbol("p", (B, C))

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from backproof.proof.equation import Equation
 from backproof.proof.equations.letters import EPSILON, B, C, epsilon
-from backproof.proof.formula import Array, Number, apply
-from backproof.proof.graph import Definition, Graph, Sample, Sizes, normal
-from backproof.proof.index_form import Delta, Sum
-from backproof.proof.matrix_form import Identity, Whole, ones
-from backproof.proof.notation import Derivative, Index, Name, Symbol, grad
+from backproof.proof.formula.equation import Equation
+from backproof.proof.formula.expression import Array, Number, apply
+from backproof.proof.formula.graph import Definition, Graph, Sample, Sizes, normal
+from backproof.proof.formula.index_form import Delta, Sum
+from backproof.proof.formula.matrix_form import Identity, Whole, ones
+from backproof.proof.formula.notation import Derivative, Index, Name, Symbol, grad
 
 s, r, i, j = Index("s", B), Index("r", B), Index("i", C), Index("j", C)
 x, y, xhat = Symbol("x", (B, C)), Symbol("y", (B, C)), Symbol("x", (B, C), "hat")

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from backproof.proof.equation import Equation
 from backproof.proof.equations.letters import EPSILON, B, C, H, V, epsilon
-from backproof.proof.formula import Array, Formula, apply
-from backproof.proof.graph import Definition, Graph, Sizes, normal
-from backproof.proof.index_form import Sum
-from backproof.proof.matrix_form import Whole, ones
-from backproof.proof.notation import Index, Name, Symbol, grad
+from backproof.proof.formula.equation import Equation
+from backproof.proof.formula.expression import Array, Formula, apply
+from backproof.proof.formula.graph import Definition, Graph, Sizes, normal
+from backproof.proof.formula.index_form import Sum
+from backproof.proof.formula.matrix_form import Whole, ones
+from backproof.proof.formula.notation import Index, Name, Symbol, grad
 
 s, i, h, v = Index("s", B), Index("i", C), Index("h", H), Index("v", V)
 r, g, u = Index("r", B), Index("g", H), Index("u", V)

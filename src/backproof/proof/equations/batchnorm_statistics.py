@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from backproof.proof.equation import Equation
 from backproof.proof.equations.letters import B, C
-from backproof.proof.formula import Array, apply
-from backproof.proof.graph import Graph, Sizes
-from backproof.proof.index_form import First, Sum
-from backproof.proof.matrix_form import Whole, ones
-from backproof.proof.notation import Index, Name, Size, Symbol, scalar
+from backproof.proof.formula.equation import Equation
+from backproof.proof.formula.expression import Array, apply
+from backproof.proof.formula.graph import Graph, Sizes
+from backproof.proof.formula.index_form import First, Sum
+from backproof.proof.formula.matrix_form import Whole, ones
+from backproof.proof.formula.notation import Index, Name, Size, Symbol, scalar
 
 P = Size("P")
 """Processes."""

@@ -1,6 +1,6 @@
 """The letters that all equations share."""
 
-from backproof.proof.notation import Size, Symbol, scalar
+from backproof.proof.formula.notation import Size, Symbol, scalar
 
 B = Size("B")
 """Samples of a batch."""

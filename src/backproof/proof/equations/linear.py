@@ -1,11 +1,11 @@
 """The affine map of a batch."""
 
-from backproof.proof.equation import Equation
 from backproof.proof.equations.letters import B, D, M
-from backproof.proof.graph import Definition, Graph, normal
-from backproof.proof.index_form import Sum
-from backproof.proof.matrix_form import Whole, ones
-from backproof.proof.notation import Index, Symbol, grad
+from backproof.proof.formula.equation import Equation
+from backproof.proof.formula.graph import Definition, Graph, normal
+from backproof.proof.formula.index_form import Sum
+from backproof.proof.formula.matrix_form import Whole, ones
+from backproof.proof.formula.notation import Index, Symbol, grad
 
 s, i, j = Index("s", B), Index("i", M), Index("j", D)
 x, y = Symbol("x", (B, D)), Symbol("y", (B, M))

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from backproof.proof.equation import Equation
 from backproof.proof.equations.letters import LOSS, B, C
-from backproof.proof.formula import Array, apply
-from backproof.proof.graph import Definition, Graph, Sizes, normal
-from backproof.proof.index_form import Delta, Largest, Sum
-from backproof.proof.matrix_form import Whole, ones
-from backproof.proof.notation import Index, Name, Symbol, grad, scalar
+from backproof.proof.formula.equation import Equation
+from backproof.proof.formula.expression import Array, apply
+from backproof.proof.formula.graph import Definition, Graph, Sizes, normal
+from backproof.proof.formula.index_form import Delta, Largest, Sum
+from backproof.proof.formula.matrix_form import Whole, ones
+from backproof.proof.formula.notation import Index, Name, Symbol, grad, scalar
 
 s, i, j, k = Index("s", B), Index("i", C), Index("j", C), Index("k", C)
 x, p, t = Symbol("x", (B, C)), Symbol("p", (B, C)), Symbol("t", (B, C))

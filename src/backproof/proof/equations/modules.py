@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from backproof.proof.equation import Equation
 from backproof.proof.equations.letters import LOSS, SLOPE, a
-from backproof.proof.formula import Array, apply
-from backproof.proof.graph import Definition, Graph, Sizes, normal
-from backproof.proof.index_form import Delta, Sum
-from backproof.proof.matrix_form import Identity, Whole, ones
-from backproof.proof.notation import Derivative, Index, Name, Size, Symbol, grad, scalar
+from backproof.proof.formula.equation import Equation
+from backproof.proof.formula.expression import Array, apply
+from backproof.proof.formula.graph import Definition, Graph, Sizes, normal
+from backproof.proof.formula.index_form import Delta, Sum
+from backproof.proof.formula.matrix_form import Identity, Whole, ones
+from backproof.proof.formula.notation import Derivative, Index, Name, Size, Symbol, grad, scalar
 
 d_in, d_out, d_next, d_last = Size("d", "l-1"), Size("d", "l"), Size("d", "l+1"), Size("d", "N")
 

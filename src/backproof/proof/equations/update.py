@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from backproof.proof.equation import Equation
 from backproof.proof.equations.letters import D
-from backproof.proof.formula import Array
-from backproof.proof.graph import Graph, Sizes, normal
-from backproof.proof.matrix_form import Whole
-from backproof.proof.notation import Index, Name, Symbol, grad, scalar
+from backproof.proof.formula.equation import Equation
+from backproof.proof.formula.expression import Array
+from backproof.proof.formula.graph import Graph, Sizes, normal
+from backproof.proof.formula.matrix_form import Whole
+from backproof.proof.formula.notation import Index, Name, Symbol, grad, scalar
 
 i = Index("i", D)
 w = Symbol("w", (D,))

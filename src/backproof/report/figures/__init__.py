@@ -2,7 +2,7 @@
 
 from backproof.report.figures.answers import confusion, mistakes
 from backproof.report.figures.gradients import gradient_norms
-from backproof.report.figures.training import accuracy_and_loss, beside
+from backproof.report.figures.learning_curves import accuracy_and_loss, beside
 from backproof.report.figures.weights import first_layer
 from backproof.report.style import svg
 

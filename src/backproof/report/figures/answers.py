@@ -5,9 +5,9 @@ from matplotlib import colormaps, rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from backproof.evidence import Evidence
 from backproof.report.figures.tiles import tiles
 from backproof.report.style import STYLE, WIDTH, finish, luminance
+from backproof.training.predictions import Evidence
 
 _COLORS = colormaps["Blues"]  # one hue, ever darker: the same order on a screen, in grey and to any eye
 _COLUMNS, _ROW = 4, 1.35

@@ -8,9 +8,9 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from backproof.record import RunRecord
 from backproof.report import style
 from backproof.report.style import STYLE, WIDTH, End, finish
+from backproof.training.record import RunRecord
 
 _COLORS = (
     style.BLUE, style.VERMILION, style.BLACK, style.GREEN, style.ORANGE, style.PURPLE, style.SKY, style.GREY,

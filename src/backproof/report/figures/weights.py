@@ -4,9 +4,9 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from backproof.evidence import Evidence
 from backproof.report.figures.tiles import tiles
 from backproof.report.style import STYLE, WIDTH, finish
+from backproof.training.predictions import Evidence
 
 _COLUMNS = 8
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from torch import Tensor
 from torch.distributed import ProcessGroup
 
-from backproof.torch_nn.batchnorm.checks import (
+from backproof.torch_nn.batchnorm.input_checks import (
     along,
     axes,
     precision,

@@ -9,7 +9,7 @@ from torch.autograd import forward_ad
 from torch.distributed import ProcessGroup
 
 from backproof.torch_nn.batchnorm import formulas, kernels
-from backproof.torch_nn.batchnorm.checks import require_input, require_two_values
+from backproof.torch_nn.batchnorm.input_checks import require_input, require_two_values
 
 Normalised = tuple[Tensor, Tensor, Tensor]
 """y like x; mean and biased variance (C,)."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributed import ProcessGroup
 
-from backproof.torch_nn.batchnorm.checks import precision
+from backproof.torch_nn.batchnorm.input_checks import precision
 from backproof.torch_nn.batchnorm.processes import joint, totals
 
 Wanted = tuple[bool, bool, bool]

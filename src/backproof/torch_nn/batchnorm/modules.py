@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.distributed import ProcessGroup
 
 from backproof.torch_nn.batchnorm import formulas
-from backproof.torch_nn.batchnorm.checks import require_input, require_two_values
 from backproof.torch_nn.batchnorm.function import batch_norm
+from backproof.torch_nn.batchnorm.input_checks import require_input, require_two_values
 from backproof.torch_nn.batchnorm.processes import summed
 
 

@@ -1,0 +1,66 @@
+"""Show a run as it goes: a live bar on a terminal, one line an evaluation elsewhere."""
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from backproof.cli.output import say
+from backproof.training.record import Point
+from backproof.training.train_state import Progress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+_STEPS_BETWEEN_REFRESHES = 10
+
+
+class ProgressDisplay:
+    """Prints each evaluation; on a terminal a bar below tells step, loss and the time left."""
+
+    def __init__(self, total_steps: int, done_steps: int) -> None:
+        self._total = total_steps
+        self._done = done_steps
+        self._bar: Bar | None = None
+
+    def __enter__(self) -> "ProgressDisplay":
+        if sys.stdout is not None and sys.stdout.isatty():
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
+
+            self._bar = Bar(
+                TextColumn("step"),
+                MofNCompleteColumn(),
+                BarColumn(),
+                TextColumn("loss {task.fields[loss]}"),
+                TimeRemainingColumn(),
+                transient=True,
+            )
+            self._task = self._bar.add_task("", total=self._total, completed=self._done, loss="-")
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def step(self, progress: Progress) -> None:
+        """Move the bar."""
+        if self._bar and progress.step % _STEPS_BETWEEN_REFRESHES == 0:
+            loss = progress.loss_sum / progress.steps_since_point()
+            self._bar.update(self._task, completed=progress.step, loss=f"{loss:.3f}")
+
+    def evaluation(self, point: Point) -> None:
+        """Print one evaluation."""
+        (name, loss), (_, accuracy) = point.evaluation().items()
+        line = (
+            f"step {point.step:>{len(str(self._total))}}/{self._total}"
+            f"   train loss {point.train_loss:.4f}  {point.train_accuracy:7.2%}"
+            f"   {name.replace('_', ' ')} {loss:.4f}  {accuracy:7.2%}"
+        )
+        if self._bar:
+            self._bar.update(self._task, completed=point.step)
+            self._bar.console.print(line, highlight=False)
+        else:
+            say(line)

@@ -1,0 +1,59 @@
+"""From runs to the report: every equation proven, every mutant made, then the pages are set."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from backproof.errors import RunError
+from backproof.proof.equations import EQUATIONS
+from backproof.proof.mutation import mutants
+from backproof.proof.prove import SAMPLES, prove
+from backproof.report import content, render, trainings
+
+
+@dataclass(frozen=True)
+class Written:
+    """A report that has been written."""
+
+    paths: list[Path]
+    wrong: list[str]
+    """What is not proven: equations by label, and mutants that no proof caught."""
+
+
+def make_folder(out: Path) -> None:
+    """Make the report's folder, before the work that it is for (RunError)."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(
+            f"cannot write the report into {out}: {error.strerror}; choose another --out"
+        ) from None
+
+
+def write(runs: Sequence[Path], out: Path, say: Callable[[str], None]) -> Written:
+    """Write report.html and report.pdf into ``out`` (RunError), telling ``say`` what it does.
+
+    ``runs`` are searched for finished runs; every recipe needs one at least.
+    """
+    found = trainings.find(runs)
+    make_folder(out)
+    say(f"\nproving {len(EQUATIONS)} equations, then breaking them and the code, one place at a time")
+    proofs = [prove(equation) for equation in EQUATIONS.values()]
+    broken = mutants.run()
+    say(
+        f"{sum(proof.holds for proof in proofs)} proven; {broken.caught:,} of {broken.made:,} mistakes caught"
+    )
+    mutation = content.Mutation(
+        rows=[
+            (kind.name, kind.made, kind.caught, kind.not_computed, len(kind.equivalents))
+            for kind in broken.kinds
+        ],
+        same=[
+            f"{each.where}: {each.change}{f', {count} times' if count > 1 else ''} ({each.reason})"
+            for each, count in Counter(broken.equivalents).items()
+        ],
+    )
+    paths = render.write(out, content.build(found, proofs, SAMPLES, mutation))
+    wrong = [proof.equation.label for proof in proofs if not proof.holds]
+    return Written(paths, wrong + [f"{each.where} ({each.change})" for each in broken.survivors])

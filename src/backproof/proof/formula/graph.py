@@ -1,0 +1,104 @@
+"""A computation in index form, and its exact derivatives, which owe nothing to any hand-written gradient."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backproof.gradcheck.derivatives import complex_jacobian
+from backproof.proof.formula.expression import Array, Formula
+from backproof.proof.formula.index_form import evaluate
+from backproof.proof.formula.notation import Derivative, Index, Name, Size, Symbol
+
+Sizes = Mapping[Size, int]
+Arrays = Mapping[Name, Array]
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One step of a computation: each entry of the symbol, by the indices on the left."""
+
+    symbol: Symbol
+    left: tuple[Index, ...]
+    formula: Formula
+
+
+def normal(*symbols: Symbol) -> Callable[[np.random.Generator, Sizes], dict[Name, Array]]:
+    """Return what draws these symbols' entries from N(0, 1)."""
+
+    def draw(rng: np.random.Generator, sizes: Sizes) -> dict[Name, Array]:
+        return {each: rng.normal(size=shape(each, sizes)) for each in symbols}
+
+    return draw
+
+
+def shape(name: Name, sizes: Sizes) -> tuple[int, ...]:
+    """Return the shape of a name's array."""
+    return tuple(sizes[size] for size in name.sizes)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A computation from random inputs through definitions to outputs, on which a loss L depends."""
+
+    name: str
+    sizes: tuple[Size, ...]
+    draw: Callable[[np.random.Generator, Sizes], dict[Name, Array]]
+    """Draws the inputs."""
+    definitions: tuple[Definition, ...]
+    outputs: tuple[Symbol, ...]
+    """What L depends on, with random ∂L/∂output; an output without indices is L itself."""
+
+    def run(self, sizes: Sizes, inputs: Arrays, held: Arrays) -> dict[Name, Array]:
+        """Compute every definition in turn; a symbol in ``held`` keeps the value it has there."""
+        arrays = {**inputs, **held}
+        for each in self.definitions:
+            if each.symbol not in held:
+                arrays[each.symbol] = evaluate(each.formula, each.left, sizes, arrays)
+        return arrays
+
+    def derivative(self, of: Symbol, by: Symbol, sizes: Sizes, arrays: Arrays) -> Array:
+        """Return ∂of/∂by, indices of ``of`` first: ``by`` moves, and all that follows from it."""
+        inputs = {name: array for name, array in arrays.items() if name not in self.defined}
+
+        def moved(z: Array) -> Array:
+            return self.run(sizes, inputs, {by: z})[of]
+
+        return complex_jacobian(moved, arrays[by])
+
+    @property
+    def defined(self) -> set[Symbol]:
+        """The symbols that it computes."""
+        return {each.symbol for each in self.definitions}
+
+
+class Sample:
+    """A graph at a random point: sizes, every array, and every derivative that is asked for."""
+
+    def __init__(self, graph: Graph, sizes: Sizes, rng: np.random.Generator) -> None:
+        self.graph, self.sizes = graph, sizes
+        self.arrays: dict[Name, Array] = graph.run(sizes, graph.draw(rng, sizes), {})
+        self.upstream: dict[Symbol, Array] = {
+            each: rng.normal(size=self.arrays[each].shape) if each.sizes else np.array(1.0)
+            for each in graph.outputs
+        }
+
+    def __getitem__(self, name: Name) -> Array:
+        """Return an array; a derivative is computed when it is first asked for."""
+        if name not in self.arrays:
+            if not isinstance(name, Derivative):
+                raise KeyError(f"the graph has no {name.write('plain')}")
+            self.arrays[name] = self._derivative(name)
+        return self.arrays[name]
+
+    def _derivative(self, name: Derivative) -> Array:
+        if name.of is not None:
+            return self.graph.derivative(name.of, name.by, self.sizes, self.arrays)
+        if name.by in self.upstream:
+            return self.upstream[name.by]
+        total: Any = 0
+        for output, upstream in self.upstream.items():
+            jacobian = self.graph.derivative(output, name.by, self.sizes, self.arrays)
+            total = total + np.tensordot(upstream, jacobian, upstream.ndim)
+        return np.asarray(total)

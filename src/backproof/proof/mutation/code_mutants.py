@@ -1,0 +1,156 @@
+"""The layers' code with one thing wrong: an operator, a number, a transpose, a function, a lost statement."""
+
+import ast
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import NamedTuple
+
+from backproof.proof.code.judged import FUNCTIONS
+from backproof.proof.code.layers import Layers
+
+_OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
+}  # fmt: skip
+_COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.Gt: ast.Lt, ast.Lt: ast.Gt}
+_NAMES = {
+    "sum": "mean", "mean": "sum", "max": "min", "min": "max", "sub": "add", "add": "sub", "subtract": "add",
+    "mul": "div", "div": "mul", "multiply": "divide", "addcmul": "addcdiv", "rsqrt": "sqrt", "square": "abs",
+}  # fmt: skip
+"""Functions and methods, whatever underscores are around their names: in-place ones and private ones too."""
+_GROUP = ("group is not None", "self.process_group is not None")
+_LONGEST = 80
+"""Characters that a change is shown with, if it is not longer itself."""
+
+
+class CodeMutant(NamedTuple):
+    """A module with one thing changed."""
+
+    where: str
+    change: str
+    module: ModuleType
+
+
+@dataclass(frozen=True)
+class _Site:
+    """A node, the field that holds it, alone or in a list, and all nodes around it, the nearest last."""
+
+    node: ast.AST
+    field: str
+    number: int | None
+    above: tuple[ast.AST, ...]
+
+    def put(self, node: ast.AST) -> None:
+        """Put a node in this place."""
+        if self.number is None:
+            setattr(self.above[-1], self.field, node)
+        else:
+            getattr(self.above[-1], self.field)[self.number] = node
+
+    def shown(self) -> ast.AST | None:
+        """Choose the largest of the nodes around that is short enough to show."""
+        short = (ast.expr, ast.keyword, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Return)
+        fit = (each for each in self.above if isinstance(each, short) and len(ast.unparse(each)) <= _LONGEST)
+        return next(fit, None)
+
+
+def code_mutants(name: str) -> Iterator[CodeMutant]:
+    """Yield the module of this name in ``Layers`` with one thing changed at a time."""
+    module: ModuleType = getattr(Layers(), name)
+    tree = ast.parse(inspect.getsource(module))
+    for function in FUNCTIONS[name]:
+        for site in list(_sites(_find(tree, function))):
+            for new in _instead(site.node):
+                shown = site.shown()
+                before = ast.unparse(shown or site.node)
+                site.put(new)
+                after = ast.unparse(shown or new)
+                yield CodeMutant(f"{name}.{function}", f"{before} → {after}", remade(module, tree))
+                site.put(site.node)
+
+
+def remade(module: ModuleType, tree: ast.Module) -> ModuleType:
+    """Run a module's source, as it now is, as a module of the same name that nothing else gets to see."""
+    made = ModuleType(module.__name__)
+    made.__package__ = module.__package__
+    exec(compile(ast.fix_missing_locations(tree), f"<mutant of {module.__name__}>", "exec"), made.__dict__)
+    return made
+
+
+def _find(tree: ast.AST, function: str) -> ast.AST:
+    """Find a function, or the method of a class."""
+    for name in function.split("."):
+        tree = next(each for each in ast.iter_child_nodes(tree) if getattr(each, "name", None) == name)
+    return tree
+
+
+def _sites(parent: ast.AST, above: tuple[ast.AST, ...] = ()) -> Iterator[_Site]:
+    """Yield all places within a node, but those that are left out."""
+    for field, value in ast.iter_fields(parent):
+        if _left_out(parent, field):
+            continue
+        listed = isinstance(value, list)
+        nodes = _until_processes_part(value) if listed else [value]
+        for number, node in enumerate(nodes):
+            if isinstance(node, ast.AST) and not _refuses(node):
+                yield _Site(node, field, number if listed else None, (*above, parent))
+                yield from _sites(node, (*above, parent))
+
+
+def _left_out(parent: ast.AST, field: str) -> bool:
+    """Leave out a function's head, types, and what runs in a group of processes, which other tests start."""
+    if isinstance(parent, ast.FunctionDef):
+        return field != "body"
+    if isinstance(parent, ast.If) and ast.unparse(parent.test) in _GROUP:
+        return field != "orelse"
+    return field == "annotation"
+
+
+def _until_processes_part(nodes: list[ast.AST]) -> list[ast.AST]:
+    """Stop after an ``if group is None: return``."""
+    for number, node in enumerate(nodes):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "group is None":
+            return nodes[: number + 1]
+    return nodes
+
+
+def _refuses(node: ast.AST) -> bool:
+    """Tell whether a statement only refuses input, or is a docstring."""
+    match node:
+        case ast.Assert() | ast.Raise() | ast.If(body=[ast.Raise()]) | ast.Expr(ast.Constant()):
+            return True
+        case ast.Expr(ast.Call(ast.Name(name))):
+            return name.startswith("require_")
+    return False
+
+
+def _instead(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what may stand in a node's place, its parts as they are."""
+    match node:
+        case ast.BinOp(left, operator, right):
+            if type(operator) in _OPERATORS:
+                yield ast.BinOp(left, _OPERATORS[type(operator)](), right)
+            if isinstance(operator, ast.Mult | ast.MatMult):
+                yield from (left, right)
+        case ast.AugAssign(target, operator, value):
+            yield ast.AugAssign(target, _OPERATORS[type(operator)](), value)
+        case ast.UnaryOp(ast.USub(), operand):
+            yield operand
+        case ast.Compare(left, [operator], right) if type(operator) in _COMPARISONS:
+            yield ast.Compare(left, [_COMPARISONS[type(operator)]()], right)
+        case ast.Constant(int() | float() as n) if not isinstance(n, bool):
+            yield ast.Constant(n + 1)
+        case ast.Attribute(value, "T"):
+            yield value
+        case ast.Expr(ast.Call()):
+            yield ast.Pass()
+        case ast.Call(ast.Attribute(value, name, context), arguments, keywords) if name.strip("_") in _NAMES:
+            yield ast.Call(ast.Attribute(value, _renamed(name), context), arguments, keywords)
+        case ast.Call(ast.Name(name, context), arguments, keywords) if name.strip("_") in _NAMES:
+            yield ast.Call(ast.Name(_renamed(name), context), arguments, keywords)
+
+
+def _renamed(name: str) -> str:
+    core = name.strip("_")
+    return name.replace(core, _NAMES[core])

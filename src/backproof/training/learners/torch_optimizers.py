@@ -1,0 +1,48 @@
+"""Torch's optimizers by the name of a setting, and their memory as arrays."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Adam, AdamW, Optimizer
+
+from backproof.arrays import State
+from backproof.training.config import TrainConfig
+
+_CLASSES: dict[str, Any] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
+
+
+def optimizer(network: nn.Module, config: TrainConfig) -> Optimizer:
+    """Make the optimizer of the settings; everything that they don't name is as PyTorch has it."""
+    made: Optimizer = _CLASSES[config.optimizer](
+        network.parameters(),
+        lr=config.learning_rate,
+        weight_decay=config.weight_decay,
+        # All of an update in one pass over memory. Plain SGD is one pass anyway, and slower fused.
+        fused=config.optimizer != "sgd",
+    )
+    return made
+
+
+def memory(optimizer: Optimizer, network: nn.Module) -> State:
+    """Return what the optimizer remembers of each parameter, e.g. ``linear1.weight.exp_avg``."""
+    return {
+        f"{name}.{key}": value.numpy(force=True)
+        for name, param in network.named_parameters()
+        for key, value in optimizer.state[param].items()
+        if isinstance(value, Tensor)
+    }
+
+
+def load_memory(optimizer: Optimizer, network: nn.Module, saved: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    """Take back what ``memory`` returned (ValueError if it is of other parameters)."""
+    params = dict(network.named_parameters())
+    for full_name, array in saved.items():
+        name, _, key = full_name.rpartition(".")
+        if name not in params or (array.ndim and array.shape != params[name].shape):
+            raise ValueError(f"the optimizer's {full_name} of shape {array.shape} has no parameter here")
+        param, value = params[name], torch.from_numpy(array.copy()).to(params[name].device)
+        # In the parameter's own memory format: a fused update goes over both in one order.
+        optimizer.state[param][key] = torch.empty_like(param).copy_(value) if value.ndim else value

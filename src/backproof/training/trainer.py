@@ -1,0 +1,171 @@
+"""Train a run to its end: the loop, checkpoints, predictions, record. It prints and draws nothing."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+import msgspec
+import numpy as np
+
+from backproof.errors import DivergedError, LostProcessError, RunError
+from backproof.files import remove_litter
+from backproof.training import checkpoint, environment, predictions, record
+from backproof.training.allocator import keep_freed_memory
+from backproof.training.loop import fit
+from backproof.training.record import Point, RunRecord
+from backproof.training.run import Run
+from backproof.training.train_state import Progress
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """What is called while a run trains; by default nothing happens and nothing stops it."""
+
+    on_step: Callable[[Progress], None] = lambda _: None
+    """After each step."""
+    on_evaluation: Callable[[Point], None] = lambda _: None
+    """After each evaluation, once it is saved."""
+    before_record: Callable[[Path, RunRecord], None] = lambda _, __: None
+    """At the end, before the record is written into the run's folder (OSError): for pictures of it."""
+    should_stop: Callable[[], bool] = lambda: False
+    """Asked before each step."""
+
+
+_NONE = Callbacks()
+
+
+def train(run: Run, callbacks: Callbacks = _NONE) -> RunRecord | None:
+    """Train to the end and write the record, or save and return None when asked to stop.
+
+    A finished run is only read. Of several processes, the first one saves, makes the calls and returns the
+    record, the others None. Raises DivergedError and RunError; the latest checkpoint is then still there.
+    """
+    keep_freed_memory()
+    try:
+        if run.processes.rank == 0:
+            return _train_first(run, callbacks)
+        _train(run, Callbacks(should_stop=callbacks.should_stop))
+        return None
+    except LostProcessError as error:
+        raise LostProcessError(
+            f"{run.folder} is left as last saved, go on with --resume {run.folder}: {error}"
+        ) from None
+
+
+def _train_first(run: Run, callbacks: Callbacks) -> RunRecord | None:
+    """Do all that the first process, or the only one, has to."""
+    with _only_process_in(run.folder):
+        if checkpoint.read(run.folder).progress.step != run.progress.step:
+            raise RunError(f"{run.folder} was trained further by another process; --resume it once more")
+        if run.finished and (run.folder / record.FILE_NAME).is_file():
+            return record.read(run.folder)
+        try:
+            _train(run, callbacks)
+        except DivergedError as error:
+            raise DivergedError(
+                f"{error}: training diverged; try a learning_rate below {run.config.learning_rate:g} "
+                f"in a new run ({run.folder} is left as last saved)"
+            ) from None
+        if not run.finished:
+            _save(run)
+            return None
+        return _conclude(run, callbacks)
+
+
+def _train(run: Run, callbacks: Callbacks) -> None:
+    """Train to the end or until asked to stop, saving at each evaluation (DivergedError, RunError)."""
+    processes = run.processes
+
+    def evaluated(progress: Progress) -> None:
+        if processes.rank:
+            return
+        began = time.perf_counter()
+        _save(run)
+        progress.seconds += time.perf_counter() - began
+        callbacks.on_evaluation(progress.curves[-1])
+
+    fit(
+        run.learner,
+        run.batches,
+        run.held_out.part(processes.rank, processes.count),
+        run.config,
+        run.progress,
+        on_step=callbacks.on_step,
+        on_point=evaluated,
+        should_stop=lambda: processes.any(callbacks.should_stop()),
+    )
+    if not run.finished:
+        _require_finite(run)
+
+
+def _require_finite(run: Run) -> None:
+    """Refuse to save weights that overflowed in the last update, which no loss has shown yet."""
+    for name, array in run.learner.state().items():
+        if not np.isfinite(array).all():
+            raise DivergedError(f"{name} is no longer finite after step {run.progress.step}")
+
+
+def _save(run: Run) -> None:
+    """Save a run that has begun: if that fails, what was saved before is still whole (RunError)."""
+    try:
+        run.save(run.folder)
+    except OSError as error:
+        raise RunError(
+            f"cannot save step {run.progress.step} in {run.folder}: {error.strerror}; "
+            f"the checkpoint before is still there: make room, then go on with --resume {run.folder}"
+        ) from None
+
+
+def _conclude(run: Run, callbacks: Callbacks) -> RunRecord:
+    """Write the predictions, have pictures drawn, then write the record, which makes the run complete."""
+    progress = run.progress
+    finished = RunRecord(
+        recipe=run.recipe.name,
+        config=run.recipe.settings_of(run.config),
+        curves=progress.curves,
+        final=progress.curves[-1].evaluation(),
+        seconds=progress.seconds,
+        processes=run.processes.count,
+        images_per_second=progress.step * run.config.batch_size / progress.training_seconds,
+        peak_rss_mb=None,
+        environment=environment.describe(run.learner.device),
+        seed=run.config.seed,
+    )
+    try:
+        predictions.write(run.folder, predictions.gather(run.learner, run.held_out, run.dataset.classes))
+        callbacks.before_record(run.folder, finished)
+        finished = msgspec.structs.replace(finished, peak_rss_mb=environment.peak_rss_mb())
+        record.write(run.folder, finished)
+    except OSError as error:
+        raise RunError(
+            f"cannot write into {run.folder}: {error.strerror}; the trained network is safe in it: "
+            f"make room, then --resume {run.folder}"
+        ) from None
+    return finished
+
+
+@contextmanager
+def _only_process_in(folder: Path) -> Iterator[None]:
+    """Keep a second process out of a run's folder (RunError)."""
+    lock = filelock.FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise RunError(f"another process is training {folder}; wait for it to end, then --resume") from None
+    except OSError as error:
+        raise RunError(f"cannot write into {folder}: {error.strerror}; training needs to") from None
+    try:
+        for name in (
+            checkpoint.FILE_NAME,
+            record.FILE_NAME,
+            predictions.FILE_NAME,
+            "curves.svg",
+            "curves.png",
+        ):
+            remove_litter(folder / name)
+        yield
+    finally:
+        lock.release()

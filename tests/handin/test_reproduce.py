@@ -1,0 +1,147 @@
+"""From data to the report by one command: what it trains, skips and goes on with."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backproof.handin import build_report
+from backproof.handin import jobs as plan
+from backproof.handin.jobs import Job
+from backproof.proof.equations import EQUATIONS
+from backproof.proof.prove import prove
+from backproof.training import record, run, trainer
+from backproof.training.recipes import RECIPES, find_recipe
+
+CLI = Callable[..., tuple[int, str, str]]
+TINY: dict[str, Any] = {"data": "digits", "steps": 4, "eval_every": 2, "batch_size": 8}
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+    """A plan of runs that take a moment, and proofs of a few equations."""
+    made = []
+    for name, recipe in RECIPES.items():
+        hidden = {} if name == "convnet" else {"hidden": (8,)}
+        made.append(Job(f"{name}/seed-0", recipe, recipe.configure(TINY, hidden, {"seed": 0}), 1.0))
+    monkeypatch.setattr(plan, "jobs", lambda *_: made)
+    monkeypatch.setattr(build_report, "prove", lambda equation: prove(equation, samples=1))
+    few = [EQUATIONS["linear.dW"]]
+    monkeypatch.setattr(build_report.mutants, "run", lambda run=build_report.mutants.run: run(few))
+    return made
+
+
+def test_trains_everything_then_writes_the_report(cli: CLI, jobs: list[Job]) -> None:
+    code, out, _ = cli("reproduce", "--data", "digits")
+    assert code == 0
+    assert out.startswith("7 runs in runs/reproduce-digits, 0 of them finished; about 1 min to train")
+    assert "mlp-torch/seed-0: run 2 of 7" in out
+    assert "modified" not in out
+    assert Path("report/report.html").stat().st_size > 500_000
+    assert Path("report/report.pdf").read_bytes().startswith(b"%PDF")
+    page = Path("report/report.html").read_text(encoding="utf-8")
+    for job in jobs:
+        accuracy = record.read(Path("runs/reproduce-digits") / job.name).final["test_accuracy"]
+        assert f"{accuracy:.3f}" in page
+    before = {path: path.stat().st_mtime_ns for path in Path("runs").rglob("record.json")}
+    code, out, _ = cli("reproduce", "--data", "digits", "--out", "again")
+    assert code == 0
+    assert "7 of them finished; nothing to train" in out
+    assert {path: path.stat().st_mtime_ns for path in Path("runs").rglob("record.json")} == before
+    assert Path("again/report.pdf").is_file()
+
+
+def test_a_run_that_was_cut_goes_on(cli: CLI, jobs: list[Job]) -> None:
+    job = jobs[0]
+    folder = Path("all") / job.name
+    cut = run.start(job.recipe, job.settings, folder)
+    trainer.train(cut, trainer.Callbacks(should_stop=lambda: cut.progress.step >= 3))
+    assert cut.progress.step == 3
+    assert cli("reproduce", "--data", "digits", "--runs", "all")[0] == 0
+    whole = trainer.train(run.start(job.recipe, job.settings, Path("whole")))
+    assert whole is not None
+    assert record.read(folder).curves == whole.curves
+
+
+def test_runs_of_other_settings_are_not_taken(cli: CLI, jobs: list[Job]) -> None:
+    recipe = find_recipe("mlp-numpy")
+    other = recipe.configure(TINY, {"hidden": (8,), "seed": 0, "learning_rate": 1e-3})
+    trainer.train(run.start(recipe, other, Path("all") / jobs[0].name))
+    code, _, err = cli("reproduce", "--data", "digits", "--runs", "all")
+    assert code == 2
+    assert err == "backproof: all/mlp-numpy/seed-0 is a run of other settings; choose another --runs\n"
+
+
+def test_the_plan_has_every_recipe_over_its_seeds() -> None:
+    for data in ("cifar10", "digits"):
+        jobs = plan.jobs(data)
+        assert len({job.name for job in jobs}) == len(jobs)
+        assert {job.recipe.name for job in jobs if job.settings.judged_on == "test"} == set(RECIPES)
+        assert all(job.settings.data == data for job in jobs)
+        for job in jobs:
+            assert (job.settings.judged_on == "validation") == job.name.startswith("choices/")
+            if data == "cifar10" and job.settings.judged_on == "test":
+                assert job.recipe.modified(job.settings) == []
+    seeds = [job.settings.seed for job in plan.jobs("cifar10") if job.name.startswith("mlp-numpy/")]
+    assert seeds == [0, 1, 2, 3, 4]
+
+
+def test_results_are_what_reproduce_would_make() -> None:
+    results = Path(__file__).parents[2] / "results"
+    planned = {job.name: job for job in plan.jobs("cifar10")}
+    found = {path.parent.relative_to(results).as_posix() for path in results.rglob("record.json")}
+    assert found == planned.keys()
+
+
+def test_report_says_what_is_missing(cli: CLI) -> None:
+    code, _, err = cli("report", "nowhere")
+    assert (code, err) == (
+        2,
+        "backproof: nowhere has no finished run: there is no record.json in it or below it\n",
+    )
+
+
+def test_the_report_cannot_be_written(cli: CLI, jobs: list[Job]) -> None:
+    assert jobs
+    Path("file").write_text("")
+    code, _, err = cli("reproduce", "--data", "digits", "--out", "file")
+    assert code == 2
+    assert err == "backproof: cannot write the report into file: File exists; choose another --out\n"
+
+
+def test_what_is_not_proven_is_said(cli: CLI, jobs: list[Job], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert jobs
+    broken = {"linear.dW": 0.5}
+    proven = build_report.prove
+    monkeypatch.setattr(
+        build_report,
+        "prove",
+        lambda equation: replace(proven(equation), code=broken.get(equation.label, 0.0)),
+    )
+    code, _, err = cli("reproduce", "--data", "digits")
+    assert (code, err) == (1, "backproof: not proven: linear.dW; see backproof prove\n")
+    page = Path("report/report.html").read_text(encoding="utf-8")
+    assert "NOT every equation in this report is proven" in page
+    assert "NOT PROVEN" in page
+    assert "Not proven: linear.dW." in page
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_ends_the_proofs_in_silence() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "backproof", "prove"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("label")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err

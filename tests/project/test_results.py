@@ -1,0 +1,48 @@
+"""README says what the records in results/ say."""
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from backproof.report import trainings
+from backproof.report.trainings import Trainings
+from backproof.training.recipes import find_recipe
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def results(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The script that rebuilds the tables."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    import results
+
+    monkeypatch.delitem(sys.modules, "results")
+    return results
+
+
+@pytest.fixture
+def found() -> Trainings:
+    return trainings.find([ROOT / "results"])
+
+
+def test_readmes_tables_are_those_of_the_records(results: ModuleType, found: Trainings) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert results.table(found) in readme
+    assert results.choices(found.choices) in readme
+
+
+def test_every_record_is_of_its_recipe_and_of_a_clean_commit(found: Trainings) -> None:
+    for name, records in found.recipes.items():
+        recipe = find_recipe(name)
+        for record in records:
+            assert recipe.modified(recipe.configure(record.config)) == []
+            assert record.environment.commit
+            assert "dirty" not in record.environment.commit
+
+
+def test_choices_never_saw_the_test_set(found: Trainings) -> None:
+    for record in found.choices:
+        assert record.final.keys() == {"validation_loss", "validation_accuracy"}

@@ -1,0 +1,147 @@
+"""Several processes, as torchrun starts them: one run, one record, and what becomes of a lost worker."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backproof.training import checkpoint, record, run, trainer
+from backproof.training.recipes import find_recipe
+
+CONFIG = """
+data = "digits"
+precision = "fp64"
+optimizer = "adam"
+weight_decay = 1e-3
+batch_norm = "manual"
+batch_size = 40
+steps = 20
+eval_every = 10
+validation_size = 101
+"""
+MLP = 'hidden = [12, 9]\ninitialization = "uniform"\n'
+
+
+def torchrun(*arguments: object, processes: int = 2) -> list[str]:
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes)]
+    # A port of its own choosing: tests may run side by side.
+    return [*launcher, "--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", *map(str, arguments)]
+
+
+def train(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        torchrun("-m", "backproof", "train", *arguments), capture_output=True, text=True, timeout=200
+    )
+
+
+@pytest.mark.parametrize(("recipe", "more"), [("mlp-torch", MLP), ("convnet", "steps = 3\nbatch_size = 6\n")])
+def test_two_processes_train_as_one_with_the_joint_batch(recipe: str, more: str) -> None:
+    base = "\n".join(line for line in CONFIG.splitlines() if line.split(" ")[0] not in more.split())
+    Path("run.toml").write_text(base + "\n" + more)
+    done = train(recipe, "--config", "run.toml", "--out", "two")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("record ") == 1
+    chosen = find_recipe(recipe)
+    saved = checkpoint.read(Path("two"))
+    one = run.start(chosen, chosen.configure(saved.config), Path("one"))
+    alone = trainer.train(one)
+    assert alone is not None
+    for name, array in one.learner.state().items():
+        scale = max(1.0, float(np.abs(array).max()))
+        np.testing.assert_allclose(saved.learner[name], array, rtol=0, atol=1e-10 * scale, err_msg=name)
+    joint = record.read(Path("two"))
+    assert (joint.processes, alone.processes) == (2, 1)
+    for ours, theirs in zip(joint.curves, alone.curves, strict=True):
+        assert ours.train_loss == pytest.approx(theirs.train_loss, rel=1e-9)
+        assert ours.evaluation() == pytest.approx(theirs.evaluation(), rel=1e-9)
+
+
+def test_a_batch_that_does_not_part_evenly() -> None:
+    done = train("mlp-torch", "--data", "digits", "--batch-size", 41)
+    assert done.returncode != 0
+    assert "batch_size 41 does not part evenly among 2 processes; choose a multiple of 2" in done.stderr
+    assert not Path("runs").exists()
+
+
+def test_what_several_processes_cannot_train() -> None:
+    done = train("mlp-numpy", "--data", "digits")
+    assert "recipe mlp-numpy trains in one process; start it without torchrun" in done.stderr
+    done = train("mlp-torch", "--data", "digits", "--compile")
+    assert "torch.compile is for one process here; leave --compile out under torchrun" in done.stderr
+    done = subprocess.run(
+        torchrun("-m", "backproof", "choose", "mlp-torch", "--try", "seed=1", "--out", "x"),
+        capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
+    assert "choose trains in one process; start it without torchrun" in done.stderr
+    done = train("convnet", "--data", "digits", "--batch-norm", "native")
+    assert "native batch norm shares statistics among processes on CUDA alone" in done.stderr
+
+
+def rank_of(pid: int) -> str | None:
+    environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    return next((each[5:].decode() for each in environment if each.startswith(b"RANK=")), None)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the workers in Linux' /proc")
+@pytest.mark.parametrize("killed", ["0", "1"])
+def test_a_worker_that_dies_ends_the_run_which_can_be_resumed(killed: str) -> None:
+    Path("run.toml").write_text(CONFIG.replace("steps = 20", "steps = 1000000") + MLP)
+    process = subprocess.Popen(
+        torchrun("-m", "backproof", "train", "mlp-torch", "--config", "run.toml", "--out", "run"),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith("step"):
+            pass
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        victim = next(int(pid) for pid in children if rank_of(int(pid)) == killed)
+        os.kill(victim, signal.SIGKILL)
+        _, error = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode != 0
+    assert "Signal 9 (SIGKILL)" in error
+    if killed == "1":
+        assert re.search(
+            r"^backproof: run is left as last saved, go on with --resume run: another process of this run "
+            r"has ended or cannot be reached \(.*\)$",
+            error,
+            re.MULTILINE,
+        )
+    assert "src/backproof" not in error  # as a traceback of ours would say; torchrun shows its own
+    saved = checkpoint.read(Path("run"))
+    assert saved.progress.step % 10 == 0
+    assert saved.progress.step > 0
+    resumed = run.resume(Path("run"))
+    until = saved.progress.step + 3
+    assert (
+        trainer.train(resumed, trainer.Callbacks(should_stop=lambda: resumed.progress.step >= until)) is None
+    )
+    assert checkpoint.read(Path("run")).progress.step == until
+
+
+def test_ctrl_c_saves_once_and_the_run_goes_on() -> None:
+    Path("run.toml").write_text(CONFIG.replace("steps = 20", "steps = 1000000") + MLP)
+    process = subprocess.Popen(
+        torchrun("-m", "backproof", "train", "mlp-torch", "--config", "run.toml", "--out", "run"),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith("step"):
+            pass
+        time.sleep(0.3)
+        os.killpg(process.pid, signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert error.count("stopped after step") == 1
+    step = int(error.partition("stopped after step ")[2].split()[0])
+    assert checkpoint.read(Path("run")).progress.step == step

@@ -1,0 +1,124 @@
+"""Settings: what they default to, what goes over what, and what is said of wrong ones."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from backproof.errors import ConfigError
+from backproof.training.config import TrainConfig, build, parse_hidden, read_settings
+from backproof.training.recipes import RECIPES, find_recipe
+
+
+def test_defaults_are_the_assignments() -> None:
+    config = build(find_recipe("mlp-numpy").settings)
+    assert (config.hidden, config.negative_slope, config.learning_rate) == ((100,), 0.02, 2e-3)
+    assert (config.steps, config.batch_size, config.eval_every, config.seed) == (1500, 200, 100, 42)
+    assert config.judged_on == "test"
+
+
+def test_later_layers_win() -> None:
+    config = build({"steps": 1, "seed": 1, "batch_size": 1}, {"steps": 2, "seed": 2}, {"steps": 3})
+    assert (config.steps, config.seed, config.batch_size) == (3, 2, 1)
+
+
+def test_another_data_set_leaves_the_place_of_the_first_behind() -> None:
+    assert build({"data": "cifar10", "data_dir": "there"}, {"data": "digits"}).data_dir is None
+    assert build({"data_dir": "there"}, {"steps": 3}).data_dir == "there"
+    assert build({"data": "digits"}, {"data": "cifar10", "data_dir": "there"}).data_dir == "there"
+
+
+def test_a_config_comes_back_from_its_own_dict() -> None:
+    config = build({"hidden": [7, 5], "learning_rate": 0.1, "validation_size": 3})
+    assert build(config.as_dict()) == config
+    assert config.judged_on == "validation"
+
+
+def test_every_setting_explains_itself() -> None:
+    assert all(field.metadata["help"] for field in fields(TrainConfig))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"stpes": 5}, "unknown setting 'stpes'; did you mean 'steps'?"),
+        ({"zzz": 5}, "unknown setting 'zzz'; there are data, data_dir"),
+        ({"steps": "five"}, "setting steps: expected `int`, got `str`"),
+        ({"steps": 0}, "steps must be 1 to 2147483647, not 0"),
+        ({"batch_size": -1}, "batch_size must be 1 to 2147483647, not -1"),
+        ({"eval_every": 0}, "eval_every must be 1 to 2147483647, not 0"),
+        ({"seed": -1}, "seed must be 0 to 2147483647, not -1"),
+        ({"validation_size": -1}, "validation_size must be 0 to 2147483647, not -1"),
+        ({"steps": 10**30}, "steps"),
+        ({"seed": 2**31}, "seed must be 0 to 2147483647, not 2147483648"),
+        ({"hidden": [0]}, "hidden layer sizes must be 1 to 16777216, not 0"),
+        ({"hidden": [5, -1]}, "hidden layer sizes must be 1 to 16777216, not -1"),
+        ({"hidden": ["a"]}, "setting hidden"),
+        ({"learning_rate": 0}, "learning_rate must be a finite number above 0"),
+        ({"learning_rate": float("nan")}, "learning_rate must be a finite number above 0"),
+        ({"negative_slope": -0.1}, "negative_slope must be a finite number, 0 or more"),
+        ({"negative_slope": float("inf")}, "negative_slope must be a finite number, 0 or more"),
+        ({"threads": 100000}, "threads must be 0 to 1024, not 100000"),
+        ({"dropout": 1.0}, "dropout must be 0 or more and below 1, not 1.0"),
+        ({"weight_decay": -1.0}, "weight_decay must be a finite number, 0 or more, not -1.0"),
+        ({"precision": 32}, "precision must be one of fp64, fp32, bf16, not 32"),
+        ({"data": "mnist"}, "data must be one of cifar10, digits, not 'mnist'"),
+    ],
+)
+def test_wrong_settings_are_named(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build(settings)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_hidden_sizes_are_read_from_text() -> None:
+    assert parse_hidden("100") == (100,)
+    assert parse_hidden("100, 50") == (100, 50)
+    assert parse_hidden("") == ()
+    with pytest.raises(ConfigError, match="whole numbers and commas, like 100,100; not '5;6'"):
+        parse_hidden("5;6")
+
+
+def test_settings_files(tmp_path: Path) -> None:
+    toml = tmp_path / "a.toml"
+    toml.write_text('data = "digits"\nhidden = [10, 5]\nlearning_rate = 1\n')
+    assert build(read_settings(toml)) == TrainConfig(data="digits", hidden=(10, 5), learning_rate=1.0)
+    windows = tmp_path / "w.toml"
+    windows.write_bytes(b"\xef\xbb\xbfhidden = '20,10'\r\n")
+    assert build(read_settings(windows)).hidden == (20, 10)
+    record = tmp_path / "record.json"
+    record.write_text('{"schema": "x", "config": {"steps": 7}}')
+    assert read_settings(record) == {"steps": 7}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("none.toml", None, "cannot read the settings file none.toml: No such file"),
+        ("a.toml", b"steps = ", "a.toml: Invalid value (at end of document)"),
+        ("a.toml", b"\xff\xfe", "a.toml"),
+        ("a.json", b"{", "a.json"),
+        ("a.toml", b"a = " + b"[" * 100_000, "a.toml"),
+        ("a.json", b"[" * 100_000, "a.json"),
+        ("a.json", b"{}", "it has no table 'config'"),
+        ("a.json", b"[1]", "it has no table 'config'"),
+        ("a.json", b'{"config": 3}', "it has no table 'config'"),
+    ],
+)
+def test_wrong_settings_files_are_named(name: str, content: bytes | None, message: str) -> None:
+    if content is not None:
+        Path(name).write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        read_settings(Path(name))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_builds(name: str) -> None:
+    assert build(find_recipe(name).settings)
+
+
+def test_an_unknown_recipe_is_named() -> None:
+    with pytest.raises(ConfigError, match="no recipe 'mlp-nmupy'; did you mean 'mlp-numpy'"):
+        find_recipe("mlp-nmupy")

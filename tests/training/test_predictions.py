@@ -1,0 +1,74 @@
+"""What a run keeps of its network's answers has to be what the network says."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backproof import data
+from backproof.errors import RunError
+from backproof.training import predictions, record
+from backproof.training.run import load_network
+
+CLI = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def trained(cli: CLI) -> Path:
+    assert (
+        cli("train", "mlp-numpy", "--data", "digits", "--steps", "30", "--hidden", "40", "--out", "run")[0]
+        == 0
+    )
+    return Path("run")
+
+
+def test_answers_are_the_networks(trained: Path) -> None:
+    kept = predictions.read(trained)
+    assert kept is not None
+    test = data.load("digits").test
+    learner, _ = load_network(trained)
+    probabilities = learner.probabilities(test.centred(slice(None)))
+    np.testing.assert_array_equal(kept.labels, test.labels)
+    np.testing.assert_array_equal(kept.answers, probabilities.argmax(axis=1))
+    np.testing.assert_allclose(kept.confidence, probabilities.max(axis=1), rtol=1e-5)
+    assert np.trace(kept.confusion()) / len(test) == pytest.approx(
+        record.read(trained).final["test_accuracy"]
+    )
+    assert kept.confusion()[3].sum() == (test.labels == 3).sum()
+    assert kept.confusion()[3, 8] == ((test.labels == 3) & (kept.answers == 8)).sum()
+
+
+def test_mistakes_are_the_most_confident_ones(trained: Path) -> None:
+    kept = predictions.read(trained)
+    assert kept is not None
+    wrong = kept.answers != kept.labels
+    assert len(kept.mistakes) == min(16, wrong.sum())
+    assert wrong[kept.mistakes].all()
+    confidences = kept.confidence[kept.mistakes]
+    assert (np.diff(confidences) <= 0).all()
+    others = wrong.copy()
+    others[kept.mistakes] = False
+    assert kept.confidence[others].max(initial=0) <= confidences.min()
+    np.testing.assert_array_equal(kept.mistaken_pixels, data.load("digits").test.pixels[kept.mistakes])
+
+
+def test_first_weights_are_the_units_with_the_largest(trained: Path) -> None:
+    kept = predictions.read(trained)
+    assert kept is not None
+    learner, _ = load_network(trained)
+    weights = learner.first_weights()
+    shown = kept.first_weights.reshape(24, -1)
+    sizes = np.linalg.norm(weights, axis=1)
+    np.testing.assert_allclose(
+        np.sort(np.linalg.norm(shown.astype(float), axis=1)), np.sort(sizes)[-24:], rtol=1e-2
+    )
+
+
+def test_a_folder_without_evidence_has_none_and_a_damaged_one_is_refused(trained: Path) -> None:
+    path = trained / predictions.FILE_NAME
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(RunError, match=r"evidence\.safetensors is not what a run writes"):
+        predictions.read(trained)
+    path.unlink()
+    assert predictions.read(trained) is None
