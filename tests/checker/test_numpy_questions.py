@@ -11,7 +11,7 @@ from backproof.checker.causes import CAUSES
 from backproof.checker.check import check_folder, finding, run_check, run_checks, select
 from backproof.checker.comparison import Comparison
 from backproof.checker.diagnosis import diagnose
-from backproof.checker.outcome import RIGHT, Check, Outcome, failed
+from backproof.checker.outcome import RIGHT, Check, Outcome, failure_outcome
 from backproof.checker.questions import CHECKS, POINTS, scaled
 from backproof.checker.questions.numpy_mlp.mistakes import MISTAKES as KNOWN
 from backproof.checker.questions.numpy_mlp.question import NUMPY_MLP
@@ -334,7 +334,7 @@ def test_the_time_of_a_question_is_bounded() -> None:
         for _ in range(3):
             answer = runner.run([Call("y", "layer.forward")])[0]
         assert answer.failure is not None
-        return failed(answer.failure)
+        return failure_outcome(answer.failure)
 
     runner = Hanging()
     checks = [Check(f"{name}", 1, "", ask_three_times) for name in ("1/a", "1/b", "1/c", "1/d", "2/a")]

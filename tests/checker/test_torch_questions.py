@@ -10,8 +10,8 @@ from backproof.checker.causes import CAUSES
 from backproof.checker.check import run_check
 from backproof.checker.outcome import Check, Outcome
 from backproof.checker.questions import CHECKS, torch_objects
-from backproof.checker.questions.batchnorm import formulas, ways
-from backproof.checker.questions.convnet import plan as plans
+from backproof.checker.questions.batchnorm import call_styles, formulas
+from backproof.checker.questions.convnet import architectures
 from checker.catalogue import MISTAKES, STYLES, VARIANTS, Mistake, Variant, changed
 from checker.inprocess import InProcess, in_process
 
@@ -268,13 +268,13 @@ def test_the_slope_on_the_wrong_side() -> None:
     ],
 )
 def test_no_mistake_is_right(recognised: Callable[..., object], right: Callable[..., np.ndarray]) -> None:
-    bn = ways.draw(np.random.default_rng(3), (9, 5), ways.LARGE_EPS)
+    bn = call_styles.draw(np.random.default_rng(3), (9, 5), call_styles.LARGE_EPS)
     for mistake, value in recognised(bn):
         assert np.abs(value - right(bn)).max() > 1e-2, mistake
 
 
 def test_batch_norms_gradients_are_derivatives() -> None:
-    bn = ways.draw(np.random.default_rng(4), (4, 2), ways.LARGE_EPS)
+    bn = call_styles.draw(np.random.default_rng(4), (4, 2), call_styles.LARGE_EPS)
     for options in ({}, {"ddof": 1}, {"outside": True}):
         found = np.zeros_like(bn.x)
         for index in np.ndindex(*bn.x.shape):
@@ -290,8 +290,8 @@ def test_batch_norms_gradients_are_derivatives() -> None:
 
 
 def test_plans() -> None:
-    assert plans.size_after(plans.table_1(), 32) == 1
-    assert len({plan for _, plan in plans.mistakes()} | {plans.table_1()}) == 1 + sum(
-        1 for _ in plans.mistakes()
+    assert architectures.size_after(architectures.table_1(), 32) == 1
+    assert len({plan for _, plan in architectures.mistakes()} | {architectures.table_1()}) == 1 + sum(
+        1 for _ in architectures.mistakes()
     )
-    assert {mistake.cause for mistake, _ in plans.mistakes()} <= set(CAUSES)
+    assert {mistake.cause for mistake, _ in architectures.mistakes()} <= set(CAUSES)

@@ -10,13 +10,13 @@ from time import perf_counter
 import numpy as np
 
 from backproof.checker.calls import Runner, SubmissionError
-from backproof.checker.folder import code_folder
-from backproof.checker.outcome import Check, DecidedError, Outcome, failed
+from backproof.checker.check_report import CheckReport, Finding
+from backproof.checker.outcome import Check, Outcome, OutcomeError, failure_outcome
 from backproof.checker.questions import CHECKS
 from backproof.checker.reference import is_own_folder
-from backproof.checker.result import CheckReport, Finding
-from backproof.checker.runners import Metered, OwnCode, ReferenceRanError
+from backproof.checker.runner_wrappers import NoReferenceRunner, ReferenceRanError, TimeLimitedRunner
 from backproof.checker.sandbox import Limits, Session
+from backproof.checker.submission_folder import code_folder
 from backproof.checker.versions import versions
 from backproof.errors import ConfigError
 
@@ -48,7 +48,7 @@ def check_folder(
     is_own = is_own_folder(code_folder(folder))
     with Session(folder, limits or Limits()) as session:
         try:
-            found = list(run_checks(checks, session if is_own else OwnCode(session), seed))
+            found = list(run_checks(checks, session if is_own else NoReferenceRunner(session), seed))
         except ReferenceRanError:
             found = [(check, _REFERENCE, 0.0) for check in checks]
         files, isolation = session.files(), session.isolation
@@ -78,13 +78,13 @@ def run_checks(checks: Sequence[Check], runner: Runner, seed: int) -> Iterator[t
 
     A question's time is bounded: what is left after it is not run.
     """
-    question, is_right, metered = "", True, Metered(runner)
+    question, is_right, limited = "", True, TimeLimitedRunner(runner)
     for check in checks:
         if check.question != question:
-            metered.used = 0.0
+            limited.used = 0.0
         if question and (check.question != question or not is_right):
-            metered.reset()
-        outcome, seconds = (_NO_TIME, 0.0) if metered.is_over else run_check(check, metered, seed)
+            limited.reset()
+        outcome, seconds = (_NO_TIME, 0.0) if limited.is_over else run_check(check, limited, seed)
         yield check, outcome, seconds
         question, is_right = check.question, outcome.verdict == "right"
 
@@ -96,8 +96,8 @@ def run_check(check: Check, runner: Runner, seed: int) -> tuple[Outcome, float]:
     try:
         outcome = check.run(runner, rng)
     except SubmissionError as error:
-        outcome = failed(error.failure)
-    except DecidedError as error:
+        outcome = failure_outcome(error.failure)
+    except OutcomeError as error:
         outcome = error.outcome
     except ReferenceRanError:
         raise

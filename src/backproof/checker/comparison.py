@@ -7,7 +7,7 @@ from math import isfinite
 import numpy as np
 
 from backproof.checker.calls import Array
-from backproof.checker.result import Evidence
+from backproof.checker.check_report import Evidence
 
 FLOOR = 1e-3
 TOLERANCE = 1e-5

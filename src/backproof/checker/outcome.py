@@ -7,9 +7,9 @@ import numpy as np
 
 from backproof.checker.calls import Failure, Runner
 from backproof.checker.causes import CAUSES
+from backproof.checker.check_report import Evidence, Verdict
 from backproof.checker.comparison import Comparison
 from backproof.checker.diagnosis import Mistake
-from backproof.checker.result import Evidence, Verdict
 
 _VERDICTS: Mapping[str, Verdict] = {
     "crashed": "crashed",
@@ -53,7 +53,7 @@ class Check:
     """What it is worth beside the other checks of its question."""
     title: str
     run: Run
-    """Raises SubmissionError or DecidedError where it cannot go on."""
+    """Raises SubmissionError or OutcomeError where it cannot go on."""
 
     @property
     def question(self) -> str:
@@ -61,7 +61,7 @@ class Check:
         return self.id.partition("/")[0]
 
 
-class DecidedError(Exception):
+class OutcomeError(Exception):
     """Raised where a check's outcome is decided before its end; carries it."""
 
     def __init__(self, outcome: Outcome) -> None:
@@ -79,7 +79,7 @@ def wrong_value(mistake: Mistake, shown: Comparison) -> Outcome:
     return wrong(mistake.cause, f"{shown.parameter} {mistake.what}.", shown.evidence(), mistake.hint)
 
 
-def failed(failure: Failure) -> Outcome:
+def failure_outcome(failure: Failure) -> Outcome:
     """Turn a failure of the submission's code into a verdict: a program that stops is no wrong number."""
     where = f" ({failure.where})" if failure.where else ""
     if failure.kind == "refused":

@@ -10,10 +10,10 @@ from pathlib import Path
 from backproof import __version__
 from backproof.checker.check import select
 from backproof.checker.classroom.process import checked
-from backproof.checker.classroom.table import Row, failed, only_writer_of, read, still_holds, write
-from backproof.checker.folder import code_folder, read_folder
-from backproof.checker.output.readers import plain
+from backproof.checker.classroom.table import Row, error_row, is_up_to_date, locked, read, write
+from backproof.checker.output.report_filters import escape_text
 from backproof.checker.questions import CHECKS
+from backproof.checker.submission_folder import code_folder, read_folder
 
 _POLL_SECONDS = 0.2
 
@@ -36,7 +36,7 @@ def check_folders(
     """
     select(CHECKS, only)  # which raises for what is no check, rather than each folder's row
     names = list(dict.fromkeys(str(Path(each)) for each in folders))  # good/ is good
-    with only_writer_of(table):
+    with locked(table):
         room = _Classroom(table, only, seed, say)
         return asyncio.run(room.check(names, jobs or _processors(), should_stop))
 
@@ -52,7 +52,7 @@ class _Classroom:
 
     async def check(self, folders: Sequence[str], jobs: int, should_stop: Callable[[], bool]) -> bool | None:
         slots = asyncio.Semaphore(jobs)
-        names = [plain(each) for each in folders]
+        names = [escape_text(each) for each in folders]
         order = list(dict.fromkeys([*self._rows, *names]))
         waiting = {asyncio.create_task(self._row(each, slots)) for each in folders}
         start, new, done = time.monotonic(), 0, 0
@@ -78,16 +78,16 @@ class _Classroom:
 
     async def _row(self, folder: str, slots: asyncio.Semaphore) -> tuple[Row, bool]:
         """Return a folder's row, and whether it is new; what is wrong with the folder becomes its error."""
-        made_from = {"folder": plain(folder), **self._made_from, "files": ""}
+        made_from = {"folder": escape_text(folder), **self._made_from, "files": ""}
         async with slots:
             try:
                 made_from["files"] = fingerprint(Path(folder))
                 old = self._rows.get(made_from["folder"])
-                if old and still_holds(old, made_from):
+                if old and is_up_to_date(old, made_from):
                     return old, False
                 return {"error": "", **await checked(Path(folder), self._options), **made_from}, True
             except Exception as error:  # one bad folder never stops the others
-                return {**failed(str(error)), **made_from}, True
+                return {**error_row(str(error)), **made_from}, True
 
 
 def fingerprint(folder: Path) -> str:

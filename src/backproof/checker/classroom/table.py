@@ -8,19 +8,19 @@ from pathlib import Path
 
 import filelock
 
-from backproof.checker.output import words
-from backproof.checker.output.readers import plain
-from backproof.checker.result import CheckReport
+from backproof.checker.check_report import CheckReport
+from backproof.checker.output import report_text
+from backproof.checker.output.report_filters import escape_text
 from backproof.errors import BackproofError, ConfigError
 from backproof.files import remove_litter, write_atomically
 
-_HOLDS_FOR = ("seed", "only", "version", "files")
+_MADE_FROM = ("seed", "only", "version", "files")
 """What a row was made from, the hash of the folder's files among it: it holds as long as these stay."""
 COLUMNS = (
     "folder",
-    *(f"points {each}" for each in words.TITLES),
+    *(f"points {each}" for each in report_text.TITLES),
     *("total", "of", "verdict", "not right", "causes", "error", "seconds", "isolation"),
-    *_HOLDS_FOR,
+    *_MADE_FROM,
 )
 Row = Mapping[str, str]
 _COMPUTED = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
@@ -29,14 +29,14 @@ _COMPUTED = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 def row_of(report: CheckReport) -> Row:
     """Return what a report says, but for the folder and what the row holds for."""
     wrong = [each for each in report.findings if each.verdict != "right"]
-    won, worth = words.points(report.findings)
+    won, worth = report_text.points(report.findings)
     questions = {
-        f"points {question}": words.number(words.points(findings)[0])
-        for question, findings in words.by_question(report.findings).items()
+        f"points {question}": report_text.number(report_text.points(findings)[0])
+        for question, findings in report_text.by_question(report.findings).items()
     }
     return questions | {
-        "total": words.number(won),
-        "of": words.number(worth),
+        "total": report_text.number(won),
+        "of": report_text.number(worth),
         "verdict": "right" if report.ok else "wrong",
         "not right": " ".join(each.id for each in wrong),
         "causes": "; ".join(dict.fromkeys(each.cause or each.verdict for each in wrong)),
@@ -45,18 +45,18 @@ def row_of(report: CheckReport) -> Row:
     }
 
 
-def failed(error: str) -> Row:
+def error_row(error: str) -> Row:
     """Return what is said of a folder whose check has no result."""
-    return {"verdict": "could not run", "error": plain(" ".join(error.split()))}
+    return {"verdict": "could not run", "error": escape_text(" ".join(error.split()))}
 
 
-def still_holds(row: Row, made_from: Row) -> bool:
+def is_up_to_date(row: Row, made_from: Row) -> bool:
     """Tell whether a row has a result, and would be made from the same today."""
-    return not row["error"] and all(row[name] == made_from[name] for name in _HOLDS_FOR)
+    return not row["error"] and all(row[name] == made_from[name] for name in _MADE_FROM)
 
 
 @contextmanager
-def only_writer_of(table: Path) -> Iterator[None]:
+def locked(table: Path) -> Iterator[None]:
     """Keep a second process from filling the same table (BackproofError)."""
     try:
         with filelock.FileLock(table.with_name(f".{table.name}.lock"), timeout=0):

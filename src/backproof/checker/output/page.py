@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from backproof.checker.output import words
-from backproof.checker.result import CheckReport, Evidence
+from backproof.checker.check_report import CheckReport, Evidence
+from backproof.checker.output import report_text
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
@@ -38,9 +38,9 @@ class Matrix(NamedTuple):
 
 
 def page(report: CheckReport) -> str:
-    """Return the page of a ``harmless`` report; one that was ``hinted`` has no test data to get into it."""
+    """Return the page of a report, which ``escape_control_characters`` (and ``hints_only``) have gone over."""
     template = _TEMPLATES.get_template("page.html")
-    return template.render(report=report, words=words, matrices=matrices)
+    return template.render(report=report, report_text=report_text, matrices=matrices)
 
 
 def matrices(evidence: Evidence) -> Iterator[Matrix]:
@@ -60,7 +60,7 @@ def matrices(evidence: Evidence) -> Iterator[Matrix]:
             for row in zip(*shown, strict=True)
             if array.ndim <= 2
         ]
-        yield Matrix(name, rows, words.shape(array.shape) if sum(map(len, rows)) < array.size else "")
+        yield Matrix(name, rows, report_text.shape(array.shape) if sum(map(len, rows)) < array.size else "")
 
 
 def _number(value: Any) -> str:

@@ -7,15 +7,15 @@ import numpy as np
 from backproof.checker.calls import Answer, Array, Call, Runner, Tensor, need_scalar
 from backproof.checker.comparison import Comparison
 from backproof.checker.diagnosis import Known, Mistake, diagnose
-from backproof.checker.questions.trials import Sizes, Trial, Trials
+from backproof.checker.questions.check_at_sizes import CheckAtSizes, Sizes, Trial
 
 _SIZES = tuple({"B": b, "C": c} for b, c in ((23, 4), (1, 3), (12, 5), (40, 10)))
 _SMALLER = tuple({"B": b, "C": c} for b, c in ((1, 2), (2, 2), (2, 3), (3, 3)))
 
 
-def accuracy(script: str, *, tensors: bool = False) -> Trials:
+def accuracy(script: str, *, tensors: bool = False) -> CheckAtSizes:
     """Return the check of a script's accuracy: the share of samples whose largest score is the target's."""
-    return Trials("accuracy", partial(_accuracy, script, tensors), _SIZES, _SMALLER, {"B": 4, "C": 4})
+    return CheckAtSizes("accuracy", partial(_accuracy, script, tensors), _SIZES, _SMALLER, {"B": 4, "C": 4})
 
 
 def _accuracy(script: str, tensors: bool, runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:

@@ -18,8 +18,8 @@ from backproof.checker.calls import (
     need,
     need_array,
 )
-from backproof.checker.outcome import DecidedError, wrong
-from backproof.checker.result import Evidence
+from backproof.checker.check_report import Evidence
+from backproof.checker.outcome import OutcomeError, wrong
 
 Arguments = tuple[Any, ...]
 
@@ -33,12 +33,12 @@ def make(runner: Runner, name: str, target: str, *alternatives: Arguments) -> in
 
 
 def must_leave_arguments(runner: Runner, target: str, *alternatives: Arguments) -> None:
-    """Raise DecidedError if a list that ``target`` is given is changed by the call (SubmissionError)."""
+    """Raise OutcomeError if a list that ``target`` is given is changed by the call (SubmissionError)."""
     number, answer = _made(runner, "_", target, alternatives)
     if answer.changed:
         given = str(alternatives[number][answer.changed[0]])
         shown = Evidence(parameter="the list given", expected=given, got="another list")
-        raise DecidedError(
+        raise OutcomeError(
             wrong("input changed in place", f"{target} writes to the list it is given.", shown)
         )
 
@@ -119,18 +119,18 @@ def forward(runner: Runner, module: str, x: Array, mode: str | None = None) -> A
 
 
 def check_shape(got: Array, due: tuple[int, ...], x: Array) -> None:
-    """Raise DecidedError if the output for ``x`` has another shape than is due."""
+    """Raise OutcomeError if the output for ``x`` has another shape than is due."""
     if got.shape != due:
         expected, found = f"shape {due}", f"shape {got.shape}"
         shown = Evidence(parameter="the output", expected=expected, got=found, shapes={"x": list(x.shape)})
         said = f"the output for input of shape {x.shape} has shape {got.shape}, not {due}."
-        raise DecidedError(wrong("wrong shape", said, shown))
+        raise OutcomeError(wrong("wrong shape", said, shown))
 
 
 def output(runner: Runner, target: str, inputs: tuple[Any, ...], due: tuple[int, ...]) -> Array:
     """Return what ``target`` makes of tensors and numbers, of the shape ``due`` and the first one's dtype.
 
-    Raises SubmissionError, and DecidedError where shape or dtype are others, or it writes to its input.
+    Raises SubmissionError, and OutcomeError where shape or dtype are others, or it writes to its input.
     """
     answer = runner.run([Call("y", target, inputs)])[0]
     got, x = need_array(answer), inputs[0].array
@@ -138,12 +138,12 @@ def output(runner: Runner, target: str, inputs: tuple[Any, ...], due: tuple[int,
     check_shape(got, due, x)
     if answer.changed:
         shown = Evidence(parameter="the input", expected="as before", got="other numbers", shapes=shapes)
-        raise DecidedError(
+        raise OutcomeError(
             wrong("input changed in place", f"{target} writes to the tensor it is given.", shown)
         )
     if got.dtype.kind == "f" and got.dtype != x.dtype:
         shown = Evidence(parameter="the output", expected=str(x.dtype), got=str(got.dtype), shapes=shapes)
-        raise DecidedError(wrong("dtype promoted", f"the output is {got.dtype} for {x.dtype}.", shown))
+        raise OutcomeError(wrong("dtype promoted", f"the output is {got.dtype} for {x.dtype}.", shown))
     return got
 
 
@@ -158,7 +158,7 @@ def gradients(
     """Call ``target``, then what comes ``between``, go back with ``upstream``, and return gradients.
 
     ``wanted``: words for people → name in the child, kept in the answer. Raises SubmissionError, and
-    DecidedError where no gradient arrives, or backward writes to what it is given.
+    OutcomeError where no gradient arrives, or backward writes to what it is given.
     """
     back = Call("_", "y.backward", (Tensor(upstream),))
     first, *_, last = runner.run([Call("y", target, inputs), *between, back])
@@ -170,7 +170,7 @@ def gradients(
     if last.changed:
         shapes = {"dy": list(upstream.shape)}
         shown = Evidence(parameter="dy", expected="as before", got="other numbers", shapes=shapes)
-        raise DecidedError(wrong("input changed in place", "backward writes to what it is given.", shown))
+        raise OutcomeError(wrong("input changed in place", "backward writes to what it is given.", shown))
     found = {}
     for words, answer in zip(
         wanted, runner.run([Fetch(f"{each}.grad") for each in wanted.values()]), strict=True
@@ -181,6 +181,6 @@ def gradients(
     return found
 
 
-def _none(what: str) -> DecidedError:
+def _none(what: str) -> OutcomeError:
     shown = Evidence(parameter=f"gradient of {what}", expected="an array", got="None")
-    return DecidedError(wrong("no gradient arrives", f"no gradient arrives at {what}.", shown))
+    return OutcomeError(wrong("no gradient arrives", f"no gradient arrives at {what}.", shown))

@@ -1,7 +1,7 @@
 """Run a submission where it can do no harm, and ask it for data.
 
-Three processes: the checker, which never imports the submission; a warden, clean as well; and the worker,
-its fork, which runs the submission from a copy of its folder. With bubblewrap, warden and worker see a system
+Three processes: the checker, which never imports the submission; a supervisor, clean as well; and the worker,
+its fork, which runs the submission from a copy of its folder. With bubblewrap, supervisor and worker see a system
 that is read-only, without network, home folder and other processes. What comes back is data that is checked
 piece by piece: the worst that a worker can send is a wrong number.
 

@@ -11,7 +11,7 @@ MAX_LINE = 300
 
 @dataclass(frozen=True)
 class Ending:
-    """What the warden knows of a worker's end; nothing, if it was killed itself."""
+    """What the supervisor knows of a worker's end; nothing, if it was killed itself."""
 
     is_clean: bool = False
     """All that the worker started is gone too."""
@@ -41,7 +41,7 @@ class Ending:
         return f"the process ended itself with exit code {code}{printed}"
 
 
-def failed(kind: str, message: str, where: str = "") -> Answer:
+def failure_answer(kind: str, message: str, where: str = "") -> Answer:
     """Return an answer that is a failure, with text that may come from the submission."""
     return Answer(failure=Failure(kind, printable(message), printable(where)))
 

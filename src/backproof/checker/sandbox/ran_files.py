@@ -4,10 +4,10 @@ import os
 from hashlib import sha256
 from pathlib import Path
 
-from backproof.checker.folder import MAX_FILE_BYTES, MAX_FILES
+from backproof.checker.check_report import RanFile
 from backproof.checker.reference import is_reference
-from backproof.checker.result import RanFile
 from backproof.checker.sandbox.failures import printable
+from backproof.checker.submission_folder import MAX_FILE_BYTES, MAX_FILES
 
 
 class RanFiles:

@@ -11,16 +11,16 @@ from types import TracebackType
 from typing import Self
 
 from backproof.checker.calls import Answer, Assign, Call, Failure, Request
-from backproof.checker.folder import code_folder, read_folder
-from backproof.checker.result import RanFile
+from backproof.checker.check_report import RanFile
 from backproof.checker.sandbox import messages
-from backproof.checker.sandbox.child import wire
+from backproof.checker.sandbox.child import serialization
 from backproof.checker.sandbox.child.limits import Limits
 from backproof.checker.sandbox.child.removal import remove_inside
 from backproof.checker.sandbox.connection import Connection
-from backproof.checker.sandbox.failures import Ending, failed
+from backproof.checker.sandbox.failures import Ending, failure_answer
 from backproof.checker.sandbox.ran_files import RanFiles
-from backproof.checker.sandbox.warden_process import WardenProcess
+from backproof.checker.sandbox.supervisor_process import SupervisorProcess
+from backproof.checker.submission_folder import code_folder, read_folder
 
 NORMAL = Limits()
 SHARE = 5
@@ -58,7 +58,7 @@ class Session:
             temporary = tempfile.TemporaryDirectory(prefix="backproof-check-", ignore_cleanup_errors=True)
             self._base = Path(stack.enter_context(temporary)).resolve()
             stack.callback(remove_inside, self._base)
-            self._warden = stack.enter_context(WardenProcess(self._base, self.limits))
+            self._supervisor = stack.enter_context(SupervisorProcess(self._base, self.limits))
             self._resources = stack.pop_all()
         return self
 
@@ -72,7 +72,7 @@ class Session:
     @property
     def isolation(self) -> str:
         """What keeps the submission in, in words."""
-        return self._warden.isolation
+        return self._supervisor.isolation
 
     @property
     def ran_reference(self) -> bool:
@@ -107,7 +107,7 @@ class Session:
         used = messages.names_used(request)
         for name in used:
             if not self._is_alive.get(name, True):
-                return failed(
+                return failure_answer(
                     "missing", f"there is no {name}: what makes it failed, or its process ended since"
                 )
         module = used[0]
@@ -141,16 +141,18 @@ class Session:
         self._requests += 1
         start, enough = time.monotonic(), self._processor_seconds + seconds
         try:
-            parts = self._connection.exchange(frame, seconds, lambda: self._warden.is_starved(enough))
+            parts = self._connection.exchange(frame, seconds, lambda: self._supervisor.is_starved(enough))
             reply = messages.unpack(*parts, self._requests)
         except TimeoutError:
             ending = self._end_worker("stuck")
             if not ending.reason:
-                slow = failed("too slow", f"no answer within {seconds:g} seconds", self._where(ending))
+                slow = failure_answer(
+                    "too slow", f"no answer within {seconds:g} seconds", self._where(ending)
+                )
                 return replace(slow, processor_seconds=seconds)
-        except wire.RefusedError as error:
+        except serialization.RefusedError as error:
             self._end_worker("alive")
-            return failed("refused", f"what came back is {error}")
+            return failure_answer("refused", f"what came back is {error}")
         except OSError:  # the worker is no more
             ending = self._end_worker("dead")
         else:
@@ -161,7 +163,7 @@ class Session:
             self._processor_seconds = reply.processor_seconds
             took = max(told, (time.monotonic() - start) / SHARE)  # workers may lie, and sleep
             return replace(reply.answer, processor_seconds=took)
-        return failed("killed", ending.cause, self._where(ending))
+        return failure_answer("killed", ending.cause, self._where(ending))
 
     # The worker
 
@@ -175,15 +177,15 @@ class Session:
             (self._folder / name).parent.mkdir(parents=True, exist_ok=True)
             (self._folder / name).write_bytes(content)
         self._requests, self._processor_seconds = 0, 0.0
-        return self._warden.fork(self._folder, with_torch=self._wants_torch)
+        return self._supervisor.fork(self._folder, with_torch=self._wants_torch)
 
     def _end_worker(self, case: str) -> Ending:
-        """Kill the worker and all that it started; ``case`` as for WardenProcess.end."""
+        """Kill the worker and all that it started; ``case`` as for SupervisorProcess.end."""
         if self._connection is None:
             return Ending()
         self._is_alive = dict.fromkeys(self._is_alive, False)
         self._imported = set()
-        ending = self._warden.end(case)
+        ending = self._supervisor.end(case)
         self._disconnect()
         return ending
 

@@ -18,7 +18,7 @@ class Gradients(NamedTuple):
 
 
 @dataclass(frozen=True)
-class BatchNorm:
+class BatchNormCase:
     """One call: what goes in. Everything is float64."""
 
     x: Array
@@ -91,7 +91,7 @@ _SWAPPED = _gradient("is that of the other: γ's and β's are swapped", "In whic
 _SIGN = _gradient("has the wrong sign in one of its terms", "Check the signs of the derivation.")
 
 
-def forward_mistakes(bn: BatchNorm) -> Known:
+def forward_mistakes(bn: BatchNormCase) -> Known:
     """Yield what wrong forward passes give."""
     centred, (xhat, _) = bn.x - bn.x.mean(axis=0), bn.normalised()
     yield BIASED, bn.y(ddof=1)
@@ -118,7 +118,7 @@ def forward_mistakes(bn: BatchNorm) -> Known:
     yield RUNNING, bn.gamma * bn.x / np.sqrt(own_var + bn.eps) + bn.beta
 
 
-def dx_mistakes(bn: BatchNorm) -> Known:
+def dx_mistakes(bn: BatchNormCase) -> Known:
     """Yield what wrong formulas for ∂L/∂x give."""
     xhat, divisor = bn.normalised()
     n, dy, scale = len(bn.x), bn.dy, bn.gamma / divisor
@@ -151,7 +151,7 @@ def dx_mistakes(bn: BatchNorm) -> Known:
         yield centred, scale * (dy - mean - variance * divisor**power)
 
 
-def dgamma_mistakes(bn: BatchNorm) -> Known:
+def dgamma_mistakes(bn: BatchNormCase) -> Known:
     """Yield what wrong formulas for ∂L/∂γ give."""
     xhat, _ = bn.normalised()
     right = (bn.dy * xhat).sum(axis=0)
@@ -165,7 +165,7 @@ def dgamma_mistakes(bn: BatchNorm) -> Known:
     yield _gradient("is multiplied by γ"), right * bn.gamma
 
 
-def dbeta_mistakes(bn: BatchNorm) -> Known:
+def dbeta_mistakes(bn: BatchNormCase) -> Known:
     """Yield what wrong formulas for ∂L/∂β give."""
     right = bn.dy.sum(axis=0)
     yield _IGNORED, np.full_like(right, len(bn.dy))

@@ -3,9 +3,9 @@
 import numpy as np
 
 from backproof.checker.calls import Array, Runner
-from backproof.checker.outcome import RIGHT, DecidedError, Outcome, wrong
-from backproof.checker.questions.convnet.registered import make, state_of
-from backproof.checker.result import Evidence
+from backproof.checker.check_report import Evidence
+from backproof.checker.outcome import RIGHT, Outcome, OutcomeError, wrong
+from backproof.checker.questions.convnet.registered_parameters import make, state_of
 
 _STANDARD_ERRORS = 6
 
@@ -16,7 +16,7 @@ def initialisation(runner: Runner, _: np.random.Generator) -> Outcome:
     weights = {name: each for name, each in state_of(runner).items() if each.ndim in (2, 4)}
     if not weights:
         shown = Evidence(parameter="net.parameters()", expected="weights", got="none")
-        raise DecidedError(
+        raise OutcomeError(
             wrong("parameters not registered", "the network has registered no weights.", shown)
         )
     for name, weight in weights.items():

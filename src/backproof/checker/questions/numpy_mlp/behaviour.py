@@ -14,27 +14,27 @@ from backproof.checker.calls import (
     need_all,
     need_array,
 )
+from backproof.checker.check_report import Evidence
 from backproof.checker.comparison import Comparison, tolerance
-from backproof.checker.outcome import RIGHT, DecidedError, Outcome, wrong, wrong_value
-from backproof.checker.questions.numpy_mlp.drawn_layers import (
+from backproof.checker.outcome import RIGHT, Outcome, OutcomeError, wrong, wrong_value
+from backproof.checker.questions.numpy_mlp.layer_checks import softmax_p
+from backproof.checker.questions.numpy_mlp.mistakes import softmax
+from backproof.checker.questions.numpy_mlp.random_layers import (
     LAYERS,
-    Draw,
-    DrawnLayer,
-    judge_layers,
+    LayerMaker,
+    RandomLayer,
+    check_layers,
     mlp,
     steep_softmax,
 )
-from backproof.checker.questions.numpy_mlp.layers import softmax_p
-from backproof.checker.questions.numpy_mlp.mistakes import softmax
-from backproof.checker.result import Evidence
 
 
 def inputs(runner: Runner, rng: np.random.Generator) -> Outcome:
     """Check that no call writes to its arguments."""
-    return judge_layers(_inputs, runner, rng, (*LAYERS, steep_softmax, mlp))
+    return check_layers(_inputs, runner, rng, (*LAYERS, steep_softmax, mlp))
 
 
-def _inputs(runner: Runner, rng: np.random.Generator, draw: Draw, batch: int) -> Outcome:
+def _inputs(runner: Runner, rng: np.random.Generator, draw: LayerMaker, batch: int) -> Outcome:
     layer = draw(runner, rng, batch)
     made = layer.make("layer")
     answers = need_all(runner.run([*made, *layer.passes("layer")]))
@@ -56,10 +56,10 @@ def _inputs(runner: Runner, rng: np.random.Generator, draw: Draw, batch: int) ->
 
 def state(runner: Runner, rng: np.random.Generator) -> Outcome:
     """Check that the same call gives the same, whatever other layers or earlier batches there were."""
-    return judge_layers(_state, runner, rng)
+    return check_layers(_state, runner, rng)
 
 
-def _state(runner: Runner, rng: np.random.Generator, draw: Draw, batch: int) -> Outcome:
+def _state(runner: Runner, rng: np.random.Generator, draw: LayerMaker, batch: int) -> Outcome:
     layer, leak = draw(runner, rng, batch), "state leaks between calls"
     a, b = layer.make("a"), layer.make("b")
     first = need_all(runner.run([*a, *layer.passes("a")]))[len(a) :]
@@ -79,8 +79,8 @@ def _state(runner: Runner, rng: np.random.Generator, draw: Draw, batch: int) -> 
     return RIGHT
 
 
-def _ran(runner: Runner, layer: DrawnLayer, requests: Sequence[Request]) -> list[Answer]:
-    """Return answers; that a layer crashes which has run alone is a leak, too (DecidedError)."""
+def _ran(runner: Runner, layer: RandomLayer, requests: Sequence[Request]) -> list[Answer]:
+    """Return answers; that a layer crashes which has run alone is a leak, too (OutcomeError)."""
     try:
         return need_all(runner.run(requests))
     except SubmissionError as error:
@@ -89,11 +89,11 @@ def _ran(runner: Runner, layer: DrawnLayer, requests: Sequence[Request]) -> list
         said = f"{layer.name} crashes after other calls, not alone: {error.failure.message}."
         shapes = {"argument": list(layer.forward[0].shape)}
         shown = Evidence(parameter=layer.name, shapes=shapes)
-        raise DecidedError(wrong("state leaks between calls", said, shown)) from None
+        raise OutcomeError(wrong("state leaks between calls", said, shown)) from None
 
 
-def _same(layer: DrawnLayer, old: list[Answer], new: list[Answer], cause: str, when: str) -> None:
-    """Raise DecidedError if passes differ."""
+def _same(layer: RandomLayer, old: list[Answer], new: list[Answer], cause: str, when: str) -> None:
+    """Raise OutcomeError if passes differ."""
     given = {f"argument {i}": each for i, each in enumerate((*layer.forward, *layer.backward), 1)}
     for name, before, after in zip(layer.values, old, new, strict=True):
         left, right = need_array(before), need_array(after)
@@ -101,7 +101,7 @@ def _same(layer: DrawnLayer, old: list[Answer], new: list[Answer], cause: str, w
         if not shown.right and np.isfinite(left).all():
             added = left.shape == right.shape and np.allclose(right, 2 * left, rtol=1e-4)
             what = "is added to what was there" if added else "changes"
-            raise DecidedError(wrong(cause, f"{name} {what} {when}.", shown.evidence()))
+            raise OutcomeError(wrong(cause, f"{name} {what} {when}.", shown.evidence()))
 
 
 def stable(runner: Runner, rng: np.random.Generator) -> Outcome:

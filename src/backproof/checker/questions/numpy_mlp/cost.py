@@ -7,16 +7,16 @@ many for few samples as for many. Times are measured only to be shown.
 import numpy as np
 
 from backproof.checker.calls import Answer, Runner, need_all
-from backproof.checker.outcome import RIGHT, DecidedError, Outcome, wrong
-from backproof.checker.questions.numpy_mlp.drawn_layers import (
+from backproof.checker.check_report import Evidence
+from backproof.checker.outcome import RIGHT, Outcome, OutcomeError, wrong
+from backproof.checker.questions.numpy_mlp.random_layers import (
     LAYERS,
-    Draw,
-    DrawnLayer,
-    judge_layers,
+    LayerMaker,
+    RandomLayer,
+    check_layers,
     linear,
     mlp,
 )
-from backproof.checker.result import Evidence
 
 FEW, MANY = 8, 136
 _BYTECODES_A_SAMPLE = 3
@@ -26,14 +26,14 @@ _ROUNDS = 5
 
 def cost(runner: Runner, rng: np.random.Generator) -> Outcome:
     """Check that no layer loops over samples, nor LinearModule over its features."""
-    outcome = judge_layers(_cost, runner, rng, (*LAYERS, mlp), batches=(MANY,))
+    outcome = check_layers(_cost, runner, rng, (*LAYERS, mlp), batches=(MANY,))
     if outcome == RIGHT:
         for what, few, many in (("inputs", (FEW, 2), (MANY, 2)), ("outputs", (2, FEW), (2, MANY))):
             no_loop(runner, what, linear(runner, rng, 4, *few), linear(runner, rng, 4, *many))
     return outcome
 
 
-def _cost(runner: Runner, rng: np.random.Generator, draw: Draw, batch: int) -> Outcome:
+def _cost(runner: Runner, rng: np.random.Generator, draw: LayerMaker, batch: int) -> Outcome:
     no_loop(runner, "samples", draw(runner, rng, FEW), draw(runner, rng, batch))
     return RIGHT
 
@@ -43,8 +43,8 @@ def is_loop(few: int, many: int) -> bool:
     return many - few > _BYTECODES_A_SAMPLE * (MANY - FEW)
 
 
-def no_loop(runner: Runner, what: str, few: DrawnLayer, many: DrawnLayer) -> None:
-    """Raise DecidedError if forward or backward loops."""
+def no_loop(runner: Runner, what: str, few: RandomLayer, many: RandomLayer) -> None:
+    """Raise OutcomeError if forward or backward loops."""
     counts = [_ran(runner, each, counted=True) for each in (few, many)]
     for which, name in enumerate(("forward", "backward")):
         # The fewest of two passes: Python's own housekeeping may run in between.
@@ -63,10 +63,10 @@ def no_loop(runner: Runner, what: str, few: DrawnLayer, many: DrawnLayer) -> Non
                 got=float(high),
                 shapes={"few": list(few.forward[0].shape), "many": list(many.forward[0].shape)},
             )
-            raise DecidedError(wrong("loop over samples", said, shown))
+            raise OutcomeError(wrong("loop over samples", said, shown))
 
 
-def _ran(runner: Runner, layer: DrawnLayer, *, counted: bool) -> list[Answer]:
+def _ran(runner: Runner, layer: RandomLayer, *, counted: bool) -> list[Answer]:
     """Return some passes in turns, as some layers need a forward before each backward."""
     made, passes = layer.make("_layer"), layer.passes("_layer", counted=counted)[:2]
     return need_all(runner.run([*made, *passes * (2 if counted else _ROUNDS)]))[len(made) :]

@@ -18,20 +18,20 @@ from backproof.checker.calls import (
     need_all,
     need_array,
 )
+from backproof.checker.check_report import Evidence
 from backproof.checker.comparison import tolerance
-from backproof.checker.outcome import DecidedError, Outcome, wrong
+from backproof.checker.outcome import Outcome, OutcomeError, wrong
 from backproof.checker.questions.numpy_mlp.find_linear import find_linear
-from backproof.checker.questions.numpy_mlp.layers import must_keep
+from backproof.checker.questions.numpy_mlp.layer_checks import must_keep
 from backproof.checker.questions.numpy_mlp.mistakes import softmax
 from backproof.checker.questions.numpy_mlp.parameters import fits
-from backproof.checker.result import Evidence
 
 _SLACK = 10
 """Errors of single layers add up."""
 
 
 @dataclass(frozen=True)
-class Network:
+class NumpyNetwork:
     """An MLP in the child, and its parameters."""
 
     name: str
@@ -74,10 +74,10 @@ class Network:
 
 def make_network(
     runner: Runner, rng: np.random.Generator, widths: Sequence[int], name: str = "mlp"
-) -> Network:
+) -> NumpyNetwork:
     """Make an MLP of widths that all differ, so that each of its layers is known by its shape.
 
-    Raises SubmissionError, and DecidedError where a layer is not to be found.
+    Raises SubmissionError, and OutcomeError where a layer is not to be found.
     """
     slope = float(rng.uniform(0.05, 0.6))
     arguments = (widths[0], list(widths[1:-1]), widths[-1])
@@ -92,7 +92,7 @@ def make_network(
     if not found:
         said = f"no linear layer was found in the MLP of {arguments}: nothing in it has params['weight']"
         hint = "Keep the layers in attributes of the MLP, or in lists and dicts there."
-        raise DecidedError(Outcome("not run", explanation=said, hint=hint))
+        raise OutcomeError(Outcome("not run", explanation=said, hint=hint))
     paths, turned = [], []
     for n_in, n_out in pairwise(widths):
         path = next((path for path, shape in found.items() if shape in ((n_out, n_in), (n_in, n_out))), None)
@@ -100,7 +100,7 @@ def make_network(
             shapes = ", ".join(map(str, found.values()))
             said = f"no linear layer of weight shape {(n_out, n_in)} in the MLP of {arguments}: {shapes}."
             shown = Evidence(parameter="weights", expected=str((n_out, n_in)), got=shapes)
-            raise DecidedError(wrong("wrong width", said, shown))
+            raise OutcomeError(wrong("wrong width", said, shown))
         paths.append(path)
         turned.append(found[path] == (n_in, n_out))
     kept = [f"{path}.params['{key}']" for path in paths for key in ("weight", "bias")]
@@ -110,7 +110,7 @@ def make_network(
         if prod(shape) != n_out:
             said = f"params['bias'] has shape {shape} in a layer of {n_in} inputs and {n_out} outputs."
             shown = Evidence(parameter="params['bias']", expected=f"shape {(n_out,)}", got=f"shape {shape}")
-            raise DecidedError(wrong("wrong shape", said, shown))
+            raise OutcomeError(wrong("wrong shape", said, shown))
     scales = np.repeat(1 / np.sqrt(widths[:-1]), 2)
     drawn = [
         np.asarray(scale * rng.normal(size=shape)) for scale, shape in zip(scales, shapes_kept, strict=True)
@@ -120,7 +120,7 @@ def make_network(
     values = [must_keep(value, answer) for value, answer in zip(drawn, answers, strict=True)]
     weights = [np.asarray(w.T if t else w, np.float64) for w, t in zip(values[::2], turned, strict=True)]
     biases = [np.asarray(b, np.float64).reshape(-1) for b in values[1::2]]
-    return Network(name, paths, weights, biases, shapes_kept[1::2], turned, slope, tolerance(*values))
+    return NumpyNetwork(name, paths, weights, biases, shapes_kept[1::2], turned, slope, tolerance(*values))
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,9 @@ class Variant:
 RIGHT_WAY = Variant()
 
 
-def forward(network: Network, x: Array, v: Variant = RIGHT_WAY) -> tuple[list[Array], list[Array], Array]:
+def forward(
+    network: NumpyNetwork, x: Array, v: Variant = RIGHT_WAY
+) -> tuple[list[Array], list[Array], Array]:
     """Return inputs of the linear layers, their outputs, and the last of these (scores)."""
     down = network.slope if v.down is None else v.down
     inputs, outputs = [], []
@@ -160,7 +162,9 @@ def forward(network: Network, x: Array, v: Variant = RIGHT_WAY) -> tuple[list[Ar
     return inputs, outputs, x
 
 
-def backward(network: Network, x: Array, dout: Array, v: Variant = RIGHT_WAY) -> list[tuple[Array, Array]]:
+def backward(
+    network: NumpyNetwork, x: Array, dout: Array, v: Variant = RIGHT_WAY
+) -> list[tuple[Array, Array]]:
     """Return the gradients of weights and biases, layer by layer."""
     inputs, outputs, scores = forward(network, x)
     p = softmax(scores)

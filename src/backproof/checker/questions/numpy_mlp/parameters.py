@@ -5,8 +5,8 @@ from math import isfinite
 import numpy as np
 
 from backproof.checker.calls import Array, Call, Fetch, Runner, need_all, need_array
+from backproof.checker.check_report import Evidence
 from backproof.checker.outcome import RIGHT, Outcome, wrong
-from backproof.checker.result import Evidence
 
 SCALE = 1e-4
 _SIGMAS = 6

@@ -7,10 +7,10 @@ from itertools import takewhile
 import numpy as np
 
 from backproof.checker.calls import Array, Call, Fetch, Request, Runner, need_all, need_array, optional_array
+from backproof.checker.check_report import Evidence
 from backproof.checker.comparison import FLOAT32_TOLERANCE, Comparison, error_against
-from backproof.checker.outcome import DecidedError, Outcome, wrong
-from backproof.checker.questions.numpy_mlp.drawn_layers import Draw, DrawnLayer, judge_layers
-from backproof.checker.result import Evidence
+from backproof.checker.outcome import Outcome, OutcomeError, wrong
+from backproof.checker.questions.numpy_mlp.random_layers import LayerMaker, RandomLayer, check_layers
 
 
 def dtypes(runner: Runner, rng: np.random.Generator) -> Outcome:
@@ -18,12 +18,12 @@ def dtypes(runner: Runner, rng: np.random.Generator) -> Outcome:
 
     float64 that comes out where all that goes in is float32 is worth a note: it costs time, but is right.
     """
-    outcome = judge_layers(_dtypes, runner, rng)
+    outcome = check_layers(_dtypes, runner, rng)
     said = f"dtype promoted: float64 comes out where float32 goes in: {outcome.note}."
     return Outcome("right", note=said) if outcome.note else outcome
 
 
-def _dtypes(runner: Runner, rng: np.random.Generator, draw: Draw, batch: int) -> Outcome:
+def _dtypes(runner: Runner, rng: np.random.Generator, draw: LayerMaker, batch: int) -> Outcome:
     layer = draw(runner, rng, batch)
     values = _passed(runner, layer)
     kept = runner.run([Fetch(f"layer.params['{key}']") for key in layer.parameters])
@@ -44,8 +44,8 @@ def _dtypes(runner: Runner, rng: np.random.Generator, draw: Draw, batch: int) ->
     return Outcome("right", note=", ".join(promoted))
 
 
-def _keeps_digits(runner: Runner, layer: DrawnLayer, values: list[Array]) -> None:
-    """Raise DecidedError if a value follows what goes in, but not in the digits that float32 lacks."""
+def _keeps_digits(runner: Runner, layer: RandomLayer, values: list[Array]) -> None:
+    """Raise OutcomeError if a value follows what goes in, but not in the digits that float32 lacks."""
     for (what, large), (_, small) in zip(_scaled(layer, 1 + 2**-14), _scaled(layer, 1 + 2**-40), strict=True):
         far, near = _passed(runner, large), _passed(runner, small)
         for name, value, *others in zip(layer.values, values, far, near, strict=True):
@@ -56,10 +56,10 @@ def _keeps_digits(runner: Runner, layer: DrawnLayer, values: list[Array]) -> Non
             if follows.any() and np.mean(near_step[follows] == 0) > 0.5:
                 said = f"{name} follows {what}, which is float64, in the digits of float32 alone."
                 shown = Evidence(parameter=name, expected="digits of float64", got="digits of float32")
-                raise DecidedError(wrong("dtype promoted", said, shown))
+                raise OutcomeError(wrong("dtype promoted", said, shown))
 
 
-def _scaled(layer: DrawnLayer, by: float) -> Iterator[tuple[str, DrawnLayer]]:
+def _scaled(layer: RandomLayer, by: float) -> Iterator[tuple[str, RandomLayer]]:
     """Yield the layer with one of the things that go in multiplied."""
     (x, *targets), (dout, *more) = layer.forward, layer.backward
     yield "forward's first argument", replace(layer, forward=(x * by, *targets))
@@ -68,13 +68,13 @@ def _scaled(layer: DrawnLayer, by: float) -> Iterator[tuple[str, DrawnLayer]]:
         yield f"params['{key}']", replace(layer, parameters={**layer.parameters, key: value * by})
 
 
-def _passed(runner: Runner, layer: DrawnLayer) -> list[Array]:
+def _passed(runner: Runner, layer: RandomLayer) -> list[Array]:
     made = layer.make("layer")
     answers = need_all(runner.run([*made, *layer.passes("layer")]))[len(made) :]
     return [need_array(each) for each in answers]
 
 
-def _in_float32(runner: Runner, layer: DrawnLayer, values: list[Array]) -> list[Array]:
+def _in_float32(runner: Runner, layer: RandomLayer, values: list[Array]) -> list[Array]:
     """Return the answers to passes where parameters, inputs and upstream gradients are float32.
 
     There are none where such parameters have no effect, as a layer may keep what it computes with elsewhere,

@@ -5,9 +5,15 @@ from functools import partial
 
 from backproof.checker.outcome import Check
 from backproof.checker.questions.accuracy import accuracy
-from backproof.checker.questions.numpy_mlp import behaviour, layers, mlp, parameters, precision
+from backproof.checker.questions.check_at_sizes import CheckAtSizes, Sizes, TrialFunction
+from backproof.checker.questions.numpy_mlp import (
+    behaviour,
+    layer_checks,
+    network_checks,
+    parameters,
+    precision,
+)
 from backproof.checker.questions.numpy_mlp.cost import cost
-from backproof.checker.questions.trials import Experiment, Sizes, Trials
 
 
 def _features(*shapes: tuple[int, int, int]) -> Sequence[Sizes]:
@@ -25,19 +31,25 @@ _SHAPES = _classes((5, 3), (1, 4), (2, 6), (3, 3), (130, 3))
 _SMALL_SHAPES = _classes((1, 1), (1, 2), (2, 1), (2, 2), (2, 3))
 
 
-def _linear(value: str, experiment: Experiment) -> Trials:
-    return Trials(value, experiment, _LINEAR, _SMALL_LINEAR, _SQUARE)
+def _linear(value: str, experiment: TrialFunction) -> CheckAtSizes:
+    return CheckAtSizes(value, experiment, _LINEAR, _SMALL_LINEAR, _SQUARE)
 
 
-def _layer(value: str, experiment: Experiment) -> Trials:
-    return Trials(value, experiment, _SHAPES, _SMALL_SHAPES)
+def _layer(value: str, experiment: TrialFunction) -> CheckAtSizes:
+    return CheckAtSizes(value, experiment, _SHAPES, _SMALL_SHAPES)
 
 
-_y = _linear("linear.y", layers.linear_y)
-_dx, _dw, _db = (_linear(f"linear.{d}", partial(layers.linear_gradient, d)) for d in ("dx", "dW", "db"))
-_leaky_y, _leaky_dx = _layer("leaky_relu.y", layers.leaky_y), _layer("leaky_relu.dx", layers.leaky_dx)
-_p, _softmax_dx = _layer("softmax.p", layers.softmax_p), _layer("softmax.dx", layers.softmax_dx)
-_loss, _loss_dx = _layer("cross_entropy.L", layers.loss), _layer("cross_entropy.dx", layers.loss_dx)
+_y = _linear("linear.y", layer_checks.linear_y)
+_dx, _dw, _db = (_linear(f"linear.{d}", partial(layer_checks.linear_gradient, d)) for d in ("dx", "dW", "db"))
+_leaky_y, _leaky_dx = (
+    _layer("leaky_relu.y", layer_checks.leaky_y),
+    _layer("leaky_relu.dx", layer_checks.leaky_dx),
+)
+_p, _softmax_dx = _layer("softmax.p", layer_checks.softmax_p), _layer("softmax.dx", layer_checks.softmax_dx)
+_loss, _loss_dx = (
+    _layer("cross_entropy.L", layer_checks.loss),
+    _layer("cross_entropy.dx", layer_checks.loss_dx),
+)
 
 # fmt: off
 NUMPY_MLP = [
@@ -54,14 +66,14 @@ NUMPY_MLP = [
     Check("1.2/softmax.dx", 1, "SoftMaxModule: backward", _softmax_dx),
     Check("1.2/cross_entropy.L", 0.5, "CrossEntropyModule: forward", _loss),
     Check("1.2/cross_entropy.dx", 1, "CrossEntropyModule: backward", _loss_dx),
-    Check("1.2/mlp.forward", 1, "MLP: forward, one and two hidden layers", mlp.forward_values),
-    Check("1.2/mlp.backward", 1, "MLP: all gradients, one and two hidden layers", mlp.gradients),
-    Check("1.2/mlp.no_hidden", 0.5, "MLP: no hidden layer", mlp.no_hidden),
-    Check("1.2/mlp.state", 0.25, "MLP: two of them, and two passes, do not disturb each other", mlp.state),
-    Check("1.2/layers.inputs", 0.25, "all layers: arguments stay as they are", behaviour.inputs),
-    Check("1.2/layers.state", 0.5, "all layers: the same call gives the same", behaviour.state),
-    Check("1.2/layers.dtype", 0.25, "all layers: float64 in, float64 out", precision.dtypes),
-    Check("1.2/layers.cost", 0.75, "all layers: no loop over samples", cost),
+    Check("1.2/mlp.forward", 1, "MLP: forward, one and two hidden layers", network_checks.forward_values),
+    Check("1.2/mlp.backward", 1, "MLP: all gradients, one and two hidden layers", network_checks.gradients),
+    Check("1.2/mlp.no_hidden", 0.5, "MLP: no hidden layer", network_checks.no_hidden),
+    Check("1.2/mlp.state", 0.25, "MLP: two of them, and two passes, do not disturb each other", network_checks.state),
+    Check("1.2/layer_checks.inputs", 0.25, "all layers: arguments stay as they are", behaviour.inputs),
+    Check("1.2/layer_checks.state", 0.5, "all layers: the same call gives the same", behaviour.state),
+    Check("1.2/layer_checks.dtype", 0.25, "all layers: float64 in, float64 out", precision.dtypes),
+    Check("1.2/layer_checks.cost", 0.75, "all layers: no loop over samples", cost),
     Check("1.2/accuracy", 0.5, "accuracy of the training script", accuracy("train_mlp_numpy")),
 ]
 # fmt: on

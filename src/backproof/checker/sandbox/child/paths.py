@@ -4,14 +4,14 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from .failures import MissingError, submission_line
+from .describe_error import MissingError, submission_line
 
 NAME = re.compile(r"[^\W\d]\w*")
-STEP = re.compile(r"\.([^\W\d]\w*)|\[(?:'([^']*)'|\"([^\"]*)\"|(-?\d+))\]")
+PART = re.compile(r"\.([^\W\d]\w*)|\[(?:'([^']*)'|\"([^\"]*)\"|(-?\d+))\]")
 
 
 @dataclass(frozen=True)
-class Step:
+class PathPart:
     """From an object to one of its attributes, or to an item."""
 
     key: str | int
@@ -32,39 +32,41 @@ class Step:
             setattr(holder, str(self.key), value)
 
 
-def parse(path: str) -> tuple[str, list[Step]]:
-    """Take a path apart: its name, and the steps from there. Raises MissingError where it is none."""
-    name, steps = NAME.match(path), list[Step]()
+def parse(path: str) -> tuple[str, list[PathPart]]:
+    """Take a path apart: its name, and the parts from there. Raises MissingError where it is none."""
+    name, parts = NAME.match(path), list[PathPart]()
     end = name.end() if name else 0
     while name and end < len(path):
-        step = STEP.match(path, end)
-        if step is None:
+        part = PART.match(path, end)
+        if part is None:
             break
-        attribute, single_quoted, double_quoted, index = step.groups()
+        attribute, single_quoted, double_quoted, index = part.groups()
         if attribute is not None:
-            steps.append(Step(attribute, is_item=False))
+            parts.append(PathPart(attribute, is_item=False))
         elif index is not None:
-            steps.append(Step(int(index), is_item=True))
+            parts.append(PathPart(int(index), is_item=True))
         else:
-            steps.append(Step(single_quoted if single_quoted is not None else double_quoted, is_item=True))
-        end = step.end()
+            parts.append(
+                PathPart(single_quoted if single_quoted is not None else double_quoted, is_item=True)
+            )
+        end = part.end()
     if name is None or end < len(path):
         raise MissingError(f"{path} is no name")
-    return name[0], steps
+    return name[0], parts
 
 
-def follow(value: Any, name: str, steps: list[Step], folder: str) -> Any:
-    """Walk from an object called ``name``; raises MissingError with the first step that leads nowhere.
+def follow(value: Any, name: str, parts: list[PathPart], folder: str) -> Any:
+    """Walk from an object called ``name``; raises MissingError with the first part that leads nowhere.
 
     An exception that the submission's own code raises on the way is let through.
     """
-    for i, step in enumerate(steps):
+    for i, part in enumerate(parts):
         try:
-            value = step.get(value)
+            value = part.get(value)
         except (AttributeError, LookupError, TypeError) as error:
             if submission_line(error, folder):
                 raise
-            so_far, asked = (name + "".join(map(str, part)) for part in (steps[:i], steps))
-            missing = str(step).removeprefix(".")
+            so_far, asked = (name + "".join(map(str, some)) for some in (parts[:i], parts))
+            missing = str(part).removeprefix(".")
             raise MissingError(f"{so_far} has no {missing} (asked for: {asked})") from None
     return value

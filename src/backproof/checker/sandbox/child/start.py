@@ -42,8 +42,8 @@ def main() -> None:
     control.set_inheritable(False)
     control.sendall(b'{"hello": true}\n')  # before NumPy's import, which takes its time
     sys.path[:] = [*settings["first"], *sys.path, *settings["last"]]
-    limits, warden, worker = load("limits", "warden", "worker")
-    warden.Warden(control, limits.Limits(**settings["limits"]), str(Path.cwd()), worker.work).serve()
+    limits, supervisor, worker = load("limits", "supervisor", "worker")
+    supervisor.Supervisor(control, limits.Limits(**settings["limits"]), str(Path.cwd()), worker.work).serve()
 
 
 if __name__ == "__main__":

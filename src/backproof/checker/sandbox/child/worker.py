@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy
 
-from . import wire
-from .failures import MissingError, describe
+from . import serialization
+from .bytecode_count import counted_call
+from .describe_error import MissingError, describe
 from .limits import Limits
 from .paths import follow, parse
-from .work_count import counted_call
 
 # Taken hold of before the submission can replace them.
 clock, processor_clock = time.perf_counter, time.process_time
@@ -66,11 +66,11 @@ class Worker:
 
     def serve(self) -> None:
         """Answer until the checker hangs up."""
-        while head := self.receive(wire.HEAD.size):
-            text, size = wire.lengths(head)
+        while head := self.receive(serialization.HEAD.size):
+            text, size = serialization.lengths(head)
             self.number += 1
             try:
-                request = wire.unpack(self.receive(text), self.receive(size), self.decode)
+                request = serialization.unpack(self.receive(text), self.receive(size), self.decode)
                 answer = getattr(self, request.pop("do"))(**request)
             except BaseException as error:  # sys.exit too: whatever it is, it is an answer
                 answer = {"failure": describe(error, self.folder, self.memory_mb)}
@@ -91,8 +91,8 @@ class Worker:
         """Write an answer. A value that is no data becomes None, or a failure where it was asked for."""
         asked_for = answer.pop("asked for", False)
         try:
-            frame = wire.pack(answer, self.encode)
-        except wire.TooLargeError as error:
+            frame = serialization.pack(answer, self.encode)
+        except serialization.TooLargeError as error:
             answer["failure"] = ("refused", f"the answer is {error}", "")
         except Exception as error:
             if asked_for:
@@ -100,7 +100,7 @@ class Worker:
                 answer["failure"] = ("refused", message, "")
         else:
             return self.write(frame)
-        self.write(wire.pack(answer | {"value": None}))
+        self.write(serialization.pack(answer | {"value": None}))
         return None
 
     def write(self, frame: bytes) -> None:
@@ -202,7 +202,7 @@ class Worker:
         new = load_module("torch").from_numpy(value) if is_tensor else value
         if isinstance(plain, ndarray) and (value.dtype.kind != "c" or plain.dtype.kind == "c"):
             if plain.shape != value.shape:
-                raise wire.RefusedError(f"{target} has the shape {plain.shape}, not {value.shape}")
+                raise serialization.RefusedError(f"{target} has the shape {plain.shape}, not {value.shape}")
             if is_tensor:
                 old.detach().copy_(new)
             else:

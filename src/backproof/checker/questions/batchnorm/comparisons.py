@@ -4,26 +4,26 @@ from backproof.checker.calls import Array
 from backproof.checker.comparison import Comparison
 from backproof.checker.diagnosis import diagnose
 from backproof.checker.questions.batchnorm import formulas
-from backproof.checker.questions.batchnorm.formulas import BatchNorm
-from backproof.checker.questions.trials import Experiment, Trial, Trials
+from backproof.checker.questions.batchnorm.formulas import BatchNormCase
+from backproof.checker.questions.check_at_sizes import CheckAtSizes, Trial, TrialFunction
 
 
-def trials(value: str, experiment: Experiment) -> Trials:
+def at_several_sizes(value: str, experiment: TrialFunction) -> CheckAtSizes:
     """Return the check of one value at several sizes."""
     sizes, smaller = (
         [{"B": b, "C": c} for b, c in shapes]
         for shapes in (((9, 5), (4, 2), (3, 1)), ((2, 1), (3, 1), (2, 2), (3, 2)))
     )
-    return Trials(value, experiment, sizes, smaller)
+    return CheckAtSizes(value, experiment, sizes, smaller)
 
 
-def output_trial(bn: BatchNorm, got: Array, allowed: float) -> Trial:
+def output_trial(bn: BatchNormCase, got: Array, allowed: float) -> Trial:
     """Compare an output."""
     shown = Comparison("the output y", got, bn.y(), bn.inputs, allowed)
     return Trial(shown, lambda: diagnose(shown, formulas.forward_mistakes(bn)))
 
 
-def gradient_trial(bn: BatchNorm, found: dict[str, Array], allowed: float) -> Trial:
+def gradient_trial(bn: BatchNormCase, found: dict[str, Array], allowed: float) -> Trial:
     """Compare gradients; the one that is furthest off is shown."""
     compared = {}
     for name, got in found.items():

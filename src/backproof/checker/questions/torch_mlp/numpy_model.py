@@ -16,7 +16,7 @@ Function = Callable[[Array], Array]
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerNames:
     """What one layer's parameters are called in the state; batch norm's prefix if it has one."""
 
     weight: str
@@ -28,9 +28,9 @@ class Layer:
 
 def find_layers(
     state: Mapping[str, Array], names: Sequence[str], sizes: Sequence[int]
-) -> list[Layer] | Mistake:
+) -> list[LayerNames] | Mistake:
     """Find each layer's parameters by their shapes (the sizes all differ), or say what is missing."""
-    layers: list[Layer] = []
+    layers: list[LayerNames] = []
     norms = [name.removesuffix("running_mean") for name in state if name.endswith("running_mean")]
     matrices = [name for name in names if state[name].ndim == 2 and min(state[name].shape) > 1]
     for number, (d_in, d_out) in enumerate(pairwise(sizes), start=1):
@@ -57,7 +57,7 @@ def find_layers(
         if not biases and norm is None:
             return Mistake("parameters not registered", f"{wanted}; no such bias is registered")
         bias = (beside if len(beside) == 1 else [*biases, None])[0]
-        layers.append(Layer(weight, bias, state[weight].shape != (d_out, d_in), norm))
+        layers.append(LayerNames(weight, bias, state[weight].shape != (d_out, d_in), norm))
     extra = set(matrices) - {each.weight for each in layers}
     if extra:
         said = f"there are more layers than asked for: {', '.join(sorted(extra))}"
@@ -74,7 +74,7 @@ def _leads(shapes: Sequence[tuple[int, ...]], sizes: Sequence[int]) -> bool:
 
 def scores(
     state: Mapping[str, Array],
-    layers: Sequence[Layer],
+    layers: Sequence[LayerNames],
     x: Array,
     activation: Function,
     *,
@@ -97,7 +97,7 @@ def scores(
     return x
 
 
-def _normalised(state: Mapping[str, Array], layer: Layer, x: Array) -> Array:
+def _normalised(state: Mapping[str, Array], layer: LayerNames, x: Array) -> Array:
     """Apply batch norm by its running statistics, if there is one."""
     if layer.norm is None:
         return x

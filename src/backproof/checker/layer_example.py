@@ -10,15 +10,15 @@ from backproof.checker.calls import Answer, Array, Call, Fetch, Runner, need
 from backproof.checker.remote_layer import USUAL_GRADIENTS
 from backproof.errors import ConfigError
 
-HOW = (
+EXAMPLE_HELP = (
     "give the class or its file an example: the constructor's arguments, then the shape of x (or x itself), "
     "and for a loss the targets too, as in example = (4, 3), (5, 4)"
 )
-MOST = 100_000
+MAX_NUMBERS = 100_000
 """Numbers that x or the parameters may have: each is moved, and forward called again."""
 
 
-class Example(NamedTuple):
+class LayerExample(NamedTuple):
     """Arguments of the constructor, and of the passes."""
 
     arguments: tuple[Any, ...]
@@ -30,31 +30,35 @@ class Example(NamedTuple):
         """What forward takes."""
         return (self.x,) if self.targets is None else (self.x, self.targets)
 
-    def with_samples(self, count: int) -> "Example":
+    def with_samples(self, count: int) -> "LayerExample":
         """Return the same for so many samples: the first ones, again and again."""
-        return Example(self.arguments, *(np.resize(each, (count, *each.shape[1:])) for each in self.inputs))
+        return LayerExample(
+            self.arguments, *(np.resize(each, (count, *each.shape[1:])) for each in self.inputs)
+        )
 
 
-Guess = Callable[[np.random.Generator, int, int, int], Example]
+Guess = Callable[[np.random.Generator, int, int, int], LayerExample]
 
 
-def _loss(rng: np.random.Generator, batch: int, n_in: int, _: int) -> Example:
+def _loss(rng: np.random.Generator, batch: int, n_in: int, _: int) -> LayerExample:
     p = rng.uniform(0.2, 1.0, size=(batch, n_in))
-    return Example((), p / p.sum(axis=1, keepdims=True), _one_hot(rng, p.shape))
+    return LayerExample((), p / p.sum(axis=1, keepdims=True), _one_hot(rng, p.shape))
 
 
 GUESSES: Sequence[Guess] = (
-    lambda rng, batch, n_in, _: Example((0.1,), rng.normal(size=(batch, n_in))),
-    lambda rng, batch, n_in, _: Example((n_in,), rng.normal(size=(batch, n_in))),
-    lambda rng, batch, n_in, n_out: Example((n_in, n_out), rng.normal(size=(batch, n_in))),
-    lambda rng, batch, n_in, _: Example((), rng.normal(size=(batch, n_in))),
+    lambda rng, batch, n_in, _: LayerExample((0.1,), rng.normal(size=(batch, n_in))),
+    lambda rng, batch, n_in, _: LayerExample((n_in,), rng.normal(size=(batch, n_in))),
+    lambda rng, batch, n_in, n_out: LayerExample((n_in, n_out), rng.normal(size=(batch, n_in))),
+    lambda rng, batch, n_in, _: LayerExample((), rng.normal(size=(batch, n_in))),
     _loss,
 )
 """The usual signatures: (neg_slope), (n_neurons), (in_features, out_features), and none; a loss of
 probabilities and one-hot targets. Each for a batch and numbers of inputs and outputs."""
 
 
-def told(runner: Runner, module: str, class_name: str, rng: np.random.Generator) -> Example | None:
+def read_example(
+    runner: Runner, module: str, class_name: str, rng: np.random.Generator
+) -> LayerExample | None:
     """Return the example that the class or its file gives, as a value or a function; None without one.
 
     ConfigError where it has another form, SubmissionError where the function fails.
@@ -65,7 +69,7 @@ def told(runner: Runner, module: str, class_name: str, rng: np.random.Generator)
             continue
         if answer.failure is not None:  # no data: a function
             answer = runner.run([Call("_example", place)])[0]
-        return _read(answer, rng)
+        return _parsed(answer, rng)
     return None
 
 
@@ -76,16 +80,16 @@ def named_gradients(runner: Runner, target: str) -> Mapping[str, str]:
     return value if is_named else USUAL_GRADIENTS
 
 
-def _read(answer: Answer, rng: np.random.Generator) -> Example:
+def _parsed(answer: Answer, rng: np.random.Generator) -> LayerExample:
     value = need(answer)
     try:
         arguments, x, *rest = value
         targets = [each if isinstance(each, np.ndarray) else _one_hot(rng, _usable(each)) for each in rest]
         if not isinstance(x, np.ndarray):
             x = rng.normal(size=_usable(x))
-        example = Example(tuple(arguments), x, *targets)
+        example = LayerExample(tuple(arguments), x, *targets)
     except (TypeError, ValueError):
-        raise ConfigError(f"this example cannot be used: {value!r:.200}; {HOW}") from None
+        raise ConfigError(f"this example cannot be used: {value!r:.200}; {EXAMPLE_HELP}") from None
     if x.dtype not in (np.float32, np.float64):
         raise ConfigError(f"the example's x has dtype {x.dtype}: make it float, as by x.astype(float)")
     _usable(x.shape)
@@ -94,9 +98,9 @@ def _read(answer: Answer, rng: np.random.Generator) -> Example:
 
 def _usable(shape: Sequence[int]) -> tuple[int, ...]:
     """Return a shape as a tuple. ConfigError where it is none of a batch, or of one that would take hours."""
-    if not shape or not 0 < prod(shape) <= MOST:
+    if not shape or not 0 < prod(shape) <= MAX_NUMBERS:
         raise ConfigError(
-            f"the example's shape {shape!r:.100} is not that of a batch of 1 to {MOST:,} numbers"
+            f"the example's shape {shape!r:.100} is not that of a batch of 1 to {MAX_NUMBERS:,} numbers"
         )
     return tuple(shape)
 

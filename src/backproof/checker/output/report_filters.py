@@ -4,18 +4,18 @@ from typing import Any
 
 import msgspec
 
-from backproof.checker.result import CheckReport, Finding
+from backproof.checker.check_report import CheckReport, Finding
 
 NO_HINT = "This does not yet do what the assignment asks for."
 _LONGEST = 1000
 
 
-def harmless(report: CheckReport) -> CheckReport:
+def escape_control_characters(report: CheckReport) -> CheckReport:
     """Return the report with control characters written out: strangers named things in it."""
-    return msgspec.convert(_plain(msgspec.to_builtins(report)), CheckReport)
+    return msgspec.convert(_escape(msgspec.to_builtins(report)), CheckReport)
 
 
-def plain(text: str) -> str:
+def escape_text(text: str) -> str:
     """Write control characters out, as well as what no UTF-8 can say, and cut what is too long."""
     cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
     return "".join(
@@ -23,12 +23,12 @@ def plain(text: str) -> str:
     )
 
 
-def hinted(report: CheckReport) -> CheckReport:
+def hints_only(report: CheckReport) -> CheckReport:
     """Return the report for students: of what isn't right a hint, without test data, cause or solution."""
-    return msgspec.structs.replace(report, findings=[_hinted(each) for each in report.findings])
+    return msgspec.structs.replace(report, findings=[_hint_only(each) for each in report.findings])
 
 
-def _hinted(finding: Finding) -> Finding:
+def _hint_only(finding: Finding) -> Finding:
     return msgspec.structs.replace(
         finding,
         cause="",
@@ -40,13 +40,13 @@ def _hinted(finding: Finding) -> Finding:
     )
 
 
-def _plain(data: Any) -> Any:
+def _escape(data: Any) -> Any:
     match data:
         case str():
-            return plain(data)
+            return escape_text(data)
         case list():
-            return [_plain(each) for each in data]
+            return [_escape(each) for each in data]
         case dict():
-            return {plain(name): _plain(each) for name, each in data.items()}
+            return {escape_text(name): _escape(each) for name, each in data.items()}
         case _:
             return data

@@ -2,7 +2,7 @@
 
 from traceback import walk_tb
 
-from .wire import RefusedError
+from .serialization import RefusedError
 
 
 class MissingError(Exception):

@@ -18,13 +18,13 @@ from backproof.checker.calls import (
     need_scalar,
     optional_array,
 )
+from backproof.checker.check_report import Evidence
 from backproof.checker.comparison import Comparison, error_against, tolerance
 from backproof.checker.diagnosis import diagnose
-from backproof.checker.outcome import DecidedError, wrong
+from backproof.checker.outcome import OutcomeError, wrong
+from backproof.checker.questions.check_at_sizes import Sizes, Trial
 from backproof.checker.questions.numpy_mlp.mistakes import MISTAKES, softmax
 from backproof.checker.questions.numpy_mlp.parameters import fits
-from backproof.checker.questions.trials import Sizes, Trial
-from backproof.checker.result import Evidence
 
 _LOSS_TOLERANCE = 2e-4
 """Some add a constant within the logarithm: for the probabilities drawn, 1e-5 passes and 1e-4 does not."""
@@ -38,11 +38,11 @@ def off_zero(rng: np.random.Generator, *shape: int) -> Array:
 
 
 def must_keep(written: Array, answer: Answer) -> Array:
-    """Return a parameter as it is kept; DecidedError where that is not what was written to it."""
+    """Return a parameter as it is kept; OutcomeError where that is not what was written to it."""
     kept = need_array(answer)
     if error_against(kept, written) > tolerance(kept):
         shown = Evidence(parameter="params", expected="the numbers written", got="others")
-        raise DecidedError(wrong("wrong forward value", "params keep other numbers than are written.", shown))
+        raise OutcomeError(wrong("wrong forward value", "params keep other numbers than are written.", shown))
     return kept
 
 
@@ -75,7 +75,7 @@ class LinearLayer:
 
 
 def make_linear(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> LinearLayer:
-    """Make ``layer`` with random parameters (SubmissionError, DecidedError)."""
+    """Make ``layer`` with random parameters (SubmissionError, OutcomeError)."""
     n_in, n_out = sizes["in"], sizes["out"]
     made: list[Request] = [
         Call("probe", "modules.LinearModule", (2, 3)),
@@ -89,7 +89,7 @@ def make_linear(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Linea
         got = f"{weight.shape} and {bias.shape}"
         said = f"params have shapes {got} for {n_in} inputs and {n_out} outputs."
         shown = Evidence(parameter="params", expected=f"{(n_out, n_in)} and {(n_out,)}", got=got)
-        raise DecidedError(wrong("wrong shape", said, shown))
+        raise OutcomeError(wrong("wrong shape", said, shown))
     drawn = rng.normal(size=due), rng.normal(size=bias.shape)
     writes = [Assign(WEIGHT, drawn[0]), Assign(BIAS, drawn[1])]
     values = need_all(runner.run([*writes, Fetch(WEIGHT), Fetch(BIAS)]))

@@ -5,13 +5,18 @@ from functools import cache
 import numpy as np
 
 from backproof.checker.calls import Array, Assign, Call, Runner, SubmissionError, Tensor, need_all
+from backproof.checker.check_report import Evidence
 from backproof.checker.comparison import Comparison
 from backproof.checker.diagnosis import Mistake
-from backproof.checker.outcome import RIGHT, DecidedError, Outcome, wrong, wrong_value
-from backproof.checker.questions import torch_objects as remote
-from backproof.checker.questions.convnet import plan as plans
-from backproof.checker.questions.convnet.registered import Registered, make, read, state_of
-from backproof.checker.result import Evidence
+from backproof.checker.outcome import RIGHT, Outcome, OutcomeError, wrong, wrong_value
+from backproof.checker.questions import torch_objects
+from backproof.checker.questions.convnet import architectures
+from backproof.checker.questions.convnet.registered_parameters import (
+    RegisteredParameters,
+    make,
+    read,
+    state_of,
+)
 
 _SIZES = ((3, 10), (1, 7))
 """Numbers of channels and classes."""
@@ -54,18 +59,18 @@ def shape(runner: Runner, rng: np.random.Generator) -> Outcome:
         for batch, mode in ((2, "train"), (1, "eval")):
             x = _images(rng, batch, n_channels, 32, 32)
             runner.run([Call("_", f"net.{mode}")])
-            remote.output(runner, "net.forward", (Tensor(x),), (batch, n_classes))
+            torch_objects.output(runner, "net.forward", (Tensor(x),), (batch, n_classes))
     return RIGHT
 
 
 def _output(runner: Runner, images: Array, mode: str | None = None) -> Array:
-    """Return net's output, floats (B, classes) (SubmissionError, DecidedError)."""
-    got = remote.forward(runner, "net", images, mode).astype(np.float32)
-    remote.check_shape(got, (len(images), 10), images)
+    """Return net's output, floats (B, classes) (SubmissionError, OutcomeError)."""
+    got = torch_objects.forward(runner, "net", images, mode).astype(np.float32)
+    torch_objects.check_shape(got, (len(images), 10), images)
     if not np.isfinite(got).all():
         shapes = {"x": list(images.shape)}
         shown = Evidence(parameter="the output", expected="numbers", got="infinity or nan", shapes=shapes)
-        raise DecidedError(wrong("wrong forward value", "the output is not finite.", shown))
+        raise OutcomeError(wrong("wrong forward value", "the output is not finite.", shown))
     return got
 
 
@@ -82,28 +87,28 @@ def layers(runner: Runner, _: np.random.Generator) -> Outcome:
     return RIGHT
 
 
-def _by_table_1(net: Registered, images: Array) -> Array:
+def _by_table_1(net: RegisteredParameters, images: Array) -> Array:
     """Return what Table 1 makes of the network's parameters, not a number if its sizes do not fit."""
-    from backproof.checker.questions.convnet import model
+    from backproof.checker.questions.convnet import run_architecture
 
-    ran = model.run(plans.table_1(), net.parameters(), images)
+    ran = run_architecture.run_architecture(architectures.table_1(), net.parameters(), images)
     return np.full((len(images), 10), np.nan) if ran is None else ran.output
 
 
-def _made(runner: Runner, rng: np.random.Generator) -> Registered:
+def _made(runner: Runner, rng: np.random.Generator) -> RegisteredParameters:
     """Make net, and draw the linear layer's weights: with zeros, any image would give the right output."""
     make(runner)
     net = read(runner)
     old = net.state[net.linear]
     net.state[net.linear] = (rng.uniform(-1, 1, size=old.shape) / np.sqrt(old.shape[1])).astype(old.dtype)
-    for name in remote.name_parameters(runner, "net", {net.linear: old}).values():
+    for name in torch_objects.name_parameters(runner, "net", {net.linear: old}).values():
         need_all(runner.run([Assign(name, net.state[net.linear])]))
     return net
 
 
 def training(runner: Runner, rng: np.random.Generator) -> Outcome:
     """Check that in training the output is what Table 1 makes of the images."""
-    from backproof.checker.questions.convnet import search
+    from backproof.checker.questions.convnet import find_architecture
 
     net, images = _made(runner, rng), _images(rng, 2, 3, 32, 32)
     given = net.parameters()
@@ -114,18 +119,18 @@ def training(runner: Runner, rng: np.random.Generator) -> Outcome:
         if explained is None:
             raise
         return explained
-    if search.right(given, images, got) is not None:
+    if find_architecture.find_table_1(given, images, got) is not None:
         return net.problem or _on_smaller(runner, rng, net)
     shown = Comparison("the output in training mode", got, _by_table_1(net, images), {"x": images})
-    if not search.same(got, _output(runner, images)):
+    if not find_architecture.same(got, _output(runner, images)):
         return wrong_value(_RANDOM, shown)
-    mistake = next((each for each, _ in search.wrong(given, images, got)), None)
+    mistake = next((each for each, _ in find_architecture.find_mistakes(given, images, got)), None)
     return net.problem if mistake is None and net.problem else wrong_value(mistake or _OTHER, shown)
 
 
-def _on_smaller(runner: Runner, rng: np.random.Generator, net: Registered) -> Outcome:
+def _on_smaller(runner: Runner, rng: np.random.Generator, net: RegisteredParameters) -> Outcome:
     """Look at images of 16 × 16 pixels, one of which reaches maxpool5: many a pooling fits 2 × 2 alike."""
-    from backproof.checker.questions.convnet import search
+    from backproof.checker.questions.convnet import find_architecture
 
     images, given = _images(rng, 8, 3, 16, 16), net.parameters()
     try:
@@ -136,16 +141,16 @@ def _on_smaller(runner: Runner, rng: np.random.Generator, net: Registered) -> Ou
         due = "3 × 3 pixels, stride 2, padding 1"
         pooling = Evidence(parameter="maxpool5", expected=due, got="no padding", shapes={"x": [8, 3, 16, 16]})
         return wrong("wrong pooling", _NO_PADDING, pooling)
-    if search.right(given, images, got) is not None:
+    if find_architecture.find_table_1(given, images, got) is not None:
         return RIGHT
     shown = Comparison("the output for images of 16 × 16", got, _by_table_1(net, images), {"x": images})
-    mistake = next((each for each, _ in search.wrong(given, images, got)), _OTHER)
+    mistake = next((each for each, _ in find_architecture.find_mistakes(given, images, got)), _OTHER)
     return wrong_value(mistake, shown)
 
 
-def _explain_crash(runner: Runner, rng: np.random.Generator, net: Registered) -> Outcome | None:
+def _explain_crash(runner: Runner, rng: np.random.Generator, net: RegisteredParameters) -> Outcome | None:
     """Find why 32 × 32 pixels do not pass, with images of other sizes."""
-    from backproof.checker.questions.convnet import search
+    from backproof.checker.questions.convnet import find_architecture
 
     @cache
     def images(size: int) -> Array:
@@ -153,11 +158,11 @@ def _explain_crash(runner: Runner, rng: np.random.Generator, net: Registered) ->
 
     def output(size: int) -> Array | str:
         try:
-            return remote.forward(runner, "net", images(size))
+            return torch_objects.forward(runner, "net", images(size))
         except SubmissionError as error:
             return error.failure.message
 
-    mistake = search.on_larger(net.parameters(), images, output)
+    mistake = find_architecture.find_size_mistake(net.parameters(), images, output)
     if mistake is None:
         return None
     said = f"images of 32 × 32 pixels do not pass, which {mistake.what}."
@@ -168,27 +173,27 @@ def _explain_crash(runner: Runner, rng: np.random.Generator, net: Registered) ->
 
 def evaluation(runner: Runner, rng: np.random.Generator) -> Outcome:
     """Check the output in evaluation: with the running statistics, if there are any."""
-    from backproof.checker.questions.convnet import search
+    from backproof.checker.questions.convnet import find_architecture
 
     _made(runner, rng)
     images, others = _images(rng, 4, 3, 32, 32), _images(rng, 2, 3, 32, 32)
     *_, before, trained = (_output(runner, images, "train") for _ in range(_BATCHES))
-    if not search.same(before, trained):
+    if not find_architecture.same(before, trained):
         return _UNKNOWN
     net = read(runner)
     given, got = net.parameters(), _output(runner, others, "eval")
-    match = search.right(given, images, trained)
+    match = find_architecture.find_table_1(given, images, trained)
     expected = match.evaluated(others) if match else None
-    if expected is not None and search.same(expected, got):
+    if expected is not None and find_architecture.same(expected, got):
         return net.problem or RIGHT
     truth = _by_table_1(net, others) if expected is None else expected
     shown = Comparison("the output in evaluation mode", got, truth, {"x": others})
     if match:
-        batches_own = search.right(given, others, got) is not None
+        batches_own = find_architecture.find_table_1(given, others, got) is not None
         return wrong_value(_STATISTICS if batches_own else _OTHER, shown)
-    for mistake, departs in search.wrong(given, images, trained):
+    for mistake, departs in find_architecture.find_mistakes(given, images, trained):
         expected = departs.evaluated(others)
-        if expected is not None and search.same(expected, got):
+        if expected is not None and find_architecture.same(expected, got):
             return wrong_value(mistake, shown)
     return net.problem or wrong_value(_OTHER, shown)
 
@@ -196,12 +201,12 @@ def evaluation(runner: Runner, rng: np.random.Generator) -> Outcome:
 def gradients(runner: Runner, rng: np.random.Generator) -> Outcome:
     """Check that a gradient arrives at every parameter."""
     make(runner)
-    names = remote.name_parameters(runner, "net", state_of(runner))
+    names = torch_objects.name_parameters(runner, "net", state_of(runner))
     if not names:
         shown = Evidence(parameter="net.parameters()", expected="weights and biases", got="none")
         return wrong("parameters not registered", "the network has registered no parameters.", shown)
     images, upstream = _images(rng, 2, 3, 32, 32), rng.normal(size=(2, 10)).astype(np.float32)
-    found = remote.gradients(runner, "net.forward", (Tensor(images),), upstream, names)
+    found = torch_objects.gradients(runner, "net.forward", (Tensor(images),), upstream, names)
     for name, gradient in found.items():
         if gradient.ndim > 1 and not gradient.any():
             shown = Evidence(parameter=f"gradient of {name}", expected="other than zero", got=0.0)

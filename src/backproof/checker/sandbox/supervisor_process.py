@@ -1,4 +1,4 @@
-"""The warden as the checker sees it: a process that is started, told what to do, and ended."""
+"""The supervisor as the checker sees it: a process that is started, told what to do, and ended."""
 
 import contextlib
 import json
@@ -29,10 +29,10 @@ PLAIN = (
 START = bubblewrap.CHILD / "start.py"
 THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")
 END_SECONDS = 30.0
-"""The warden takes half of it to kill what is left of a submission."""
+"""The supervisor takes half of it to kill what is left of a submission."""
 
 
-class WardenProcess:
+class SupervisorProcess:
     """A context manager; the process is started anew where it was killed."""
 
     isolation: str
@@ -76,13 +76,13 @@ class WardenProcess:
         return False
 
     def end(self, case: str) -> Ending:
-        """Kill the worker and all that it started; ``case``: "alive", "stuck" or "dead" (Warden.end)."""
+        """Kill the worker and all that it started; ``case``: "alive", "stuck" or "dead" (Supervisor.end)."""
         told: dict[str, Any] = {}
         with contextlib.suppress(OSError):
             self._control.sendall(json.dumps({"end": case}).encode())
             told = self._hear("ended", END_SECONDS)
         ending = Ending(told["ended"], told["status"], told["reason"], told["output"]) if told else Ending()
-        if not ending.is_clean:  # the warden was killed, or more processes start than it can kill
+        if not ending.is_clean:  # the supervisor was killed, or more processes start than it can kill
             self._stop()
         return ending
 
@@ -130,7 +130,7 @@ class WardenProcess:
         }
 
     def _hear(self, key: str, seconds: float) -> dict[str, Any]:
-        """Return the warden's next message that has ``key``; an empty one when none comes."""
+        """Return the supervisor's next message that has ``key``; an empty one when none comes."""
         end = time.monotonic() + seconds
         while True:
             line, newline, rest = self._heard.partition(b"\n")
@@ -157,5 +157,5 @@ class WardenProcess:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             self._process.wait()
-        # Without bubblewrap, a submission that kills the warden has orphaned what it started.
+        # Without bubblewrap, a submission that kills the supervisor has orphaned what it started.
         kill_bearing(f"BACKPROOF_SANDBOX={self._mark}", seconds=5.0)

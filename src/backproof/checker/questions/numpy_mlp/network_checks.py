@@ -8,7 +8,8 @@ import numpy as np
 from backproof.checker.calls import Answer, Array, Call, Request, Runner, need_all, need_array
 from backproof.checker.comparison import Comparison, error_against
 from backproof.checker.diagnosis import Known, Mistake, diagnose
-from backproof.checker.outcome import RIGHT, DecidedError, Outcome, wrong
+from backproof.checker.outcome import RIGHT, Outcome, OutcomeError, wrong
+from backproof.checker.questions.check_at_sizes import CheckAtSizes, Sizes, Trial, TrialFunction, first_wrong
 from backproof.checker.questions.numpy_mlp.mistakes import (
     IGNORED,
     divided,
@@ -20,13 +21,12 @@ from backproof.checker.questions.numpy_mlp.mistakes import (
 )
 from backproof.checker.questions.numpy_mlp.network import (
     RIGHT_WAY,
-    Network,
+    NumpyNetwork,
     Variant,
     backward,
     forward,
     make_network,
 )
-from backproof.checker.questions.trials import Experiment, Sizes, Trial, Trials, first_wrong
 
 _STATE_WIDTHS = (7, 5, 3)
 
@@ -40,12 +40,12 @@ def _sizes(*networks: tuple[int, ...], batches: tuple[int, int]) -> Sequence[Siz
     )
 
 
-def _trials(value: str, experiment: Experiment, *networks: tuple[int, ...]) -> Trials:
+def _at_sizes(value: str, experiment: TrialFunction, *networks: tuple[int, ...]) -> CheckAtSizes:
     smaller = _sizes((2, 3), (2, 3, 4), (3, 4, 2, 5), batches=(1, 2))
-    return Trials(value, experiment, _sizes(*networks, batches=(4, 1)), smaller)
+    return CheckAtSizes(value, experiment, _sizes(*networks, batches=(4, 1)), smaller)
 
 
-def _make(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> tuple[Network, Array, Array]:
+def _make(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> tuple[NumpyNetwork, Array, Array]:
     """Return a network, its input and its upstream gradient."""
     batch, *widths = sizes.values()
     network = make_network(runner, rng, widths)
@@ -60,7 +60,7 @@ def _forward(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     return Trial(shown, lambda: diagnose(shown, _forward_mistakes(network, x)))
 
 
-def _forward_mistakes(network: Network, x: Array) -> Known:
+def _forward_mistakes(network: NumpyNetwork, x: Array) -> Known:
     def scores(variant: Variant) -> Array:
         return forward(network, x, variant)[2]
 
@@ -109,7 +109,7 @@ def _flat(pairs: Sequence[tuple[Array, Array]]) -> Array:
     return np.concatenate([np.ravel(each) for pair in pairs for each in pair])
 
 
-def _backward_mistakes(network: Network, x: Array, dout: Array) -> Known:
+def _backward_mistakes(network: NumpyNetwork, x: Array, dout: Array) -> Known:
     def given(variant: Variant) -> Array:
         return _flat(backward(network, x, dout, variant))
 
@@ -129,9 +129,9 @@ def _backward_mistakes(network: Network, x: Array, dout: Array) -> Known:
     yield divided("is divided by the batch size, which the loss has done already"), both
 
 
-forward_values = _trials("mlp.forward", _forward, (7, 5, 3), (8, 6, 5, 3))
-gradients = _trials("mlp.backward", _backward, (7, 5, 3), (8, 6, 5, 3))
-_LOGISTIC = _trials("mlp.forward", _forward, (6, 3)), _trials("mlp.backward", _backward, (6, 3))
+forward_values = _at_sizes("mlp.forward", _forward, (7, 5, 3), (8, 6, 5, 3))
+gradients = _at_sizes("mlp.backward", _backward, (7, 5, 3), (8, 6, 5, 3))
+_LOGISTIC = _at_sizes("mlp.forward", _forward, (6, 3)), _at_sizes("mlp.backward", _backward, (6, 3))
 
 
 def no_hidden(runner: Runner, rng: np.random.Generator) -> Outcome:
@@ -163,14 +163,14 @@ def state(runner: Runner, rng: np.random.Generator) -> Outcome:
 
 
 def _same(
-    network: Network,
+    network: NumpyNetwork,
     inputs: dict[str, Array],
     before: Sequence[Answer],
     after: Sequence[Answer],
     cause: str,
     when: str,
 ) -> None:
-    """Raise DecidedError if passes differ."""
+    """Raise OutcomeError if passes differ."""
     named = [("what forward returns", need_array(before[0]), need_array(after[0]))]
     for i, pairs in enumerate(
         zip(network.gradients(before[2:]), network.gradients(after[2:]), strict=True), 1
@@ -183,4 +183,4 @@ def _same(
         if not shown.right and np.isfinite(left).all():
             what = "is added to what was there" if error_against(new, 2 * left) < 1e-6 else "differs"
             said = f"{name} {what} {when}."
-            raise DecidedError(wrong(cause, said, shown.evidence()))
+            raise OutcomeError(wrong(cause, said, shown.evidence()))

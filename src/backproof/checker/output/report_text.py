@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from backproof.checker.causes import CAUSES
-from backproof.checker.result import CheckReport, Evidence, Finding
+from backproof.checker.check_report import CheckReport, Evidence, Finding
 
 TITLES = {
     "1.2": "NumPy MLP",

@@ -28,7 +28,7 @@ class FolderError(BackproofError):
 
 
 @contextmanager
-def readable() -> Iterator[None]:
+def as_folder_errors() -> Iterator[None]:
     """Turn what the system says of a user's file into a line for the user (FolderError)."""
     try:
         yield
@@ -36,7 +36,7 @@ def readable() -> Iterator[None]:
         raise FolderError(f"cannot read {error.filename}: {error.strerror}") from None
 
 
-@readable()
+@as_folder_errors()
 def code_folder(folder: Path) -> Path:
     """Find the folder with the course's files: the given one, its ``code`` or its ``assignment_1/code``.
 
@@ -52,7 +52,7 @@ def code_folder(folder: Path) -> Path:
     raise FolderError(f"{folder} {problem}: give the folder assignment_1, or its folder code")
 
 
-@readable()
+@as_folder_errors()
 def read_folder(folder: Path) -> dict[str, bytes]:
     """Read the files of a folder, by their path in it; links that lead out of it are not followed.
 

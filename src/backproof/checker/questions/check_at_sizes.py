@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from backproof.checker.calls import Failure, Runner, SubmissionError
+from backproof.checker.check_report import Evidence
 from backproof.checker.comparison import Comparison, error_against
 from backproof.checker.diagnosis import Mistake
-from backproof.checker.outcome import RIGHT, DecidedError, Outcome, failed, wrong_value
-from backproof.checker.result import Evidence
+from backproof.checker.outcome import RIGHT, Outcome, OutcomeError, failure_outcome, wrong_value
 
 Sizes = Mapping[str, int]
 _REPEATED = 1e-6
@@ -25,16 +25,16 @@ class Trial:
     """What to say where it is wrong."""
 
 
-Experiment = Callable[[Runner, np.random.Generator, Sizes], Trial]
+TrialFunction = Callable[[Runner, np.random.Generator, Sizes], Trial]
 
 
 @dataclass(frozen=True)
-class Trials:
+class CheckAtSizes:
     """A check that makes an experiment at several sizes."""
 
     value: str
     """Label of the value: linear.dW."""
-    experiment: Experiment
+    experiment: TrialFunction
     sizes: Sequence[Sizes]
     smaller: Sequence[Sizes]
     """From the smallest on, for the counterexample."""
@@ -70,7 +70,7 @@ class Trials:
         for sizes in self.smaller:
             try:
                 comparison = self.experiment(runner, rng, sizes).comparison
-            except (SubmissionError, DecidedError):
+            except (SubmissionError, OutcomeError):
                 continue
             if comparison.symptom == shown.symptom:
                 return comparison
@@ -88,7 +88,7 @@ class Trials:
                     outcome = wrong_value(trial.explain(), trial.comparison)
                     said = f"{outcome.explanation} Shapes that differ make it crash: {failure.message}."
                     return replace(outcome, explanation=said)
-        outcome = failed(failure)
+        outcome = failure_outcome(failure)
         words = ", ".join(f"{name}={size}" for name, size in sizes.items())
         explanation = f"{outcome.explanation}, at {words}"
         return replace(outcome, explanation=explanation, evidence=Evidence(parameter=self.value))

@@ -1,4 +1,4 @@
-"""Table 1 as a plan of operations, and the plans of networks that depart from it by one usual mistake."""
+"""Table 1 as a sequence of operations, and the same with one usual mistake each."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from backproof.checker.diagnosis import Mistake
 
 
 @dataclass(frozen=True)
-class Step:
+class Operation:
     """One operation. ``number`` counts convolutions or poolings; norm and relu bear their convolution's."""
 
     kind: str
@@ -26,70 +26,83 @@ class Step:
     ceil: bool = False
 
 
-Plan = tuple[Step, ...]
+Architecture = tuple[Operation, ...]
 WIDTHS = ((3, 64), (64, 128), (128, 256), (256, 256), (256, 512), (512, 512), (512, 512), (512, 512))
 CONVS = ("conv1", "conv2", "conv3_a", "conv3_b", "conv4_a", "conv4_b", "conv5_a", "conv5_b")
 _POOLS_AFTER = (0, 1, 3, 5, 7)
 LINEAR_INPUTS = 512
 
 
-def _block(number: int) -> list[Step]:
-    return [Step("conv", number), Step("norm", number), Step("relu", number)]
+def _block(number: int) -> list[Operation]:
+    return [Operation("conv", number), Operation("norm", number), Operation("relu", number)]
 
 
-def table_1() -> Plan:
-    """Return the plan as it should be."""
-    plan: list[Step] = []
+def table_1() -> Architecture:
+    """Return the architecture as it should be."""
+    architecture: list[Operation] = []
     for number in range(len(CONVS)):
-        plan += _block(number)
+        architecture += _block(number)
         if number in _POOLS_AFTER:
-            plan.append(Step("pool", _POOLS_AFTER.index(number), stride=2))
-    return tuple(plan)
+            architecture.append(Operation("pool", _POOLS_AFTER.index(number), stride=2))
+    return tuple(architecture)
 
 
-def size_after(plan: Plan, size: int) -> int:
-    """Return height and width after the plan, 0 if something does not fit in."""
-    for step in plan:
-        if step.kind in ("conv", "pool"):
-            room = size + 2 * step.padding - step.kernel + (step.stride - 1 if step.ceil else 0)
-            begun = room // step.stride + 1 if room >= 0 else 0
+def size_after(architecture: Architecture, size: int) -> int:
+    """Return height and width after the architecture, 0 if something does not fit in."""
+    for operation in architecture:
+        if operation.kind in ("conv", "pool"):
+            room = (
+                size
+                + 2 * operation.padding
+                - operation.kernel
+                + (operation.stride - 1 if operation.ceil else 0)
+            )
+            begun = room // operation.stride + 1 if room >= 0 else 0
             # No pooling begins beyond the pixels and the padding on their left.
-            size = begun - (step.ceil and (begun - 1) * step.stride >= size + step.padding)
+            size = begun - (operation.ceil and (begun - 1) * operation.stride >= size + operation.padding)
     return size
 
 
-def _changed(kind: str, numbers: set[int], **changes: Any) -> Plan:
+def _changed(kind: str, numbers: set[int], **changes: Any) -> Architecture:
     return tuple(
-        replace(step, **changes) if step.kind == kind and step.number in numbers else step
-        for step in table_1()
+        replace(operation, **changes) if operation.kind == kind and operation.number in numbers else operation
+        for operation in table_1()
     )
 
 
-def _without(kind: str, numbers: set[int]) -> Plan:
-    return tuple(step for step in table_1() if not (step.kind == kind and step.number in numbers))
+def _without(kind: str, numbers: set[int]) -> Architecture:
+    return tuple(
+        operation for operation in table_1() if not (operation.kind == kind and operation.number in numbers)
+    )
 
 
-def _reordered(number: int, plan: Plan, kinds: tuple[str, ...]) -> Plan:
+def _reordered(number: int, architecture: Architecture, kinds: tuple[str, ...]) -> Architecture:
     """Put what follows convolution ``number`` into the order ``kinds``."""
-    at = next(i for i, step in enumerate(plan) if step.kind == "conv" and step.number == number)
-    after = [step for step in plan[at + 1 : at + 4] if step.kind in kinds]
-    after.sort(key=lambda step: kinds.index(step.kind))
-    return plan[: at + 1] + tuple(after) + plan[at + 1 + len(after) :]
+    at = next(
+        i
+        for i, operation in enumerate(architecture)
+        if operation.kind == "conv" and operation.number == number
+    )
+    after = [operation for operation in architecture[at + 1 : at + 4] if operation.kind in kinds]
+    after.sort(key=lambda operation: kinds.index(operation.kind))
+    return architecture[: at + 1] + tuple(after) + architecture[at + 1 + len(after) :]
 
 
-def _pool_earlier(pools: set[int]) -> Plan:
+def _pool_earlier(pools: set[int]) -> Architecture:
     """Put poolings between the two convolutions of their block."""
-    plan = list(table_1())
+    architecture = list(table_1())
     for pool in pools:
-        step = next(each for each in plan if each.kind == "pool" and each.number == pool)
-        plan.remove(step)
+        operation = next(each for each in architecture if each.kind == "pool" and each.number == pool)
+        architecture.remove(operation)
         first = _POOLS_AFTER[pool] - 1
-        at = next(i for i, each in enumerate(plan) if each.kind == "relu" and each.number == first)
-        plan.insert(at + 1, step)
-    return tuple(plan)
+        at = next(i for i, each in enumerate(architecture) if each.kind == "relu" and each.number == first)
+        architecture.insert(at + 1, operation)
+    return tuple(architecture)
 
 
-def _each(names: list[str], make: Callable[[set[int]], Plan]) -> Iterator[tuple[str, Plan]]:
+def _everywhere_and_singly(
+    names: list[str], make: Callable[[set[int]], Architecture]
+) -> Iterator[tuple[str, Architecture]]:
     """Make a mistake everywhere, then in one place at a time."""
     yield "everywhere", make(set(range(len(names))))
     for number, name in enumerate(names):
@@ -135,10 +148,10 @@ _CONV_CHANGES: tuple[tuple[str, dict[str, Any], str], ...] = (
 )
 
 
-def mistakes() -> Iterator[tuple[Mistake, Plan]]:
-    """Return plans with one mistake each, the likelier ones first."""
+def mistakes() -> Iterator[tuple[Mistake, Architecture]]:
+    """Return architectures with one mistake each, the likelier ones first."""
     convs = list(CONVS)
-    groups: list[tuple[str, str, str, list[str], Callable[[set[int]], Plan]]] = [
+    groups: list[tuple[str, str, str, list[str], Callable[[set[int]], Architecture]]] = [
         ("wrong order", "ReLU stands before batch norm", _ORDER_HINT, convs, _relu_first),
         ("wrong order", "ReLU is missing", _ORDER_HINT, convs, lambda n: _without("relu", n)),
         ("wrong order", "batch norm is missing", _ORDER_HINT, convs, lambda n: _without("norm", n)),
@@ -149,33 +162,33 @@ def mistakes() -> Iterator[tuple[Mistake, Plan]]:
         for cause, change, said in changes:
             groups.append((cause, said, hint, names, partial(_changed, kind, **change)))
     for cause, said, hint, names, make in groups:
-        for where, plan in _each(names, make):
-            yield Mistake(cause, f"shows that {said}, {where}", hint), plan
+        for where, architecture in _everywhere_and_singly(names, make):
+            yield Mistake(cause, f"shows that {said}, {where}", hint), architecture
     yield from _rarer()
 
 
-def _relu_first(numbers: set[int]) -> Plan:
-    plan = table_1()
+def _relu_first(numbers: set[int]) -> Architecture:
+    architecture = table_1()
     for number in numbers:
-        plan = _reordered(number, plan, ("relu", "norm"))
-    return plan
+        architecture = _reordered(number, architecture, ("relu", "norm"))
+    return architecture
 
 
-def _pool_first(pools: set[int]) -> Plan:
-    plan = table_1()
+def _pool_first(pools: set[int]) -> Architecture:
+    architecture = table_1()
     for pool in pools:
-        plan = _reordered(_POOLS_AFTER[pool], plan, ("pool", "norm", "relu"))
-    return plan
+        architecture = _reordered(_POOLS_AFTER[pool], architecture, ("pool", "norm", "relu"))
+    return architecture
 
 
-def _rarer() -> Iterator[tuple[Mistake, Plan]]:
+def _rarer() -> Iterator[tuple[Mistake, Architecture]]:
     early = "shows that a pooling stands between the two convolutions of its block: {}"
     for pools in ({2, 3, 4}, {2}, {3}, {4}):
         names = ", ".join(_POOLS[number] for number in sorted(pools))
         yield Mistake("wrong order", early.format(names), _ORDER_HINT), _pool_earlier(pools)
-    for where, plan in _each(_POOLS, _pool_first):
+    for where, architecture in _everywhere_and_singly(_POOLS, _pool_first):
         said = f"shows that the pooling stands before batch norm, {where}"
-        yield Mistake("wrong order", said, _ORDER_HINT), plan
+        yield Mistake("wrong order", said, _ORDER_HINT), architecture
     for slope in (0.01, 0.02, 0.2):
         said = f"shows that the activation is LeakyReLU with slope {slope}, not ReLU"
         yield Mistake("wrong forward value", said, _ORDER_HINT), _changed("relu", set(range(8)), slope=slope)

@@ -1,4 +1,4 @@
-"""Which plan gives a ConvNet's output: Table 1, or one with a mistake."""
+"""Which architecture gives a ConvNet's output: Table 1, or one with a mistake."""
 
 import math
 import re
@@ -10,11 +10,10 @@ import numpy as np
 from backproof.checker.calls import Array
 from backproof.checker.comparison import error_against
 from backproof.checker.diagnosis import Mistake
-from backproof.checker.questions.convnet import model
-from backproof.checker.questions.convnet import plan as plans
+from backproof.checker.questions.convnet import architectures, run_architecture
 from backproof.checker.questions.numpy_mlp.mistakes import softmax
-from backproof.checker.questions.torch_mlp.model import Function, log_softmax
-from backproof.checker.questions.torch_mlp.model import same as scores
+from backproof.checker.questions.torch_mlp.numpy_model import Function, log_softmax
+from backproof.checker.questions.torch_mlp.numpy_model import same as scores
 
 _TOLERANCE, _FLOOR = 2e-3, 1e-12
 _EPSILONS = (1e-5, 1e-3, 1e-4, 1e-6)
@@ -31,17 +30,19 @@ Output = Callable[[int], Array | str]
 
 @dataclass(frozen=True)
 class Match:
-    """A run of a plan that gives what the network gave."""
+    """A run of a architecture that gives what the network gave."""
 
-    plan: plans.Plan
-    given: model.Parameters
+    architecture: architectures.Architecture
+    given: run_architecture.ConvNetTensors
     eps: float
-    norms: Mapping[int, model.Norm]
+    norms: Mapping[int, run_architecture.NormTensors]
     end: Function
 
     def evaluated(self, images: Array) -> Array | None:
-        """Return what the plan gives in evaluation."""
-        ran = model.run(self.plan, self.given, images, norms=self.norms, eps=self.eps)
+        """Return what the architecture gives in evaluation."""
+        ran = run_architecture.run_architecture(
+            self.architecture, self.given, images, norms=self.norms, eps=self.eps
+        )
         return None if ran is None else self.end(ran.output)
 
 
@@ -55,47 +56,61 @@ def same(expected: Array, got: Array) -> bool:
 
 
 def _try(
-    plan: plans.Plan, given: model.Parameters, eps: float, images: Array, got: Array, end: Function = scores
+    architecture: architectures.Architecture,
+    given: run_architecture.ConvNetTensors,
+    eps: float,
+    images: Array,
+    got: Array,
+    end: Function = scores,
 ) -> Match | None:
-    ran = model.run(plan, given, images, eps=eps)
+    ran = run_architecture.run_architecture(architecture, given, images, eps=eps)
     if ran is None or not same(end(ran.output), got):
         return None
-    return Match(plan, given, eps, model.matched(given, ran.means), end)
+    return Match(architecture, given, eps, run_architecture.match_norms(given, ran.means), end)
 
 
-def right(given: model.Parameters, images: Array, got: Array) -> Match | None:
+def find_table_1(given: run_architecture.ConvNetTensors, images: Array, got: Array) -> Match | None:
     """Find a run of Table 1 that gives ``got``, whatever the order of registration and ε."""
-    for convs in model.orders(given.convs):
+    for convs in run_architecture.orders(given.convs):
         for eps in _EPSILONS:
-            found = _try(plans.table_1(), replace(given, convs=convs), eps, images, got)
+            found = _try(architectures.table_1(), replace(given, convs=convs), eps, images, got)
             if found is not None:
                 return found
     return None
 
 
-def wrong(given: model.Parameters, images: Array, got: Array) -> Iterator[tuple[Mistake, Match]]:
+def find_mistakes(
+    given: run_architecture.ConvNetTensors, images: Array, got: Array
+) -> Iterator[tuple[Mistake, Match]]:
     """Find the mistakes that give ``got``."""
     for end in (softmax, log_softmax):
-        found = _try(plans.table_1(), given, _EPSILONS[0], images, got, end)
+        found = _try(architectures.table_1(), given, _EPSILONS[0], images, got, end)
         if found is not None:
             yield _SOFTMAX, found
-    for mistake, plan in plans.mistakes():
-        found = _try(plan, given, _EPSILONS[0], images, got)
+    for mistake, architecture in architectures.mistakes():
+        found = _try(architecture, given, _EPSILONS[0], images, got)
         if found is not None:
             yield mistake, found
 
 
-def on_larger(given: model.Parameters, images: Callable[[int], Array], output: Output) -> Mistake | None:
+def find_size_mistake(
+    given: run_architecture.ConvNetTensors, images: Callable[[int], Array], output: Output
+) -> Mistake | None:
     """Find the mistake of a network that 32 × 32 pixels do not pass: on other images, else by sizes alone."""
     outputs: dict[int, Array | str] = {}
-    for mistake, plan in plans.mistakes():
-        size = next((size for size in range(16, _LARGEST) if plans.size_after(plan, size) == 1), 0)
-        if not size or plans.size_after(plan, 32) == 1:
+    for mistake, architecture in architectures.mistakes():
+        size = next(
+            (size for size in range(16, _LARGEST) if architectures.size_after(architecture, size) == 1), 0
+        )
+        if not size or architectures.size_after(architecture, 32) == 1:
             continue
         if size not in outputs:
             outputs[size] = output(size)
         got = outputs[size]
-        if not isinstance(got, str) and _try(plan, given, _EPSILONS[0], images(size), got) is not None:
+        if (
+            not isinstance(got, str)
+            and _try(architecture, given, _EPSILONS[0], images(size), got) is not None
+        ):
             return mistake
     return _by_sizes([(size, _side(output(size))) for size in (24, 32, 33, 41, 64, 65, 96)])
 
@@ -107,14 +122,18 @@ def _side(got: Array | str) -> int | None:
     found = re.search(r"cannot be multiplied \(\d+x(\d+) and \d+x\d+\)", got)
     if not found:
         return None
-    pixels, rest = divmod(int(found[1]), plans.LINEAR_INPUTS)
+    pixels, rest = divmod(int(found[1]), architectures.LINEAR_INPUTS)
     return int(found[1]) if rest else math.isqrt(pixels)  # unless flattened, the last axis is the width
 
 
 def _by_sizes(sides: Sequence[tuple[int, int | None]]) -> Mistake | None:
     """Find all mistakes that give these heights and widths; nothing if they are of several kinds."""
     known = [(size, side) for size, side in sides if side is not None]
-    found = [m for m, plan in plans.mistakes() if all(plans.size_after(plan, a) == b for a, b in known)]
+    found = [
+        m
+        for m, architecture in architectures.mistakes()
+        if all(architectures.size_after(architecture, a) == b for a, b in known)
+    ]
     if not known or len({each.cause for each in found}) != 1:
         return None
     said = ", or ".join(each.what for each in found)

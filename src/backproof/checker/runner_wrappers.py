@@ -9,7 +9,7 @@ _SECONDS_A_QUESTION = 30.0
 """What the submission may take of a processor for a question; right code takes a few seconds at most."""
 
 
-class Metered:
+class TimeLimitedRunner:
     """A runner that knows what the submission took of a processor, and does not let it go on for ever."""
 
     def __init__(self, runner: Runner) -> None:
@@ -42,7 +42,7 @@ class ReferenceRanError(Exception):
     """Reference code has run, of which no more shall."""
 
 
-class OwnCode:
+class NoReferenceRunner:
     """A session for a submission's own code: reference code ends it (ReferenceRanError)."""
 
     def __init__(self, session: Session) -> None:

@@ -10,7 +10,7 @@ from numpy import ndarray
 get_trace, set_trace = sys.gettrace, sys.settrace
 
 
-class Watched(ndarray[Any, Any]):
+class CountedArray(ndarray[Any, Any]):
     """An array whose rows run some bytecodes when they are made: map(weights.dot, x) runs no others."""
 
     def __array_finalize__(self, parent: Any) -> None:
@@ -31,7 +31,7 @@ def counted_call(function: Callable[..., Any], args: list[Any], kwargs: dict[str
         count += event == "opcode"
         return trace
 
-    watched = [each.view(Watched) if type(each) is ndarray else each for each in args]
+    watched = [each.view(CountedArray) if type(each) is ndarray else each for each in args]
     before = get_trace()
     set_trace(trace)
     try:

@@ -1,13 +1,13 @@
-"""The warden: it forks workers, watches them, and leaves nothing of them behind.
+"""The supervisor: it forks workers, watches them, and leaves nothing of them behind.
 
 It never imports anything of the submission: what it has in memory, NumPy and if asked for torch, is what
 every worker, a fork of it, starts with: a quick start, beyond the reach of earlier workers.
 
 It looks at the processes below it every few hundredths of a second. In bubblewrap a swarm of processes dies
-by one call, however fast it grows; but until the warden gets its turn, the system is as slow as the swarm
+by one call, however fast it grows; but until the supervisor gets its turn, the system is as slow as the swarm
 makes it, and only for a user who isn't root does the kernel stop it (RLIMIT_NPROC). Without bubblewrap, two
 things aren't contained: root's swarm, if each of its processes leaves its group and they fork faster than the
-warden reads the table; and a process with an emptied environment once the submission has killed the warden.
+supervisor reads the table; and a process with an emptied environment once the submission has killed the supervisor.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ Work = Callable[[int, str, Limits], None]
 """What a worker does with its connection and its folder."""
 
 
-class Warden:
+class Supervisor:
     """Do what the checker says over ``control``, in lines of JSON; ``base`` is where workers' folders are."""
 
     def __init__(self, control: socket.socket, limits: Limits, base: str, work: Work) -> None:
@@ -203,14 +203,14 @@ class Warden:
 def _become_worker(folder: str, out: int, limits: Limits) -> None:
     """Turn this fork into a process for the submission's code."""
     os.setsid()
-    _process_control(SET_DUMPABLE, 1)  # its own warden may read its share of memory
+    _process_control(SET_DUMPABLE, 1)  # its own supervisor may read its share of memory
     _process_control(SET_DEATH_SIGNAL, signal.SIGKILL)
     for target in (1, 2):
         os.dup2(out, target)
     os.close(out)
     faulthandler.enable(2, all_threads=False)
     faulthandler.register(signal.SIGUSR1, 2, all_threads=False)
-    os.nice(10)  # the warden gets its turn before a swarm of processes
+    os.nice(10)  # the supervisor gets its turn before a swarm of processes
     limit_this_process(limits)
     os.environ["HOME"] = os.environ["TMPDIR"] = str(Path(folder).parent)
     os.chdir(folder)

@@ -11,12 +11,20 @@ import numpy as np
 
 from backproof.checker.calls import Call, Failure, Fetch, Ref, Runner, SubmissionError
 from backproof.checker.causes import CAUSES
-from backproof.checker.example import GUESSES, HOW, MOST, Example, Guess, named_gradients, told
-from backproof.checker.outcome import RIGHT, DecidedError, Outcome
+from backproof.checker.check_report import Evidence
+from backproof.checker.layer_example import (
+    EXAMPLE_HELP,
+    GUESSES,
+    MAX_NUMBERS,
+    Guess,
+    LayerExample,
+    named_gradients,
+    read_example,
+)
+from backproof.checker.outcome import RIGHT, Outcome, OutcomeError
 from backproof.checker.questions.numpy_mlp.cost import FEW, MANY, no_loop
-from backproof.checker.questions.numpy_mlp.drawn_layers import DrawnLayer
+from backproof.checker.questions.numpy_mlp.random_layers import RandomLayer
 from backproof.checker.remote_layer import RemoteLayer
-from backproof.checker.result import Evidence
 from backproof.errors import ConfigError
 from backproof.gradcheck import LayerFinding, LayerReport, check_layer
 from backproof.gradcheck.arrays_within import places
@@ -29,7 +37,7 @@ _SMALLER = (
 
 
 @dataclass(frozen=True)
-class OwnClass:
+class LayerClass:
     """Somebody's layer class in the sandbox."""
 
     runner: Runner
@@ -68,7 +76,7 @@ class OwnClass:
 
     def outcomes(self) -> dict[str, Outcome]:
         """Return what was found out, by gradient or misbehaviour."""
-        example = told(self.runner, self.module, self.name, self._rng())
+        example = read_example(self.runner, self.module, self.name, self._rng())
         guess = None if example else self._guess()
         if guess is not None:
             example = guess(self._rng(), _BATCH, _INPUTS, _OUTPUTS)
@@ -103,14 +111,14 @@ class OwnClass:
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng(self.seed)
 
-    def _layer(self, example: Example) -> RemoteLayer:
+    def _layer(self, example: LayerExample) -> RemoteLayer:
         layer = RemoteLayer.made(self.runner, self.target, example.arguments, self.gradients, self._rng())
         count = sum(place.value(layer).size for place in places(layer, self.gradients))
-        if count > MOST:
-            raise ConfigError(f"{self.name} has {count:,} parameters, too many to move each: {HOW}")
+        if count > MAX_NUMBERS:
+            raise ConfigError(f"{self.name} has {count:,} parameters, too many to move each: {EXAMPLE_HELP}")
         return layer
 
-    def _report(self, example: Example) -> LayerReport:
+    def _report(self, example: LayerExample) -> LayerReport:
         layer = self._layer(example)
         return check_layer(layer, example.x, example.targets, gradients=self.gradients, seed=self.seed)
 
@@ -131,18 +139,20 @@ class OwnClass:
             else:
                 return guess
         if not failures:
-            raise ConfigError(f"{self.name} cannot be made by guessing ({not_made[-1].message}); {HOW}")
+            raise ConfigError(
+                f"{self.name} cannot be made by guessing ({not_made[-1].message}); {EXAMPLE_HELP}"
+            )
         own = next((each for each in failures if each.where), failures[0])  # not our way of calling it
         if own.kind == "crashed":
-            own = Failure(own.kind, f"{own.message}; if it takes another x, {HOW}", own.where)
+            own = Failure(own.kind, f"{own.message}; if it takes another x, {EXAMPLE_HELP}", own.where)
         raise SubmissionError(own)
 
     def _smallest(
         self, guess: Guess, report: LayerReport
-    ) -> dict[tuple[str, str], tuple[LayerFinding, Example]]:
+    ) -> dict[tuple[str, str], tuple[LayerFinding, LayerExample]]:
         """Look for what is wrong in smaller layers and batches; return the smallest that show each."""
         sought = {each.kind for each in report.findings if each.is_wrong}
-        shown: dict[tuple[str, str], tuple[LayerFinding, Example]] = {}
+        shown: dict[tuple[str, str], tuple[LayerFinding, LayerExample]] = {}
         for sizes in _SMALLER:
             if sought <= shown.keys():
                 break
@@ -153,23 +163,23 @@ class OwnClass:
                         shown.setdefault(each.kind, (each, example))
         return shown
 
-    def _cost(self, few: DrawnLayer, many: DrawnLayer) -> Outcome:
+    def _cost(self, few: RandomLayer, many: RandomLayer) -> Outcome:
         """Look for a loop over samples."""
         try:
             no_loop(self.runner, "samples", few, many)
-        except DecidedError as error:
+        except OutcomeError as error:
             return error.outcome
         return RIGHT
 
-    def _drawn(self, example: Example, samples: int) -> DrawnLayer:
+    def _drawn(self, example: LayerExample, samples: int) -> RandomLayer:
         """Go forward and backward with so many samples, and return how; SubmissionError where that fails."""
         layer, inputs = self._layer(example), example.with_samples(samples).inputs
         y = layer.forward(*inputs)
         backward = (y,) if example.targets is None else inputs
         layer.backward(*backward)
-        return DrawnLayer(self.name, self.target, example.arguments, inputs, backward)
+        return RandomLayer(self.name, self.target, example.arguments, inputs, backward)
 
-    def _outcome(self, found: LayerFinding, example: Example) -> Outcome:
+    def _outcome(self, found: LayerFinding, example: LayerExample) -> Outcome:
         made = f"{self.name}({', '.join(map(repr, example.arguments))})"
         evidence = Evidence(
             parameter=found.parameter,
