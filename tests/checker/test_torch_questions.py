@@ -11,7 +11,9 @@ from backproof.checker.check import run_check
 from backproof.checker.outcome import Check, Outcome
 from backproof.checker.questions import CHECKS, torch_objects
 from backproof.checker.questions.batchnorm import call_styles, formulas
+from backproof.checker.questions.batchnorm import mistakes as norm_mistakes
 from backproof.checker.questions.convnet import architectures
+from backproof.checker.questions.convnet.mistakes import mistakes
 from checker.catalogue import MISTAKES, STYLES, VARIANTS, Mistake, Variant, changed
 from checker.inprocess import InProcess, in_process
 
@@ -261,10 +263,10 @@ def test_the_slope_on_the_wrong_side() -> None:
 @pytest.mark.parametrize(
     ("recognised", "right"),
     [
-        (formulas.forward_mistakes, lambda bn: bn.y()),
-        (formulas.dx_mistakes, lambda bn: bn.gradients().dx),
-        (formulas.dgamma_mistakes, lambda bn: bn.gradients().dgamma),
-        (formulas.dbeta_mistakes, lambda bn: bn.gradients().dbeta),
+        (norm_mistakes.forward_mistakes, lambda bn: bn.y()),
+        (norm_mistakes.dx_mistakes, lambda bn: bn.gradients().dx),
+        (norm_mistakes.dgamma_mistakes, lambda bn: bn.gradients().dgamma),
+        (norm_mistakes.dbeta_mistakes, lambda bn: bn.gradients().dbeta),
     ],
 )
 def test_no_mistake_is_right(recognised: Callable[..., object], right: Callable[..., np.ndarray]) -> None:
@@ -283,15 +285,15 @@ def test_batch_norms_gradients_are_derivatives() -> None:
                 x = bn.x.copy()
                 x[index] += h
                 sides.append(
-                    (formulas.BatchNorm(x, bn.gamma, bn.beta, bn.eps, bn.dy).y(**options) * bn.dy).sum()
+                    (formulas.BatchNormCase(x, bn.gamma, bn.beta, bn.eps, bn.dy).y(**options) * bn.dy).sum()
                 )
             found[index] = (sides[0] - sides[1]) / 2e-6
         np.testing.assert_allclose(bn.gradients(**options).dx, found, atol=1e-7)
 
 
-def test_plans() -> None:
+def test_architectures() -> None:
     assert architectures.size_after(architectures.table_1(), 32) == 1
-    assert len({plan for _, plan in architectures.mistakes()} | {architectures.table_1()}) == 1 + sum(
-        1 for _ in architectures.mistakes()
+    assert len({architecture for _, architecture in mistakes()} | {architectures.table_1()}) == 1 + sum(
+        1 for _ in mistakes()
     )
-    assert {mistake.cause for mistake, _ in architectures.mistakes()} <= set(CAUSES)
+    assert {mistake.cause.name for mistake, _ in mistakes()} <= set(CAUSES)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import Failure, Runner
-from backproof.checker.causes import CAUSES
+from backproof.checker.causes import Cause
 from backproof.checker.check_report import Evidence, Verdict
 from backproof.checker.comparison import Comparison
 from backproof.checker.diagnosis import Mistake
@@ -69,9 +70,9 @@ class OutcomeError(Exception):
         self.outcome = outcome
 
 
-def wrong(cause: str, explanation: str, evidence: Evidence, hint: str = "") -> Outcome:
+def wrong(cause: Cause, explanation: str, evidence: Evidence, hint: str = "") -> Outcome:
     """Write down what is wrong; the hint is the cause's own unless there is a more telling one."""
-    return Outcome("wrong", cause, explanation, hint or CAUSES[cause].hint, evidence)
+    return Outcome("wrong", cause.name, explanation, hint or cause.hint, evidence)
 
 
 def wrong_value(mistake: Mistake, shown: Comparison) -> Outcome:
@@ -85,7 +86,7 @@ def failure_outcome(failure: Failure) -> Outcome:
     if failure.kind == "refused":
         if "NoneType" not in failure.message:
             evidence = Evidence(parameter="the value", expected="numbers", got=failure.message)
-            return wrong("wrong shape", f"{failure.message}{where}", evidence)
+            return wrong(causes.WRONG_SHAPE, f"{failure.message}{where}", evidence)
         failure = Failure("not implemented", "nothing is returned (None) where a value is due")
     verdict = _VERDICTS[failure.kind]
     return Outcome(verdict, explanation=f"{failure.message or failure.kind}{where}", hint=_HINTS[verdict])

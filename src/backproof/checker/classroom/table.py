@@ -11,6 +11,7 @@ import filelock
 from backproof.checker.check_report import CheckReport
 from backproof.checker.output import report_text
 from backproof.checker.output.report_filters import escape_text
+from backproof.checker.questions import QUESTIONS
 from backproof.errors import BackproofError, ConfigError
 from backproof.files import remove_litter, write_atomically
 
@@ -18,7 +19,7 @@ _MADE_FROM = ("seed", "only", "version", "files")
 """What a row was made from, the hash of the folder's files among it: it holds as long as these stay."""
 COLUMNS = (
     "folder",
-    *(f"points {each}" for each in report_text.TITLES),
+    *(f"points {number}" for number in QUESTIONS),
     *("total", "of", "verdict", "not right", "causes", "error", "seconds", "isolation"),
     *_MADE_FROM,
 )

@@ -38,7 +38,7 @@ class Matrix(NamedTuple):
 
 
 def page(report: CheckReport) -> str:
-    """Return the page of a report, which ``escape_control_characters`` (and ``hints_only``) have gone over."""
+    """Return the page of a report after ``escape_control_characters``, and ``hints_only`` for students."""
     template = _TEMPLATES.get_template("page.html")
     return template.render(report=report, report_text=report_text, matrices=matrices)
 

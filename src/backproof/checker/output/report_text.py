@@ -3,20 +3,12 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from backproof.checker.causes import CAUSES
+from backproof.checker.causes import CAUSES, WRONG_FORWARD_VALUE, WRONG_GRADIENT
 from backproof.checker.check_report import CheckReport, Evidence, Finding
-
-TITLES = {
-    "1.2": "NumPy MLP",
-    "2": "PyTorch MLP",
-    "3.1": "batch norm by autograd",
-    "3.2b": "batch norm by hand",
-    "3.2c": "batch norm as a module",
-    "4": "ConvNet",
-}
+from backproof.checker.questions import QUESTIONS
 
 SMALLEST = "smallest case"
-_NAMELESS = ("", "wrong gradient", "wrong forward value")
+_NAMELESS = ("", WRONG_GRADIENT.name, WRONG_FORWARD_VALUE.name)
 """Where no mistake was recognised."""
 
 
@@ -40,6 +32,11 @@ def alike(findings: Sequence[Finding]) -> list[list[Finding]]:
             said = each.explanation or each.hint or each.id
             groups.setdefault((each.verdict, place, said), []).append(each)
     return list(groups.values())
+
+
+def title(question: str) -> str:
+    """Return what a question is about; "" for a number that the assignment lacks."""
+    return QUESTIONS[question].title if question in QUESTIONS else ""
 
 
 def points(findings: Sequence[Finding]) -> tuple[float, float]:

@@ -53,7 +53,7 @@ def _points(questions: dict[str, list[Finding]], *, with_bars: bool) -> Table:
             total=worth, completed=won, width=20, complete_style="green", finished_style="green"
         )
         how = [bar, report_text.right(findings)] if with_bars else [report_text.right(findings)]
-        table.add_row(question, report_text.TITLES.get(question, ""), report_text.score(findings), *how)
+        table.add_row(question, report_text.title(question), report_text.score(findings), *how)
     return table
 
 

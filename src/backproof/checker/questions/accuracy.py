@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import Answer, Array, Call, Runner, Tensor, need_scalar
 from backproof.checker.comparison import Comparison
 from backproof.checker.diagnosis import Known, Mistake, diagnose
@@ -42,7 +43,9 @@ def _call(runner: Runner, target: str, arrays: tuple[Array, ...], *, tensors: bo
 
 
 def _known(right: Array, scores: Array, targets: Array) -> Known:
-    mistake = partial(Mistake, "wrong forward value", hint="Work out the accuracy of three samples by hand.")
+    mistake = partial(
+        Mistake, causes.WRONG_FORWARD_VALUE, hint="Work out the accuracy of three samples by hand."
+    )
     batch, classes = scores.shape
     along = np.asarray(np.mean(scores.argmax(0) == targets.argmax(0)))
     entries = np.asarray(np.mean(np.eye(classes)[scores.argmax(1)] == targets))

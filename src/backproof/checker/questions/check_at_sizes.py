@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import Failure, Runner, SubmissionError
 from backproof.checker.check_report import Evidence
 from backproof.checker.comparison import Comparison, error_against
@@ -51,7 +52,7 @@ class CheckAtSizes:
                 return self._crashed(runner, rng, sizes, error.failure)
             if not trial.comparison.right:
                 if self._changes(runner, before, sizes, trial.comparison):
-                    mistake = Mistake("nondeterminism", "changes from call to call")
+                    mistake = Mistake(causes.NONDETERMINISM, "changes from call to call")
                 else:
                     mistake = trial.explain()
                 return wrong_value(mistake, self._smallest(runner, rng, trial.comparison))

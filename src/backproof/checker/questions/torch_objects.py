@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import (
     Answer,
     Array,
@@ -39,7 +40,7 @@ def must_leave_arguments(runner: Runner, target: str, *alternatives: Arguments) 
         given = str(alternatives[number][answer.changed[0]])
         shown = Evidence(parameter="the list given", expected=given, got="another list")
         raise OutcomeError(
-            wrong("input changed in place", f"{target} writes to the list it is given.", shown)
+            wrong(causes.INPUT_CHANGED_IN_PLACE, f"{target} writes to the list it is given.", shown)
         )
 
 
@@ -124,7 +125,7 @@ def check_shape(got: Array, due: tuple[int, ...], x: Array) -> None:
         expected, found = f"shape {due}", f"shape {got.shape}"
         shown = Evidence(parameter="the output", expected=expected, got=found, shapes={"x": list(x.shape)})
         said = f"the output for input of shape {x.shape} has shape {got.shape}, not {due}."
-        raise OutcomeError(wrong("wrong shape", said, shown))
+        raise OutcomeError(wrong(causes.WRONG_SHAPE, said, shown))
 
 
 def output(runner: Runner, target: str, inputs: tuple[Any, ...], due: tuple[int, ...]) -> Array:
@@ -139,11 +140,11 @@ def output(runner: Runner, target: str, inputs: tuple[Any, ...], due: tuple[int,
     if answer.changed:
         shown = Evidence(parameter="the input", expected="as before", got="other numbers", shapes=shapes)
         raise OutcomeError(
-            wrong("input changed in place", f"{target} writes to the tensor it is given.", shown)
+            wrong(causes.INPUT_CHANGED_IN_PLACE, f"{target} writes to the tensor it is given.", shown)
         )
     if got.dtype.kind == "f" and got.dtype != x.dtype:
         shown = Evidence(parameter="the output", expected=str(x.dtype), got=str(got.dtype), shapes=shapes)
-        raise OutcomeError(wrong("dtype promoted", f"the output is {got.dtype} for {x.dtype}.", shown))
+        raise OutcomeError(wrong(causes.DTYPE_PROMOTED, f"the output is {got.dtype} for {x.dtype}.", shown))
     return got
 
 
@@ -170,7 +171,9 @@ def gradients(
     if last.changed:
         shapes = {"dy": list(upstream.shape)}
         shown = Evidence(parameter="dy", expected="as before", got="other numbers", shapes=shapes)
-        raise OutcomeError(wrong("input changed in place", "backward writes to what it is given.", shown))
+        raise OutcomeError(
+            wrong(causes.INPUT_CHANGED_IN_PLACE, "backward writes to what it is given.", shown)
+        )
     found = {}
     for words, answer in zip(
         wanted, runner.run([Fetch(f"{each}.grad") for each in wanted.values()]), strict=True
@@ -183,4 +186,4 @@ def gradients(
 
 def _none(what: str) -> OutcomeError:
     shown = Evidence(parameter=f"gradient of {what}", expected="an array", got="None")
-    return OutcomeError(wrong("no gradient arrives", f"no gradient arrives at {what}.", shown))
+    return OutcomeError(wrong(causes.NO_GRADIENT_ARRIVES, f"no gradient arrives at {what}.", shown))

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import (
     Array,
     Assign,
@@ -162,7 +163,7 @@ def make_module(runner: Runner, kind: str, n_neurons: int, *, large_eps: bool = 
         shapes = ", ".join(f"{key} {each.shape}" for key, each in named.items()) or "none"
         said = f"γ and β must be two nn.Parameters of the module, one number a neuron each; found: {shapes}."
         shown = Evidence(parameter="γ and β", expected=f"2 × ({n_neurons},)", got=shapes)
-        cause = "wrong shape" if len(named) == 2 else "parameters not registered"
+        cause = causes.WRONG_SHAPE if len(named) == 2 else causes.PARAMETERS_NOT_REGISTERED
         raise OutcomeError(wrong(cause, said, shown))
     gamma, beta = sorted(named, key=lambda key: torch_objects.like_beta(key, named[key]))
     return BatchNormModule(

@@ -3,7 +3,7 @@
 from backproof.checker.calls import Array
 from backproof.checker.comparison import Comparison
 from backproof.checker.diagnosis import diagnose
-from backproof.checker.questions.batchnorm import formulas
+from backproof.checker.questions.batchnorm import mistakes
 from backproof.checker.questions.batchnorm.formulas import BatchNormCase
 from backproof.checker.questions.check_at_sizes import CheckAtSizes, Trial, TrialFunction
 
@@ -20,7 +20,7 @@ def at_several_sizes(value: str, experiment: TrialFunction) -> CheckAtSizes:
 def output_trial(bn: BatchNormCase, got: Array, allowed: float) -> Trial:
     """Compare an output."""
     shown = Comparison("the output y", got, bn.y(), bn.inputs, allowed)
-    return Trial(shown, lambda: diagnose(shown, formulas.forward_mistakes(bn)))
+    return Trial(shown, lambda: diagnose(shown, mistakes.forward_mistakes(bn)))
 
 
 def gradient_trial(bn: BatchNormCase, found: dict[str, Array], allowed: float) -> Trial:
@@ -32,5 +32,5 @@ def gradient_trial(bn: BatchNormCase, found: dict[str, Array], allowed: float) -
         compared[name] = Comparison(f"gradient of {name}", fitting, right, bn.inputs, allowed)
     name = max(compared, key=lambda each: compared[each].error)
     shown = compared[name]
-    known = formulas.MISTAKES[name]
+    known = mistakes.GRADIENT_MISTAKES[name]
     return Trial(shown, lambda: diagnose(shown, known(bn), is_gradient=True))

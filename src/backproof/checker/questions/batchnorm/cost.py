@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import Call, Ref, Runner, need_all
 from backproof.checker.check_report import Evidence
 from backproof.checker.outcome import RIGHT, Outcome, wrong
@@ -57,5 +58,5 @@ def _cost(runner: Runner, rng: np.random.Generator, target: str, given: Given) -
                 got=float(many),
                 shapes={"x": [MANY, _NEURONS]},
             )
-            return wrong("loop over samples", said, shown)
+            return wrong(causes.LOOP_OVER_SAMPLES, said, shown)
     return RIGHT

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import Call, Runner
 from backproof.checker.check_report import Evidence
 from backproof.checker.comparison import Comparison
@@ -73,7 +74,7 @@ def _needed(names: Sequence[str], runner: Runner, rng: np.random.Generator, size
             if is_there and name not in names:
                 shown = Evidence(parameter=f"gradient of {name}", expected="None", got="an array")
                 said = f"backward returns a gradient of {name}, which needs none."
-                raise OutcomeError(wrong("needless gradient", said, shown))
+                raise OutcomeError(wrong(causes.NEEDLESS_GRADIENT, said, shown))
     return trial
 
 
@@ -95,7 +96,7 @@ def _state(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     bn, other = call_styles.draw(rng, shape, style.eps), call_styles.draw(rng, shape, 2 * style.eps)
     alone, found = (style.gradients(runner, bn, _NAMES, _NAMES, between) for between in (None, other))
     compared = [Comparison(f"gradient of {n}", found[n], alone[n], bn.inputs, _TOLERANCE) for n in _NAMES]
-    leak = Mistake("state leaks between calls", "is another one if there is a call in between")
+    leak = Mistake(causes.STATE_LEAKS, "is another one if there is a call in between")
     return Trial(max(compared, key=lambda each: each.error), lambda: leak)
 
 

@@ -4,14 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import Call, Runner, Tensor, need
 from backproof.checker.check_report import Evidence
 from backproof.checker.comparison import Comparison
 from backproof.checker.outcome import RIGHT, Outcome, Run, wrong
 from backproof.checker.questions import torch_objects
-from backproof.checker.questions.batchnorm import call_styles, formulas
+from backproof.checker.questions.batchnorm import call_styles
 from backproof.checker.questions.batchnorm.comparisons import at_several_sizes, gradient_trial, output_trial
 from backproof.checker.questions.batchnorm.formulas import BatchNormCase
+from backproof.checker.questions.batchnorm.mistakes import RUNNING
 from backproof.checker.questions.check_at_sizes import CheckAtSizes, Sizes, Trial
 
 _TOLERANCE, _GRADIENT_TOLERANCE = 2e-4, 5e-4
@@ -30,7 +32,7 @@ def parameters(kind: str) -> Run:
                 said = f"{name} starts with other numbers than {'ones' if first else 'zeros'}."
                 at = int(np.argmax(value.ravel() != first))
                 shown = Evidence(parameter=name, index=[at], expected=first, got=float(value.flat[at]))
-                return wrong("wrong initialisation", said, shown)
+                return wrong(causes.WRONG_INITIALISATION, said, shown)
         return RIGHT
 
     return run
@@ -119,7 +121,7 @@ def statistics(kind: str) -> CheckAtSizes:
         # What is wrong with a batch alone is not for what came before it.
         if not worst.right and not by_formula.comparison.right:
             return by_formula
-        return Trial(worst, lambda: formulas.RUNNING)
+        return Trial(worst, lambda: RUNNING)
 
     return at_several_sizes("statistics", experiment)
 
@@ -139,7 +141,7 @@ def refuses_shapes(kind: str) -> Run:
                 shown = Evidence(
                     parameter="the input", expected="an exception", got="an output", shapes=shapes
                 )
-                return wrong("shape not checked", said, shown)
+                return wrong(causes.SHAPE_NOT_CHECKED, said, shown)
             if answer.failure.kind != "crashed":
                 need(answer)
         return RIGHT

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import Array
 from backproof.checker.comparison import error_against
 from backproof.checker.diagnosis import Mistake
 from backproof.checker.questions.convnet import architectures, run_architecture
+from backproof.checker.questions.convnet.mistakes import mistakes
 from backproof.checker.questions.numpy_mlp.mistakes import softmax
 from backproof.checker.questions.torch_mlp.numpy_model import Function, log_softmax
 from backproof.checker.questions.torch_mlp.numpy_model import same as scores
@@ -20,7 +22,7 @@ _EPSILONS = (1e-5, 1e-3, 1e-4, 1e-6)
 """Table 1 names no ε: PyTorch's own comes first, others that people choose count as right, too."""
 _LARGEST = 200
 _SOFTMAX = Mistake(
-    "wrong forward value",
+    causes.WRONG_FORWARD_VALUE,
     "has gone through a softmax; Table 1 ends in the linear layer",
     "Sum each row of the output, and look up what torch.nn.CrossEntropyLoss takes.",
 )
@@ -87,7 +89,7 @@ def find_mistakes(
         found = _try(architectures.table_1(), given, _EPSILONS[0], images, got, end)
         if found is not None:
             yield _SOFTMAX, found
-    for mistake, architecture in architectures.mistakes():
+    for mistake, architecture in mistakes():
         found = _try(architecture, given, _EPSILONS[0], images, got)
         if found is not None:
             yield mistake, found
@@ -98,7 +100,7 @@ def find_size_mistake(
 ) -> Mistake | None:
     """Find the mistake of a network that 32 × 32 pixels do not pass: on other images, else by sizes alone."""
     outputs: dict[int, Array | str] = {}
-    for mistake, architecture in architectures.mistakes():
+    for mistake, architecture in mistakes():
         size = next(
             (size for size in range(16, _LARGEST) if architectures.size_after(architecture, size) == 1), 0
         )
@@ -131,7 +133,7 @@ def _by_sizes(sides: Sequence[tuple[int, int | None]]) -> Mistake | None:
     known = [(size, side) for size, side in sides if side is not None]
     found = [
         m
-        for m, architecture in architectures.mistakes()
+        for m, architecture in mistakes()
         if all(architectures.size_after(architecture, a) == b for a, b in known)
     ]
     if not known or len({each.cause for each in found}) != 1:

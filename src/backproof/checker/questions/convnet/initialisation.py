@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import Array, Runner
 from backproof.checker.check_report import Evidence
 from backproof.checker.outcome import RIGHT, Outcome, OutcomeError, wrong
@@ -17,7 +18,7 @@ def initialisation(runner: Runner, _: np.random.Generator) -> Outcome:
     if not weights:
         shown = Evidence(parameter="net.parameters()", expected="weights", got="none")
         raise OutcomeError(
-            wrong("parameters not registered", "the network has registered no weights.", shown)
+            wrong(causes.PARAMETERS_NOT_REGISTERED, "the network has registered no weights.", shown)
         )
     for name, weight in weights.items():
         bound = 1 / np.sqrt(np.prod(weight.shape[1:]))
@@ -26,7 +27,7 @@ def initialisation(runner: Runner, _: np.random.Generator) -> Outcome:
             said = f"{name} does not start as PyTorch's layers do, uniform within ±{bound:.4f}."
             due = f"spread {bound / np.sqrt(3):.4f}, at most {bound:.4f}"
             got = f"spread {spread:.4f}, at most {largest:.4f}"
-            return wrong("wrong initialisation", said, Evidence(parameter=name, expected=due, got=got))
+            return wrong(causes.WRONG_INITIALISATION, said, Evidence(parameter=name, expected=due, got=got))
     return RIGHT
 
 

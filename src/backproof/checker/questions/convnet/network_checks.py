@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import Array, Assign, Call, Runner, SubmissionError, Tensor, need_all
 from backproof.checker.check_report import Evidence
 from backproof.checker.comparison import Comparison
@@ -11,6 +12,7 @@ from backproof.checker.diagnosis import Mistake
 from backproof.checker.outcome import RIGHT, Outcome, OutcomeError, wrong, wrong_value
 from backproof.checker.questions import torch_objects
 from backproof.checker.questions.convnet import architectures
+from backproof.checker.questions.convnet.mistakes import WRONG_POOLING
 from backproof.checker.questions.convnet.registered_parameters import (
     RegisteredParameters,
     make,
@@ -23,11 +25,11 @@ _SIZES = ((3, 10), (1, 7))
 _BATCHES = 8
 """So many training batches take the running statistics most of the way from their start."""
 _OTHER = Mistake(
-    "wrong forward value",
+    causes.WRONG_FORWARD_VALUE,
     "is not what Table 1 makes of the network's own parameters; no known mistake gives it",
     "Print the shape after every layer, and compare order, kernel, stride and padding with Table 1.",
 )
-_RANDOM = Mistake("nondeterminism", "changes from call to call on the same images")
+_RANDOM = Mistake(causes.NONDETERMINISM, "changes from call to call on the same images")
 _NO_PADDING = (
     "images of 16 × 16 pixels, which Table 1 takes to one pixel before maxpool5, do not pass: that pooling "
     "does not take 3 × 3 pixels with padding 1."
@@ -38,7 +40,7 @@ _UNKNOWN = Outcome(
     hint="Mend the output in training first.",
 )
 _STATISTICS = Mistake(
-    "wrong forward value",
+    causes.WRONG_FORWARD_VALUE,
     "comes of the batch's own statistics, though running statistics are kept",
     "Look at what happens after net.eval(), and at the argument training of torch's batch norm.",
 )
@@ -70,7 +72,7 @@ def _output(runner: Runner, images: Array, mode: str | None = None) -> Array:
     if not np.isfinite(got).all():
         shapes = {"x": list(images.shape)}
         shown = Evidence(parameter="the output", expected="numbers", got="infinity or nan", shapes=shapes)
-        raise OutcomeError(wrong("wrong forward value", "the output is not finite.", shown))
+        raise OutcomeError(wrong(causes.WRONG_FORWARD_VALUE, "the output is not finite.", shown))
     return got
 
 
@@ -83,7 +85,7 @@ def layers(runner: Runner, _: np.random.Generator) -> Outcome:
             return net.problem
         for norm in net.bare_norms:
             said = f"{norm} keeps running statistics, but has no γ and β to be trained."
-            return wrong("parameters not registered", said, Evidence(parameter=norm, expected="γ and β"))
+            return wrong(causes.PARAMETERS_NOT_REGISTERED, said, Evidence(parameter=norm, expected="γ and β"))
     return RIGHT
 
 
@@ -140,7 +142,7 @@ def _on_smaller(runner: Runner, rng: np.random.Generator, net: RegisteredParamet
             return RIGHT
         due = "3 × 3 pixels, stride 2, padding 1"
         pooling = Evidence(parameter="maxpool5", expected=due, got="no padding", shapes={"x": [8, 3, 16, 16]})
-        return wrong("wrong pooling", _NO_PADDING, pooling)
+        return wrong(WRONG_POOLING, _NO_PADDING, pooling)
     if find_architecture.find_table_1(given, images, got) is not None:
         return RIGHT
     shown = Comparison("the output for images of 16 × 16", got, _by_table_1(net, images), {"x": images})
@@ -204,11 +206,11 @@ def gradients(runner: Runner, rng: np.random.Generator) -> Outcome:
     names = torch_objects.name_parameters(runner, "net", state_of(runner))
     if not names:
         shown = Evidence(parameter="net.parameters()", expected="weights and biases", got="none")
-        return wrong("parameters not registered", "the network has registered no parameters.", shown)
+        return wrong(causes.PARAMETERS_NOT_REGISTERED, "the network has registered no parameters.", shown)
     images, upstream = _images(rng, 2, 3, 32, 32), rng.normal(size=(2, 10)).astype(np.float32)
     found = torch_objects.gradients(runner, "net.forward", (Tensor(images),), upstream, names)
     for name, gradient in found.items():
         if gradient.ndim > 1 and not gradient.any():
             shown = Evidence(parameter=f"gradient of {name}", expected="other than zero", got=0.0)
-            return wrong("no gradient arrives", f"the gradient of {name} is zero everywhere.", shown)
+            return wrong(causes.NO_GRADIENT_ARRIVES, f"the gradient of {name} is zero everywhere.", shown)
     return RIGHT

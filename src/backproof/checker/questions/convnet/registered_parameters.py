@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import Array, Runner
 from backproof.checker.check_report import Evidence
 from backproof.checker.outcome import Outcome, OutcomeError, wrong
 from backproof.checker.questions import torch_objects
 from backproof.checker.questions.convnet import architectures
+from backproof.checker.questions.convnet.mistakes import WRONG_ORDER
 
 if TYPE_CHECKING:
     from backproof.checker.questions.convnet.run_architecture import ConvNetTensors
@@ -62,7 +64,7 @@ def read(runner: Runner, n_channels: int = 3, n_classes: int = 10) -> Registered
         shown = Evidence(
             parameter="net.parameters()", expected="8 convolutions and 1 linear layer", got=layers
         )
-        raise OutcomeError(wrong("wrong order", f"{layers} are registered; Table 1 has 8 and 1.", shown))
+        raise OutcomeError(wrong(WRONG_ORDER, f"{layers} are registered; Table 1 has 8 and 1.", shown))
     if sorted(shapes) != sorted(table):
         number = next(n for n, (due, is_) in enumerate(zip(table, shapes, strict=True)) if due != is_)
         raise OutcomeError(_width(architectures.CONVS[number], convs[number], table[number], shapes[number]))
@@ -77,7 +79,7 @@ def read(runner: Runner, n_channels: int = 3, n_classes: int = 10) -> Registered
 
 def _width(layer: str, name: str, due: tuple[int, ...], got: tuple[int, ...]) -> Outcome:
     shown = Evidence(parameter=name, expected=f"shape {due}", got=f"shape {got}")
-    return wrong("wrong width", f"{layer} has weights of shape {got}; Table 1 has {due}.", shown)
+    return wrong(causes.WRONG_WIDTH, f"{layer} has weights of shape {got}; Table 1 has {due}.", shown)
 
 
 def _norms(state: dict[str, Array], weights: list[str]) -> dict[str, list[str]]:

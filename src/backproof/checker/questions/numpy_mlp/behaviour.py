@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import (
     Answer,
     Call,
@@ -18,7 +19,7 @@ from backproof.checker.check_report import Evidence
 from backproof.checker.comparison import Comparison, tolerance
 from backproof.checker.outcome import RIGHT, Outcome, OutcomeError, wrong, wrong_value
 from backproof.checker.questions.numpy_mlp.layer_checks import softmax_p
-from backproof.checker.questions.numpy_mlp.mistakes import softmax
+from backproof.checker.questions.numpy_mlp.mistakes import UNSTABLE_EXPONENT, softmax
 from backproof.checker.questions.numpy_mlp.random_layers import (
     LAYERS,
     LayerMaker,
@@ -50,7 +51,7 @@ def _inputs(runner: Runner, rng: np.random.Generator, draw: LayerMaker, batch: i
             shown = Evidence(
                 parameter=which, expected="the same as before", got="other numbers", shapes=shapes
             )
-            return wrong("input changed in place", f"{which} is changed by the call.", shown)
+            return wrong(causes.INPUT_CHANGED_IN_PLACE, f"{which} is changed by the call.", shown)
     return RIGHT
 
 
@@ -60,11 +61,11 @@ def state(runner: Runner, rng: np.random.Generator) -> Outcome:
 
 
 def _state(runner: Runner, rng: np.random.Generator, draw: LayerMaker, batch: int) -> Outcome:
-    layer, leak = draw(runner, rng, batch), "state leaks between calls"
+    layer, leak = draw(runner, rng, batch), causes.STATE_LEAKS
     a, b = layer.make("a"), layer.make("b")
     first = need_all(runner.run([*a, *layer.passes("a")]))[len(a) :]
     fresh = need_all(runner.run([*b, *layer.passes("b")]))[len(b) :]
-    _same(layer, first, fresh, "nondeterminism", "from one new layer to the next")
+    _same(layer, first, fresh, causes.NONDETERMINISM, "from one new layer to the next")
     _same(layer, first, need_all(runner.run(layer.passes("a"))), leak, "at the second pass")
     forward, *rest = layer.passes("b")
     for size in (batch, batch + 1):
@@ -89,10 +90,10 @@ def _ran(runner: Runner, layer: RandomLayer, requests: Sequence[Request]) -> lis
         said = f"{layer.name} crashes after other calls, not alone: {error.failure.message}."
         shapes = {"argument": list(layer.forward[0].shape)}
         shown = Evidence(parameter=layer.name, shapes=shapes)
-        raise OutcomeError(wrong("state leaks between calls", said, shown)) from None
+        raise OutcomeError(wrong(causes.STATE_LEAKS, said, shown)) from None
 
 
-def _same(layer: RandomLayer, old: list[Answer], new: list[Answer], cause: str, when: str) -> None:
+def _same(layer: RandomLayer, old: list[Answer], new: list[Answer], cause: causes.Cause, when: str) -> None:
     """Raise OutcomeError if passes differ."""
     given = {f"argument {i}": each for i, each in enumerate((*layer.forward, *layer.backward), 1)}
     for name, before, after in zip(layer.values, old, new, strict=True):
@@ -121,5 +122,5 @@ def stable(runner: Runner, rng: np.random.Generator) -> Outcome:
         what = "vanishes for a sample whose scores are all small" if vanish else "is wrong"
         what = "is not finite" if shown.symptom == "not finite" else what
         said = f"p {what}, in a batch with scores around ±1000."
-        return wrong("unstable exponent", said, shown.evidence())
+        return wrong(UNSTABLE_EXPONENT, said, shown.evidence())
     return RIGHT

@@ -6,6 +6,7 @@ many for few samples as for many. Times are measured only to be shown.
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import Answer, Runner, need_all
 from backproof.checker.check_report import Evidence
 from backproof.checker.outcome import RIGHT, Outcome, OutcomeError, wrong
@@ -63,7 +64,7 @@ def no_loop(runner: Runner, what: str, few: RandomLayer, many: RandomLayer) -> N
                 got=float(high),
                 shapes={"few": list(few.forward[0].shape), "many": list(many.forward[0].shape)},
             )
-            raise OutcomeError(wrong("loop over samples", said, shown))
+            raise OutcomeError(wrong(causes.LOOP_OVER_SAMPLES, said, shown))
 
 
 def _ran(runner: Runner, layer: RandomLayer, *, counted: bool) -> list[Answer]:

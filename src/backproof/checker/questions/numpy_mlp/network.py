@@ -7,6 +7,7 @@ from math import prod
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import (
     Answer,
     Array,
@@ -100,7 +101,7 @@ def make_network(
             shapes = ", ".join(map(str, found.values()))
             said = f"no linear layer of weight shape {(n_out, n_in)} in the MLP of {arguments}: {shapes}."
             shown = Evidence(parameter="weights", expected=str((n_out, n_in)), got=shapes)
-            raise OutcomeError(wrong("wrong width", said, shown))
+            raise OutcomeError(wrong(causes.WRONG_WIDTH, said, shown))
         paths.append(path)
         turned.append(found[path] == (n_in, n_out))
     kept = [f"{path}.params['{key}']" for path in paths for key in ("weight", "bias")]
@@ -110,7 +111,7 @@ def make_network(
         if prod(shape) != n_out:
             said = f"params['bias'] has shape {shape} in a layer of {n_in} inputs and {n_out} outputs."
             shown = Evidence(parameter="params['bias']", expected=f"shape {(n_out,)}", got=f"shape {shape}")
-            raise OutcomeError(wrong("wrong shape", said, shown))
+            raise OutcomeError(wrong(causes.WRONG_SHAPE, said, shown))
     scales = np.repeat(1 / np.sqrt(widths[:-1]), 2)
     drawn = [
         np.asarray(scale * rng.normal(size=shape)) for scale, shape in zip(scales, shapes_kept, strict=True)

@@ -5,6 +5,7 @@ from copy import deepcopy
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import Answer, Array, Call, Request, Runner, need_all, need_array
 from backproof.checker.comparison import Comparison, error_against
 from backproof.checker.diagnosis import Known, Mistake, diagnose
@@ -151,8 +152,15 @@ def state(runner: Runner, rng: np.random.Generator) -> Outcome:
     before = need_all(runner.run([forth, back, *network.fetches()]))
     again = need_all(runner.run([forth, back, *network.fetches()]))
     inputs = {"x": x, "dout": dout}
-    _same(network, inputs, alike, before, "nondeterminism", "from one MLP to another of the same parameters")
-    leak = "state leaks between calls"
+    _same(
+        network,
+        inputs,
+        alike,
+        before,
+        causes.NONDETERMINISM,
+        "from one MLP to another of the same parameters",
+    )
+    leak = causes.STATE_LEAKS
     _same(network, inputs, before, again, leak, "after a second pass over the same batch")
     make_network(runner, rng, _STATE_WIDTHS, "second")
     between = Call("q", "second.forward", (other,))
@@ -167,7 +175,7 @@ def _same(
     inputs: dict[str, Array],
     before: Sequence[Answer],
     after: Sequence[Answer],
-    cause: str,
+    cause: causes.Cause,
     when: str,
 ) -> None:
     """Raise OutcomeError if passes differ."""

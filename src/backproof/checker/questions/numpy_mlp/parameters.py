@@ -4,9 +4,11 @@ from math import isfinite
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import Array, Call, Fetch, Runner, need_all, need_array
 from backproof.checker.check_report import Evidence
 from backproof.checker.outcome import RIGHT, Outcome, wrong
+from backproof.checker.questions.numpy_mlp.mistakes import WEIGHT_TRANSPOSED
 
 SCALE = 1e-4
 _SIGMAS = 6
@@ -19,13 +21,13 @@ def shapes(runner: Runner, rng: np.random.Generator) -> Outcome:
     for n_in, n_out in ((int(rng.integers(4, 8)), int(rng.integers(2, 4))), (1, 5), (5, 1)):
         weight, bias, weight_grad, bias_grad = _fetch(runner, n_in, n_out, "params", "grads")
         if weight.shape != (n_out, n_in):
-            cause = "weight transposed" if weight.shape == (n_in, n_out) else "wrong shape"
+            cause = WEIGHT_TRANSPOSED if weight.shape == (n_in, n_out) else causes.WRONG_SHAPE
             return _shape(cause, "params['weight']", weight, (n_out, n_in))
         if bias.size != n_out or bias.ndim > 2:
-            return _shape("wrong shape", "params['bias']", bias, (n_out,))
+            return _shape(causes.WRONG_SHAPE, "params['bias']", bias, (n_out,))
         for name, gradient, parameter in (("weight", weight_grad, weight), ("bias", bias_grad, bias)):
             if not fits(gradient.shape, parameter.shape):
-                return _shape("wrong shape", f"grads['{name}']", gradient, parameter.shape)
+                return _shape(causes.WRONG_SHAPE, f"grads['{name}']", gradient, parameter.shape)
             if gradient.any():
                 said = f"grads['{name}'] is not zero before the first backward pass."
                 return _initial(f"grads['{name}']", gradient, said)
@@ -36,13 +38,13 @@ def first_values(runner: Runner, _: np.random.Generator) -> Outcome:
     """Check that weights are drawn from N(0, 0.0001²), and that the bias is zero."""
     weight, bias = _fetch(runner, _IN, _OUT, "params")
     if weight.ndim != 2:
-        return _shape("wrong shape", "params['weight']", weight, (_OUT, _IN))
+        return _shape(causes.WRONG_SHAPE, "params['weight']", weight, (_OUT, _IN))
     if np.array_equal(weight, _fetch(runner, _IN, _OUT, "params")[0]):
         said = "two layers of one size start with the same weights: is a seed set in __init__?"
         shown = Evidence(
             parameter="params['weight'] of a second layer", expected="other numbers", got="the same"
         )
-        return wrong("wrong initialisation", said, shown)
+        return wrong(causes.WRONG_INITIALISATION, said, shown)
     if bias.any():
         return _initial("params['bias']", bias, "params['bias'] does not start as zeros.")
     n = max(weight.size, 1)
@@ -64,12 +66,12 @@ def first_values(runner: Runner, _: np.random.Generator) -> Outcome:
             )
             value = f"{found * unit:.4g}, not {due * unit:.4g}"
             said = f"the weights' {what} is {value}: they are not drawn from N(0, 0.0001²)."
-            return wrong("wrong initialisation", said, shown)
+            return wrong(causes.WRONG_INITIALISATION, said, shown)
     different = len(np.unique(weight, axis=0))
     if different < len(weight):
         said = "several rows of params['weight'] start the same."
         shown = Evidence(parameter="different rows of params['weight']", expected=_OUT, got=different)
-        return wrong("wrong initialisation", said, shown)
+        return wrong(causes.WRONG_INITIALISATION, said, shown)
     return RIGHT
 
 
@@ -84,7 +86,7 @@ def fits(shape: tuple[int, ...], parameter: tuple[int, ...]) -> bool:
     return shape == parameter or (len(parameter) == 2 and shape == parameter[1:] and parameter[0] == 1)
 
 
-def _shape(cause: str, name: str, got: Array, due: tuple[int, ...]) -> Outcome:
+def _shape(cause: causes.Cause, name: str, got: Array, due: tuple[int, ...]) -> Outcome:
     shown = Evidence(parameter=name, expected=f"shape {due}", got=f"shape {got.shape}")
     return wrong(cause, f"{name} has shape {got.shape}, not {due}.", shown)
 
@@ -93,4 +95,4 @@ def _initial(name: str, got: Array, said: str) -> Outcome:
     worst = np.unravel_index(np.abs(got).argmax(), got.shape)
     index, found = [int(i) for i in worst], float(got[worst])
     shown = Evidence(parameter=name, index=index, expected=0.0, got=found if isfinite(found) else str(found))
-    return wrong("wrong initialisation", said, shown)
+    return wrong(causes.WRONG_INITIALISATION, said, shown)

@@ -6,6 +6,7 @@ from itertools import takewhile
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import Array, Call, Fetch, Request, Runner, need_all, need_array, optional_array
 from backproof.checker.check_report import Evidence
 from backproof.checker.comparison import FLOAT32_TOLERANCE, Comparison, error_against
@@ -31,7 +32,7 @@ def _dtypes(runner: Runner, rng: np.random.Generator, draw: LayerMaker, batch: i
         for name, value in zip(layer.values, values, strict=True):
             if value.dtype != np.float64:
                 shown = Evidence(parameter=name, expected="float64", got=str(value.dtype))
-                return wrong("dtype promoted", f"{name} is {value.dtype} where float64 goes in.", shown)
+                return wrong(causes.DTYPE_PROMOTED, f"{name} is {value.dtype} where float64 goes in.", shown)
         _keeps_digits(runner, layer, values)
     promoted = []
     for name, value, got in zip(layer.values, values, _in_float32(runner, layer, values), strict=False):
@@ -39,7 +40,7 @@ def _dtypes(runner: Runner, rng: np.random.Generator, draw: LayerMaker, batch: i
         compared = Comparison(f"{name} for float32", got, truth, allowed=FLOAT32_TOLERANCE)
         if not compared.right and np.isfinite(truth).all():
             said = f"{compared.parameter} differs from what it is for float64."
-            return wrong("dtype promoted", said, compared.evidence())
+            return wrong(causes.DTYPE_PROMOTED, said, compared.evidence())
         promoted += [name] if got.dtype == np.float64 and got.ndim else []
     return Outcome("right", note=", ".join(promoted))
 
@@ -56,7 +57,7 @@ def _keeps_digits(runner: Runner, layer: RandomLayer, values: list[Array]) -> No
             if follows.any() and np.mean(near_step[follows] == 0) > 0.5:
                 said = f"{name} follows {what}, which is float64, in the digits of float32 alone."
                 shown = Evidence(parameter=name, expected="digits of float64", got="digits of float32")
-                raise OutcomeError(wrong("dtype promoted", said, shown))
+                raise OutcomeError(wrong(causes.DTYPE_PROMOTED, said, shown))
 
 
 def _scaled(layer: RandomLayer, by: float) -> Iterator[tuple[str, RandomLayer]]:

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import Array, Assign, Call, Runner, Tensor, need_all
 from backproof.checker.check_report import Evidence
 from backproof.checker.comparison import Comparison
@@ -13,7 +14,7 @@ from backproof.checker.diagnosis import Known, Mistake, diagnose
 from backproof.checker.outcome import RIGHT, Outcome, OutcomeError, wrong
 from backproof.checker.questions import torch_objects
 from backproof.checker.questions.check_at_sizes import CheckAtSizes, Sizes, Trial
-from backproof.checker.questions.numpy_mlp.mistakes import softmax
+from backproof.checker.questions.numpy_mlp.mistakes import SLOPE_ON_WRONG_SIDE, softmax
 from backproof.checker.questions.torch_mlp import numpy_model
 
 _TARGET, _SLOPE = "mlp_pytorch.MLP", 0.3
@@ -71,7 +72,7 @@ def _registered(runner: Runner, widths: Sequence[int]) -> tuple[dict[str, Array]
     if not names:
         shown = Evidence(parameter="net.parameters()", expected="weights and biases", got="none")
         said = "the network has registered no parameters: torch does not know layers in a plain list."
-        raise OutcomeError(wrong("parameters not registered", said, shown))
+        raise OutcomeError(wrong(causes.PARAMETERS_NOT_REGISTERED, said, shown))
     return state, names, _SLOPE if takes_slope else 0.0
 
 
@@ -128,7 +129,7 @@ def _known(net: TorchNetwork, x: Array) -> Known:
     def sigmoid(z: Array) -> Array:
         return np.asarray(1 / (1 + np.exp(-z)))
 
-    side = Mistake("slope applied on the wrong side", "multiplies positive numbers by the slope")
+    side = Mistake(SLOPE_ON_WRONG_SIDE, "multiplies positive numbers by the slope")
     activations = (
         (side, leaky(1, slope or _SLOPE)),
         (side, leaky(slope, slope)),
@@ -157,7 +158,7 @@ def _known(net: TorchNetwork, x: Array) -> Known:
 
 
 def _value(what: str, hint: str = "Follow one sample through the layers by hand.") -> Mistake:
-    return Mistake("wrong forward value", what, hint)
+    return Mistake(causes.WRONG_FORWARD_VALUE, what, hint)
 
 
 def _gradients(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import Array
 from backproof.checker.diagnosis import Mistake
 from backproof.checker.questions.numpy_mlp.mistakes import softmax
@@ -41,7 +42,7 @@ def find_layers(
             is_cut = len(matrices) < len(sizes) - 1 and not _leads(
                 [state[name].shape for name in matrices], sizes
             )
-            cause = "parameters not registered" if is_cut else "wrong width"
+            cause = causes.PARAMETERS_NOT_REGISTERED if is_cut else causes.WRONG_WIDTH
             return Mistake(cause, f"{wanted}; {len(weights)} such weights are registered")
         weight = weights[0]
         prefix = weight.rpartition(".")[0]
@@ -55,13 +56,13 @@ def find_layers(
         beside = [name for name in biases if name.rpartition(".")[0] == prefix]
         norm = next((each for each in norms if state[each + "running_mean"].size == d_out), None)
         if not biases and norm is None:
-            return Mistake("parameters not registered", f"{wanted}; no such bias is registered")
+            return Mistake(causes.PARAMETERS_NOT_REGISTERED, f"{wanted}; no such bias is registered")
         bias = (beside if len(beside) == 1 else [*biases, None])[0]
         layers.append(LayerNames(weight, bias, state[weight].shape != (d_out, d_in), norm))
     extra = set(matrices) - {each.weight for each in layers}
     if extra:
         said = f"there are more layers than asked for: {', '.join(sorted(extra))}"
-        return Mistake("wrong width", said)
+        return Mistake(causes.WRONG_WIDTH, said)
     return layers
 
 
