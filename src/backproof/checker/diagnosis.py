@@ -21,7 +21,7 @@ class Mistake:
 
     cause: Cause
     what: str
-    """In plain words, to stand after the name of the value: 'is the sum over …'."""
+    """To follow the name of the value in a sentence: 'is the sum over …'."""
     hint: str = ""
     """Where it says more than the cause's own."""
 

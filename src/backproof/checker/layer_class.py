@@ -1,4 +1,4 @@
-"""A layer class of one's own in the sandbox: how it is made, and what is found out about it."""
+"""Check a user's layer class in the sandbox."""
 
 import ast
 import contextlib
@@ -38,7 +38,7 @@ _SMALLER = (
 
 @dataclass(frozen=True)
 class LayerClass:
-    """Somebody's layer class in the sandbox."""
+    """A user's layer class in the sandbox."""
 
     runner: Runner
     file: Path
@@ -61,7 +61,7 @@ class LayerClass:
         bases = self.runner.run([Call("_bases", "builtins.repr", (Ref(f"{self.target}.__mro__"),))])[0]
         if bases.failure is not None:
             tree = ast.parse(self.file.read_bytes())
-            names = [each.name for each in tree.body if isinstance(each, ast.ClassDef)]
+            names = [statement.name for statement in tree.body if isinstance(statement, ast.ClassDef)]
             there = f"it has {', '.join(names)}" if names else "it has none"
             raise ConfigError(f"{self.file} has no class {self.name}; {there}")
         if "'torch." in str(bases.value):
@@ -75,7 +75,7 @@ class LayerClass:
                 raise SubmissionError(Failure("missing", f"{self.name} has no {method}"))
 
     def outcomes(self) -> dict[str, Outcome]:
-        """Return what was found out, by gradient or misbehaviour."""
+        """Return the outcomes by what they are about: a gradient, or a cause."""
         example = read_example(self.runner, self.module, self.name, self._rng())
         guess = None if example else self._guess()
         if guess is not None:
@@ -84,12 +84,12 @@ class LayerClass:
         report = self._report(example)
         shown = {} if guess is None else self._smallest(guess, report)
         outcomes = dict.fromkeys(report.checked, RIGHT)
-        for each in report.findings:
-            if each.is_wrong:
-                is_gradient = each.parameter.partition("[")[0] in ("dx", *self.gradients.values())
-                name = each.parameter if is_gradient else each.cause
-                outcomes[name] = self._outcome(*shown.get(each.kind, (each, example)))
-        notes = [each.message for each in report.findings if not each.is_wrong]
+        for finding in report.findings:
+            if finding.is_wrong:
+                is_gradient = finding.parameter.partition("[")[0] in ("dx", *self.gradients.values())
+                name = finding.parameter if is_gradient else finding.cause
+                outcomes[name] = self._outcome(*shown.get(finding.kind, (finding, example)))
+        notes = [finding.message for finding in report.findings if not finding.is_wrong]
         if not any(places(self._layer(example), self.gradients)):
             notes.append(f"only dx was checked, as {self.name} has no {' or '.join(self.gradients)}")
         if report.ok:
@@ -142,7 +142,9 @@ class LayerClass:
             raise ConfigError(
                 f"{self.name} cannot be made by guessing ({not_made[-1].message}); {EXAMPLE_HELP}"
             )
-        own = next((each for each in failures if each.where), failures[0])  # not our way of calling it
+        own = next(
+            (failure for failure in failures if failure.where), failures[0]
+        )  # not our way of calling it
         if own.kind == "crashed":
             own = Failure(own.kind, f"{own.message}; if it takes another x, {EXAMPLE_HELP}", own.where)
         raise SubmissionError(own)
@@ -151,16 +153,16 @@ class LayerClass:
         self, guess: Guess, report: LayerReport
     ) -> dict[tuple[str, str], tuple[LayerFinding, LayerExample]]:
         """Look for what is wrong in smaller layers and batches; return the smallest that show each."""
-        sought = {each.kind for each in report.findings if each.is_wrong}
+        sought = {finding.kind for finding in report.findings if finding.is_wrong}
         shown: dict[tuple[str, str], tuple[LayerFinding, LayerExample]] = {}
         for sizes in _SMALLER:
             if sought <= shown.keys():
                 break
             example = guess(self._rng(), *sizes)
             with contextlib.suppress(SubmissionError):  # a layer may refuse these sizes
-                for each in self._report(example).findings:
-                    if each.kind in sought:
-                        shown.setdefault(each.kind, (each, example))
+                for finding in self._report(example).findings:
+                    if finding.kind in sought:
+                        shown.setdefault(finding.kind, (finding, example))
         return shown
 
     def _cost(self, few: RandomLayer, many: RandomLayer) -> Outcome:
@@ -179,20 +181,20 @@ class LayerClass:
         layer.backward(*backward)
         return RandomLayer(self.name, self.target, example.arguments, inputs, backward)
 
-    def _outcome(self, found: LayerFinding, example: LayerExample) -> Outcome:
+    def _outcome(self, finding: LayerFinding, example: LayerExample) -> Outcome:
         made = f"{self.name}({', '.join(map(repr, example.arguments))})"
         evidence = Evidence(
-            parameter=found.parameter,
-            index=list(found.index or ()),
-            expected=found.expected,
-            got=found.got if found.got is None or np.isfinite(found.got) else str(found.got),
-            shapes={"x": list(found.shape)},
+            parameter=finding.parameter,
+            index=list(finding.index or ()),
+            expected=finding.expected,
+            got=finding.got if finding.got is None or np.isfinite(finding.got) else str(finding.got),
+            shapes={"x": list(finding.shape)},
         )
-        known = CAUSES.get(found.cause)
+        known = CAUSES.get(finding.cause)
         return Outcome(
             "wrong",
-            cause=found.cause if known else "",
-            explanation=f"{found.message}. Smallest case: {made}.",
+            cause=finding.cause if known else "",
+            explanation=f"{finding.message}. Smallest case: {made}.",
             hint=known.hint if known else "",
             evidence=evidence,
         )

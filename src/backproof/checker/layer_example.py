@@ -1,4 +1,4 @@
-"""How a layer of one's own is made, and what it takes: as its file says, or by guessing."""
+"""Example arguments for a user's layer: as its file gives them, or guessed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
@@ -33,7 +33,7 @@ class LayerExample(NamedTuple):
     def with_samples(self, count: int) -> "LayerExample":
         """Return the same for so many samples: the first ones, again and again."""
         return LayerExample(
-            self.arguments, *(np.resize(each, (count, *each.shape[1:])) for each in self.inputs)
+            self.arguments, *(np.resize(array, (count, *array.shape[1:])) for array in self.inputs)
         )
 
 
@@ -76,7 +76,9 @@ def read_example(
 def named_gradients(runner: Runner, target: str) -> Mapping[str, str]:
     """Return the class's ``gradients``, if these are names of attributes; else the usual ones."""
     value = runner.run([Fetch(f"{target}.gradients")])[0].value
-    is_named = isinstance(value, dict) and value and all(isinstance(each, str) for each in value.values())
+    is_named = (
+        isinstance(value, dict) and value and all(isinstance(attribute, str) for attribute in value.values())
+    )
     return value if is_named else USUAL_GRADIENTS
 
 
@@ -84,7 +86,9 @@ def _parsed(answer: Answer, rng: np.random.Generator) -> LayerExample:
     value = need(answer)
     try:
         arguments, x, *rest = value
-        targets = [each if isinstance(each, np.ndarray) else _one_hot(rng, _usable(each)) for each in rest]
+        targets = [
+            given if isinstance(given, np.ndarray) else _one_hot(rng, _usable(given)) for given in rest
+        ]
         if not isinstance(x, np.ndarray):
             x = rng.normal(size=_usable(x))
         example = LayerExample(tuple(arguments), x, *targets)

@@ -71,9 +71,9 @@ def _copied(file: Path) -> Iterator[tuple[Path, str]]:
     """Copy a file and its neighbours into a folder of the course's layout; give the module's name there."""
     module = re.sub(r"\W|^(?=\d)", "_", file.stem)
     with tempfile.TemporaryDirectory(prefix="backproof-module-") as name:
-        for each in file.parent.glob("*.py"):
+        for neighbour in file.parent.glob("*.py"):
             with contextlib.suppress(OSError):  # one that is needed and not there fails at its import
-                shutil.copy(each, name)
+                shutil.copy(neighbour, name)
         with as_folder_errors():
             shutil.copy(file, Path(name, f"{module}.py"))
         Path(name, COURSE_FILES[0]).touch()

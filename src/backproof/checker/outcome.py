@@ -1,4 +1,4 @@
-"""A check of a submission, and what it finds out."""
+"""A check of a submission, and its outcome."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ _HINTS: Mapping[Verdict, str] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one check found out."""
+    """The result of one check."""
 
     verdict: Verdict
     cause: str = ""
@@ -37,7 +37,7 @@ class Outcome:
     hint: str = ""
     evidence: Evidence | None = None
     note: str = ""
-    """What is worth knowing though it costs no points."""
+    """A remark that costs no points."""
 
 
 RIGHT = Outcome("right")
@@ -46,7 +46,7 @@ Run = Callable[[Runner, np.random.Generator], Outcome]
 
 @dataclass(frozen=True)
 class Check:
-    """One thing to find out about a submission."""
+    """One property of a submission that is checked."""
 
     id: str
     """Unique and stable: question/thing.property, such as 1.2/linear.db."""
@@ -71,17 +71,17 @@ class OutcomeError(Exception):
 
 
 def wrong(cause: Cause, explanation: str, evidence: Evidence, hint: str = "") -> Outcome:
-    """Write down what is wrong; the hint is the cause's own unless there is a more telling one."""
+    """Return the outcome "wrong"; the hint is the cause's own unless another is given."""
     return Outcome("wrong", cause.name, explanation, hint or cause.hint, evidence)
 
 
 def wrong_value(mistake: Mistake, shown: Comparison) -> Outcome:
-    """Write down a mistake in a value, and the case that shows it."""
+    """Return the outcome "wrong" for a value with a mistake, and the case that shows it."""
     return wrong(mistake.cause, f"{shown.parameter} {mistake.what}.", shown.evidence(), mistake.hint)
 
 
 def failure_outcome(failure: Failure) -> Outcome:
-    """Turn a failure of the submission's code into a verdict: a program that stops is no wrong number."""
+    """Return the outcome for a failure of the submission's code, which is no wrong value."""
     where = f" ({failure.where})" if failure.where else ""
     if failure.kind == "refused":
         if "NoneType" not in failure.message:

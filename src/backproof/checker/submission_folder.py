@@ -1,4 +1,4 @@
-"""A submission's folder: where its code is, and what it holds."""
+"""Find a submission's code in its folder, and read the files."""
 
 import os
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ class FolderError(BackproofError):
 
 @contextmanager
 def as_folder_errors() -> Iterator[None]:
-    """Turn what the system says of a user's file into a line for the user (FolderError)."""
+    """Turn an OSError about a user's file into a FolderError."""
     try:
         yield
     except OSError as error:

@@ -85,15 +85,15 @@ def _report(targets: Sequence[str], only: Sequence[str], seed: int) -> "CheckRep
     from backproof.checker.submission_folder import as_folder_errors
     from backproof.training.learners.make import imported
 
-    found: CheckReport
+    report: CheckReport
     if targets[0] == _MODULE:
         if len(targets) != 2 or only:
             raise ConfigError("a layer is checked by: backproof check module FILE:CLASS, without --only")
         with as_folder_errors():
             file, class_name = _layer(targets[1])
         checker = imported("backproof.checker.module", "backproof check module")
-        found = checker.check_module(file, class_name, seed=seed)
-        return found
+        report = checker.check_module(file, class_name, seed=seed)
+        return report
     if len(targets) > 1:
         raise ConfigError("several folders need --csv FILE, for a row of each")
     folder = Path(targets[0])
@@ -105,8 +105,8 @@ def _report(targets: Sequence[str], only: Sequence[str], seed: int) -> "CheckRep
     if str(folder) == _MODULE or str(folder).startswith("-"):  # else what reruns a check means another
         folder = folder.absolute()
     checker = imported("backproof.checker.check", "backproof check")
-    found = checker.check_folder(folder, seed=seed, only=only)
-    return found
+    report = checker.check_folder(folder, seed=seed, only=only)
+    return report
 
 
 def _layer(target: str) -> tuple[Path, str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from backproof.checker.sandbox.child import serialization
-from backproof.checker.sandbox.connection import PATIENCE, Connection
+from backproof.checker.sandbox.connection import MAX_EXTENSIONS, Connection
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_a_worker_that_a_busy_machine_keeps_waiting_gets_more_time(
     assert len(asked) == 3
 
 
-@pytest.mark.parametrize(("starved", "times"), [(False, 1), (True, PATIENCE)])
+@pytest.mark.parametrize(("starved", "times"), [(False, 1), (True, MAX_EXTENSIONS)])
 def test_no_worker_is_waited_for_for_ever(
     ends: tuple[Connection, socket.socket], starved: bool, times: int
 ) -> None:

@@ -1,4 +1,4 @@
-"""Check one folder by a process of its own: whatever becomes of it, it has a row and leaves nothing."""
+"""Check one folder by a process of its own: it gets a row whatever happens, and no process is left."""
 
 import asyncio
 import os

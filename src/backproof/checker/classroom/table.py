@@ -1,4 +1,4 @@
-"""The table of a class as CSV: a row for each folder, and what tells whether a row still holds."""
+"""The table of a class as CSV: a row for each folder, and whether a row is up to date."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ from backproof.errors import BackproofError, ConfigError
 from backproof.files import remove_litter, write_atomically
 
 _MADE_FROM = ("seed", "only", "version", "files")
-"""What a row was made from, the hash of the folder's files among it: it holds as long as these stay."""
+"""What a row is made from, such as the hash of the folder's files: it is up to date while these stay."""
 COLUMNS = (
     "folder",
     *(f"points {number}" for number in QUESTIONS),
@@ -28,8 +28,8 @@ _COMPUTED = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 
 def row_of(report: CheckReport) -> Row:
-    """Return what a report says, but for the folder and what the row holds for."""
-    wrong = [each for each in report.findings if each.verdict != "right"]
+    """Return what a report says, but for the folder and what the row was made from."""
+    wrong = [finding for finding in report.findings if finding.verdict != "right"]
     won, worth = report_text.points(report.findings)
     questions = {
         f"points {question}": report_text.number(report_text.points(findings)[0])
@@ -39,8 +39,8 @@ def row_of(report: CheckReport) -> Row:
         "total": report_text.number(won),
         "of": report_text.number(worth),
         "verdict": "right" if report.ok else "wrong",
-        "not right": " ".join(each.id for each in wrong),
-        "causes": "; ".join(dict.fromkeys(each.cause or each.verdict for each in wrong)),
+        "not right": " ".join(finding.id for finding in wrong),
+        "causes": "; ".join(dict.fromkeys(finding.cause or finding.verdict for finding in wrong)),
         "seconds": f"{report.seconds:.1f}",
         "isolation": report.isolation,
     }
@@ -78,8 +78,8 @@ def read(table: Path) -> dict[str, Row]:
         raise ConfigError(f"cannot read {table} as a table of backproof check: {error}") from None
     if lines[:1] != [list(COLUMNS)] or any(len(line) != len(COLUMNS) for line in lines):
         raise ConfigError(f"{table} is not a table of backproof check; move it away or name another --csv")
-    found = [dict(zip(COLUMNS, map(_bare, line), strict=True)) for line in lines[1:]]
-    return {row["folder"]: row for row in found}
+    rows = [dict(zip(COLUMNS, map(_bare, line), strict=True)) for line in lines[1:]]
+    return {row["folder"]: row for row in rows}
 
 
 def write(table: Path, rows: Sequence[Row]) -> None:

@@ -1,4 +1,4 @@
-"""A report made ready for its readers: nothing in it can steer a terminal, and students get hints alone."""
+"""Filter a report before it is shown: escape control characters, or leave only hints."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ _LONGEST = 1000
 
 
 def escape_control_characters(report: CheckReport) -> CheckReport:
-    """Return the report with control characters written out: strangers named things in it."""
+    """Return the report with control characters written out: names in it come from the submission."""
     return msgspec.convert(_escape(msgspec.to_builtins(report)), CheckReport)
 
 
@@ -19,13 +19,14 @@ def escape_text(text: str) -> str:
     """Write control characters out, as well as what no UTF-8 can say, and cut what is too long."""
     cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
     return "".join(
-        each if each.isprintable() else " " if each in "\n\t" else ascii(each)[1:-1] for each in cut
+        character if character.isprintable() else " " if character in "\n\t" else ascii(character)[1:-1]
+        for character in cut
     )
 
 
 def hints_only(report: CheckReport) -> CheckReport:
     """Return the report for students: of what isn't right a hint, without test data, cause or solution."""
-    return msgspec.structs.replace(report, findings=[_hint_only(each) for each in report.findings])
+    return msgspec.structs.replace(report, findings=[_hint_only(finding) for finding in report.findings])
 
 
 def _hint_only(finding: Finding) -> Finding:
@@ -45,8 +46,8 @@ def _escape(data: Any) -> Any:
         case str():
             return escape_text(data)
         case list():
-            return [_escape(each) for each in data]
+            return [_escape(item) for item in data]
         case dict():
-            return {escape_text(name): _escape(each) for name, each in data.items()}
+            return {escape_text(name): _escape(item) for name, item in data.items()}
         case _:
             return data

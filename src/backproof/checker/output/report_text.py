@@ -1,4 +1,4 @@
-"""What is said of a report, whoever reads it: points, and what is known of a check that isn't right."""
+"""Texts of a report that terminal, page and table share: points, and details of a check that isn't right."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -15,22 +15,22 @@ _NAMELESS = ("", WRONG_GRADIENT.name, WRONG_FORWARD_VALUE.name)
 def by_question(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
     """Sort findings into their questions, in the order in which these come."""
     questions: dict[str, list[Finding]] = {}
-    for each in findings:
-        questions.setdefault(each.question, []).append(each)
+    for finding in findings:
+        questions.setdefault(finding.question, []).append(finding)
     return questions
 
 
 def alike(findings: Sequence[Finding]) -> list[list[Finding]]:
-    """Put checks of a question together of which the same is said, those with a mistake's name first.
+    """Group checks of a question that have the same explanation, those with a named cause first.
 
     What did not run for the same reason comes together whatever its question.
     """
     groups: dict[tuple[str, ...], list[Finding]] = {}
     for question in by_question(findings).values():
-        for each in sorted(question, key=lambda finding: finding.cause in _NAMELESS):
-            place = "" if each.verdict == "not run" else each.question
-            said = each.explanation or each.hint or each.id
-            groups.setdefault((each.verdict, place, said), []).append(each)
+        for finding in sorted(question, key=lambda finding: finding.cause in _NAMELESS):
+            place = "" if finding.verdict == "not run" else finding.question
+            said = finding.explanation or finding.hint or finding.id
+            groups.setdefault((finding.verdict, place, said), []).append(finding)
     return list(groups.values())
 
 
@@ -41,8 +41,8 @@ def title(question: str) -> str:
 
 def points(findings: Sequence[Finding]) -> tuple[float, float]:
     """Return the points that were won, and those that could be."""
-    won = math.fsum(each.points for each in findings if each.verdict == "right")
-    return won, math.fsum(each.points for each in findings)
+    won = math.fsum(finding.points for finding in findings if finding.verdict == "right")
+    return won, math.fsum(finding.points for finding in findings)
 
 
 def number(value: float) -> str:
@@ -57,16 +57,16 @@ def score(findings: Sequence[Finding]) -> str:
 
 def right(findings: Sequence[Finding]) -> str:
     """Say how many checks were right, as in "5 of 6 checks right"."""
-    return f"{sum(each.verdict == 'right' for each in findings)} of {len(findings)} checks right"
+    return f"{sum(finding.verdict == 'right' for finding in findings)} of {len(findings)} checks right"
 
 
 def summary(report: CheckReport) -> str:
-    """Say in one line how it stands with all of it."""
+    """Return points and checks of the whole report in one line."""
     return f"{score(report.findings)} points, {right(report.findings)}"
 
 
 def about(report: CheckReport) -> str:
-    """Say how the checks ran."""
+    """Return seconds, seed and versions in one line."""
     versions = "".join(f", {name} {version}" for name, version in report.versions.items())
     return f"{report.seconds:.1f} s, seed {report.seed}{versions}"
 
@@ -103,9 +103,9 @@ def _evidence(evidence: Evidence) -> Iterator[tuple[str, str]]:
 def _values(evidence: Evidence) -> Iterator[tuple[str, str]]:
     """Yield what was expected and what was found, with enough digits to tell them apart."""
     named = {"expected": evidence.expected, "got": evidence.got}
-    short = {name: f"{each:.8g}" for name, each in named.items() if isinstance(each, float)}
+    short = {name: f"{value:.8g}" for name, value in named.items() if isinstance(value, float)}
     if short.get("expected") == short.get("got"):
         short = {}
-    for name, each in named.items():
-        if each is not None:
-            yield name, short.get(name, str(each))
+    for name, value in named.items():
+        if value is not None:
+            yield name, short.get(name, str(value))

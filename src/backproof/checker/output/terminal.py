@@ -20,8 +20,12 @@ def text(report: CheckReport, output: TextIO) -> str:
     """Return the text of a report without control characters, in colours and letters that the output has."""
     width = None if output.isatty() else _WIDTH
     console = Console(file=output, width=width, highlight=False, markup=False, emoji=False)
-    wrong = [each for each in report.findings if each.verdict != "right"]
-    notes = [(each.id, each.note) for each in report.findings if each.note and each.verdict == "right"]
+    wrong = [finding for finding in report.findings if finding.verdict != "right"]
+    notes = [
+        (finding.id, finding.note)
+        for finding in report.findings
+        if finding.note and finding.verdict == "right"
+    ]
     questions = report_text.by_question(report.findings)
     with console.capture() as captured:
         console.print(_points(questions, with_bars=console.width >= _WIDTH_WITH_BARS))
@@ -61,7 +65,7 @@ def _right(questions: dict[str, list[Finding]]) -> Iterator[tuple[str, str]]:
     """Yield the ids of the checks that were right, a row for each question."""
     label = "right"
     for findings in questions.values():
-        if names := "  ".join(each.id for each in findings if each.verdict == "right"):
+        if names := "  ".join(finding.id for finding in findings if finding.verdict == "right"):
             yield label, names
             label = ""
 
@@ -78,7 +82,7 @@ def _labelled(rows: Iterable[tuple[str, str]]) -> Table:
 def _files(report: CheckReport) -> Iterator[tuple[str, str]]:
     """Yield the files that ran, by whose they are."""
     for origin in ("submission", "reference"):
-        ran = [f"{each.path} {each.sha256[:8]}" for each in report.files if each.origin == origin]
+        ran = [f"{file.path} {file.sha256[:8]}" for file in report.files if file.origin == origin]
         if ran:
             yield f"{origin}'s files", ", ".join(ran)
 
@@ -90,5 +94,5 @@ def _explain(console: Console, group: Sequence[Finding]) -> None:
     console.print(Text(f"\n{first.verdict.upper()}  {title}", style="bold red"))
     console.print(_labelled(report_text.details(first)))
     if others and first.verdict != "not run":
-        console.print(_labelled([("as well", "  ".join(each.id for each in others))]))
+        console.print(_labelled([("as well", "  ".join(finding.id for finding in others))]))
     console.print(f"{'run it again':15}{first.rerun}", soft_wrap=True)  # to be copied: in one line

@@ -1,4 +1,4 @@
-"""Try one value at several sizes; where it is wrong, name the mistake and show the smallest case."""
+"""Check one value at several sizes; where it is wrong, name the mistake and show the smallest case."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
@@ -19,11 +19,11 @@ _REPEATED = 1e-6
 
 @dataclass(frozen=True)
 class Trial:
-    """What the submission made of one random input."""
+    """A value of the submission for one random input, beside the exact one."""
 
     comparison: Comparison
     explain: Callable[[], Mistake]
-    """What to say where it is wrong."""
+    """Return the mistake where it is wrong."""
 
 
 TrialFunction = Callable[[Runner, np.random.Generator, Sizes], Trial]
@@ -31,11 +31,11 @@ TrialFunction = Callable[[Runner, np.random.Generator, Sizes], Trial]
 
 @dataclass(frozen=True)
 class CheckAtSizes:
-    """A check that makes an experiment at several sizes."""
+    """A check that compares a value at several sizes."""
 
     value: str
     """Label of the value: linear.dW."""
-    experiment: TrialFunction
+    run_trial: TrialFunction
     sizes: Sequence[Sizes]
     smaller: Sequence[Sizes]
     """From the smallest on, for the counterexample."""
@@ -47,7 +47,7 @@ class CheckAtSizes:
         for sizes in self.sizes:
             before = deepcopy(rng)
             try:
-                trial = self.experiment(runner, rng, sizes)
+                trial = self.run_trial(runner, rng, sizes)
             except SubmissionError as error:
                 return self._crashed(runner, rng, sizes, error.failure)
             if not trial.comparison.right:
@@ -61,7 +61,7 @@ class CheckAtSizes:
     def _changes(self, runner: Runner, rng: np.random.Generator, sizes: Sizes, shown: Comparison) -> bool:
         """Tell whether the same numbers give something else on another layer."""
         try:
-            again = self.experiment(runner, rng, sizes).comparison.got
+            again = self.run_trial(runner, rng, sizes).comparison.got
         except SubmissionError:
             return False
         truth = np.asarray(shown.got, np.float64)
@@ -70,7 +70,7 @@ class CheckAtSizes:
     def _smallest(self, runner: Runner, rng: np.random.Generator, shown: Comparison) -> Comparison:
         for sizes in self.smaller:
             try:
-                comparison = self.experiment(runner, rng, sizes).comparison
+                comparison = self.run_trial(runner, rng, sizes).comparison
             except (SubmissionError, OutcomeError):
                 continue
             if comparison.symptom == shown.symptom:
@@ -81,7 +81,7 @@ class CheckAtSizes:
         """Report a crash, unless it comes from shapes alone: then what is wrong shows on a square."""
         if self.square and failure.kind == "crashed":
             try:
-                trial = self.experiment(runner, rng, self.square)
+                trial = self.run_trial(runner, rng, self.square)
             except SubmissionError:
                 pass
             else:
@@ -97,4 +97,4 @@ class CheckAtSizes:
 
 def first_wrong(outcomes: Iterable[Outcome]) -> Outcome:
     """Return the first that is not right; none after it is asked for."""
-    return next((each for each in outcomes if each.verdict != "right"), RIGHT)
+    return next((outcome for outcome in outcomes if outcome.verdict != "right"), RIGHT)

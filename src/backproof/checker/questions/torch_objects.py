@@ -1,4 +1,4 @@
-"""Talk to a submission's torch modules: make them, read and set their parameters, go forward and back."""
+"""Requests to a submission's torch modules: make them, read parameters, run forward and backward."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -75,10 +75,10 @@ def state(runner: Runner, module: str, example: Array | None = None) -> dict[str
         kind, where = answer.failure.kind, answer.failure.where
         message = f"no usable state_dict, so this is not a torch.nn.Module: {answer.failure.message}"
         raise SubmissionError(Failure(kind, message, where))
-    found = need(answer)
-    if not isinstance(found, dict):
+    registered = need(answer)
+    if not isinstance(registered, dict):
         raise SubmissionError(Failure("refused", "state_dict() returned no dict; is it a torch.nn.Module?"))
-    arrays = {str(key): value for key, value in found.items() if isinstance(value, np.ndarray)}
+    arrays = {str(key): value for key, value in registered.items() if isinstance(value, np.ndarray)}
     places = runner.run([Call("_", f"{name}['{key}'].data_ptr") for key in arrays])
     once: dict[Any, str] = {}
     for key, place in zip(arrays, places, strict=True):
@@ -101,9 +101,9 @@ def like_beta(name: str, value: Array) -> int:
     return -1 if np.all(value == 1) else int(np.all(value == 0))
 
 
-def name_parameters(runner: Runner, module: str, found: dict[str, Array]) -> dict[str, str]:
+def name_parameters(runner: Runner, module: str, state: dict[str, Array]) -> dict[str, str]:
     """Give each parameter a name of its own in the child: state's name → that name. Buffers are left out."""
-    keys = [key for key in found if not is_buffer(key)]
+    keys = [key for key in state if not is_buffer(key)]
     names = [f"{module}_p{number}" for number in range(len(keys))]
     # Arrays of millions of numbers would come back: these are named by a call, and fetched only if asked for.
     calls: list[Request] = [
@@ -122,8 +122,10 @@ def forward(runner: Runner, module: str, x: Array, mode: str | None = None) -> A
 def check_shape(got: Array, due: tuple[int, ...], x: Array) -> None:
     """Raise OutcomeError if the output for ``x`` has another shape than is due."""
     if got.shape != due:
-        expected, found = f"shape {due}", f"shape {got.shape}"
-        shown = Evidence(parameter="the output", expected=expected, got=found, shapes={"x": list(x.shape)})
+        expected, got_shape = f"shape {due}", f"shape {got.shape}"
+        shown = Evidence(
+            parameter="the output", expected=expected, got=got_shape, shapes={"x": list(x.shape)}
+        )
         said = f"the output for input of shape {x.shape} has shape {got.shape}, not {due}."
         raise OutcomeError(wrong(causes.WRONG_SHAPE, said, shown))
 
@@ -174,14 +176,14 @@ def gradients(
         raise OutcomeError(
             wrong(causes.INPUT_CHANGED_IN_PLACE, "backward writes to what it is given.", shown)
         )
-    found = {}
+    arrived = {}
     for words, answer in zip(
-        wanted, runner.run([Fetch(f"{each}.grad") for each in wanted.values()]), strict=True
+        wanted, runner.run([Fetch(f"{name}.grad") for name in wanted.values()]), strict=True
     ):
         if answer.failure is not None or answer.value is None:
             raise _none(words)
-        found[words] = need_array(answer)
-    return found
+        arrived[words] = need_array(answer)
+    return arrived
 
 
 def _none(what: str) -> OutcomeError:

@@ -1,4 +1,4 @@
-"""A connection to a worker: a frame there, a frame back, within a time."""
+"""A connection to a worker: a frame is sent, and one received within a time."""
 
 import select
 import socket
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from backproof.checker.sandbox.child import serialization
 
 CHUNK = 1 << 20
-PATIENCE = 10
+MAX_EXTENSIONS = 10
 """A worker that a busy machine keeps waiting may take so many times its time by the clock."""
 
 
@@ -21,7 +21,7 @@ class Connection:
         worker.setblocking(False)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._worker.close()
 
     def exchange(self, frame: bytes, seconds: float, is_starved: Callable[[], bool]) -> tuple[bytes, bytes]:
@@ -32,7 +32,7 @@ class Connection:
         no frame.
         """
         end = time.monotonic() + seconds
-        latest = end + (PATIENCE - 1) * seconds
+        latest = end + (MAX_EXTENSIONS - 1) * seconds
         unsent, received = memoryview(frame), bytearray()
         text_size = data_size = 0
         needed = serialization.HEAD.size

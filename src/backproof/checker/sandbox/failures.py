@@ -1,4 +1,4 @@
-"""Why there is no answer, in a line for people."""
+"""Say in one line why there is no answer."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ MAX_LINE = 300
 
 @dataclass(frozen=True)
 class Ending:
-    """What the supervisor knows of a worker's end; nothing, if it was killed itself."""
+    """How a worker ended, as the supervisor reports it; the defaults if that was killed itself."""
 
     is_clean: bool = False
     """All that the worker started is gone too."""

@@ -1,4 +1,4 @@
-"""Requests as messages to a worker, and its answers, in which nothing is trusted."""
+"""Turn requests into messages to a worker, and its messages, which are not trusted, into answers."""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ KINDS = {"crashed", "missing", "not implemented", "killed", "refused"}
 
 @dataclass(frozen=True)
 class Reply:
-    """What a worker says."""
+    """A worker's message."""
 
     answer: Answer
     files: list[tuple[str, str]]
@@ -43,7 +43,7 @@ def pack_import(module: str) -> bytes:
 
 
 def unpack(text: bytes, data: bytes, number: int) -> Reply:
-    """Take the reply to a worker's request of that number apart. Raises RefusedError."""
+    """Read the reply to the request of that number. Raises RefusedError."""
     tree = serialization.unpack(text, data, _decode)
     if not isinstance(tree, dict) or tree.get("id") != number:
         raise serialization.RefusedError("not the answer to what was asked")
@@ -112,7 +112,7 @@ def _decode(kind: str, parts: list[Any]) -> Any:
 def _values(request: Request) -> list[Any]:
     """Return all values of a request's arguments, those in containers too."""
     values: list[Any] = [*request.args, *request.kwargs.values()] if isinstance(request, Call) else []
-    for value in values:  # grows while it is walked through
+    for value in values:  # grows during the loop
         if isinstance(value, list | tuple):
             values += value
         elif isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Which files ran: their paths, their hashes, and whose they are."""
+"""Record which files ran: their paths, their hashes, and whether they are the submission's."""
 
 import os
 from hashlib import sha256

@@ -1,4 +1,4 @@
-"""A submission's code, ready to be asked."""
+"""Run requests on a submission's code, in the sandbox."""
 
 import re
 import tempfile
@@ -28,7 +28,7 @@ SHARE = 5
 
 
 class Session:
-    """A submission's code, ready to be asked; a context manager, since it runs processes.
+    """A submission's code in the sandbox, as a context manager that starts and ends its processes.
 
     Objects stay alive from one ``run`` to the next, until ``reset`` or until the worker dies. Every fresh
     worker starts from the files as they were when the session began, and with random numbers of its own.
@@ -43,9 +43,9 @@ class Session:
         self._is_alive: dict[str, bool] = {}
         """Whether an object that a request made is still there, by its name."""
         self._imported: set[str] = set()
-        self._deadly: dict[str, Failure] = {}
-        """Modules whose import ended a worker: not worth another minute."""
-        self._wants_torch = False
+        self._failed_imports: dict[str, Failure] = {}
+        """Modules whose import ended a worker; they are not imported again."""
+        self._needs_torch = False
         self._connection: Connection | None = None
         self._requests = 0
         """How many were sent to the present worker."""
@@ -71,7 +71,7 @@ class Session:
 
     @property
     def isolation(self) -> str:
-        """What keeps the submission in, in words."""
+        """How the submission is isolated, in words."""
         return self._supervisor.isolation
 
     @property
@@ -86,7 +86,7 @@ class Session:
     def run(self, requests: Sequence[Request]) -> list[Answer]:
         """Answer requests, in order; one that fails does not keep later ones from being tried."""
         if self._connection is None:
-            self._wants_torch |= any(map(self._will_use_torch, requests))
+            self._needs_torch |= any(map(self._will_use_torch, requests))
         return [self._answer(request) for request in requests]
 
     def reset(self) -> None:
@@ -120,13 +120,13 @@ class Session:
 
     def _import(self, module: str) -> Answer:
         """Import a module, in the time for imports; one that ended a process is not tried again."""
-        if module in self._deadly:
-            return Answer(failure=self._deadly[module])
+        if module in self._failed_imports:
+            return Answer(failure=self._failed_imports[module])
         answer = self._ask(messages.pack_import(module), self.limits.start_seconds)
         if answer.failure is None:
             self._imported.add(module)
         elif self._connection is None:
-            self._deadly[module] = answer.failure
+            self._failed_imports[module] = answer.failure
         return answer
 
     def _will_use_torch(self, request: Request) -> bool:
@@ -158,10 +158,10 @@ class Session:
         else:
             for module, file in reply.files:
                 self._ran.note(module, file, self._folder)
-            self._wants_torch |= reply.has_torch
-            told = reply.processor_seconds - self._processor_seconds
+            self._needs_torch |= reply.has_torch
+            used = reply.processor_seconds - self._processor_seconds
             self._processor_seconds = reply.processor_seconds
-            took = max(told, (time.monotonic() - start) / SHARE)  # workers may lie, and sleep
+            took = max(used, (time.monotonic() - start) / SHARE)  # workers may lie, and sleep
             return replace(reply.answer, processor_seconds=took)
         return failure_answer("killed", ending.cause, self._where(ending))
 
@@ -177,7 +177,7 @@ class Session:
             (self._folder / name).parent.mkdir(parents=True, exist_ok=True)
             (self._folder / name).write_bytes(content)
         self._requests, self._processor_seconds = 0, 0.0
-        return self._supervisor.fork(self._folder, with_torch=self._wants_torch)
+        return self._supervisor.fork(self._folder, with_torch=self._needs_torch)
 
     def _end_worker(self, case: str) -> Ending:
         """Kill the worker and all that it started; ``case`` as for SupervisorProcess.end."""
@@ -197,5 +197,5 @@ class Session:
     def _where(self, ending: Ending) -> str:
         """Find the submission's innermost line in the stack that faulthandler printed."""
         folder = re.escape(str(self._folder))
-        found = re.search(rf'File "{folder}/([^"]+)", line (\d+)', ending.output)
-        return f"{found[1]}:{found[2]}" if found else ""
+        match = re.search(rf'File "{folder}/([^"]+)", line (\d+)', ending.output)
+        return f"{match[1]}:{match[2]}" if match else ""

@@ -1,4 +1,4 @@
-"""Call a submission's batch norms, in whichever of the course's call_styles they are made."""
+"""Call a submission's batch norms, in any of the styles that the course's editions allow."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class CallStyle:
 
     @property
     def eps(self) -> float:
-        """The most telling ε that it takes."""
+        """The largest ε that it takes, whose effect shows most."""
         return LARGE_EPS if self.takes_eps else DEFAULT_EPS
 
     def target(self, runner: Runner, n_neurons: int) -> str:
@@ -61,7 +61,7 @@ class CallStyle:
 
     def inputs(self, bn: BatchNormCase, dtype: type[np.floating[Any]] = np.float64) -> tuple[Any, ...]:
         """Return what it takes."""
-        tensors = (Tensor(each.astype(dtype)) for each in (bn.x, bn.gamma, bn.beta))
+        tensors = (Tensor(array.astype(dtype)) for array in (bn.x, bn.gamma, bn.beta))
         return (*tensors, *((bn.eps,) if self.takes_eps else ()))
 
     def gradients(
@@ -74,7 +74,7 @@ class CallStyle:
     ) -> dict[str, Array]:
         """Return the wanted of the gradients that inputs need (SubmissionError, OutcomeError).
 
-        ``between``: another call before the way back.
+        ``between``: another call before the backward pass.
         """
         arguments = self.leaves(runner, bn, needed)
         names = {name: f"bn_{name}" for name in wanted}
@@ -88,13 +88,13 @@ class CallStyle:
         forward = Call("y", self.target(runner, len(bn.gamma)), arguments)
         back = Call("_", f"{_TARGET}.backward", (Ref("y.grad_fn"), Tensor(bn.dy)))
         value = runner.run([forward, back])[-1].value
-        return [each is not None for each in value] if isinstance(value, list | tuple) else []
+        return [gradient is not None for gradient in value] if isinstance(value, list | tuple) else []
 
     def leaves(self, runner: Runner, bn: BatchNormCase, needed: Sequence[str]) -> tuple[Any, ...]:
         """Make the inputs that need gradients, and return all that the function takes."""
         values = {"x": bn.x, "gamma": bn.gamma, "beta": bn.beta}
         runner.run([torch_objects.leaf(f"bn_{name}", values[name]) for name in needed])
-        given = (Ref(f"bn_{name}") if name in needed else Tensor(each) for name, each in values.items())
+        given = (Ref(f"bn_{name}") if name in needed else Tensor(value) for name, value in values.items())
         return (*given, *((bn.eps,) if self.takes_eps else ()))
 
 
@@ -157,10 +157,10 @@ def make_module(runner: Runner, kind: str, n_neurons: int, *, large_eps: bool = 
     """
     alternatives = [(n_neurons, LARGE_EPS), (n_neurons,)] if large_eps else [(n_neurons,)]
     accepted = torch_objects.make(runner, "bn", f"{_FILE}.{kind}", *alternatives)
-    names = torch_objects.name_parameters(runner, "bn", found := torch_objects.state(runner, "bn"))
-    named = {key: found[key] for key in names}
-    if len(named) != 2 or any(each.size != n_neurons for each in named.values()):
-        shapes = ", ".join(f"{key} {each.shape}" for key, each in named.items()) or "none"
+    names = torch_objects.name_parameters(runner, "bn", state := torch_objects.state(runner, "bn"))
+    named = {key: state[key] for key in names}
+    if len(named) != 2 or any(value.size != n_neurons for value in named.values()):
+        shapes = ", ".join(f"{key} {value.shape}" for key, value in named.items()) or "none"
         said = f"γ and β must be two nn.Parameters of the module, one number a neuron each; found: {shapes}."
         shown = Evidence(parameter="γ and β", expected=f"2 × ({n_neurons},)", got=shapes)
         cause = causes.WRONG_SHAPE if len(named) == 2 else causes.PARAMETERS_NOT_REGISTERED

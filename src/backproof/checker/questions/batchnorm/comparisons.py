@@ -1,4 +1,4 @@
-"""Hold what a batch norm gives against the formulas; the sizes at which question 3 does so."""
+"""Compare a batch norm's output and gradients with the formulas, at the sizes of question 3."""
 
 from backproof.checker.calls import Array
 from backproof.checker.comparison import Comparison
@@ -8,13 +8,13 @@ from backproof.checker.questions.batchnorm.formulas import BatchNormCase
 from backproof.checker.questions.check_at_sizes import CheckAtSizes, Trial, TrialFunction
 
 
-def at_several_sizes(value: str, experiment: TrialFunction) -> CheckAtSizes:
+def at_several_sizes(value: str, run_trial: TrialFunction) -> CheckAtSizes:
     """Return the check of one value at several sizes."""
     sizes, smaller = (
         [{"B": b, "C": c} for b, c in shapes]
         for shapes in (((9, 5), (4, 2), (3, 1)), ((2, 1), (3, 1), (2, 2), (3, 2)))
     )
-    return CheckAtSizes(value, experiment, sizes, smaller)
+    return CheckAtSizes(value, run_trial, sizes, smaller)
 
 
 def output_trial(bn: BatchNormCase, got: Array, allowed: float) -> Trial:
@@ -23,14 +23,14 @@ def output_trial(bn: BatchNormCase, got: Array, allowed: float) -> Trial:
     return Trial(shown, lambda: diagnose(shown, mistakes.forward_mistakes(bn)))
 
 
-def gradient_trial(bn: BatchNormCase, found: dict[str, Array], allowed: float) -> Trial:
+def gradient_trial(bn: BatchNormCase, gradients: dict[str, Array], allowed: float) -> Trial:
     """Compare gradients; the one that is furthest off is shown."""
     compared = {}
-    for name, got in found.items():
+    for name, got in gradients.items():
         right: Array = getattr(bn.gradients(), f"d{name}")
         fitting = got.reshape(right.shape) if got.size == right.size else got
         compared[name] = Comparison(f"gradient of {name}", fitting, right, bn.inputs, allowed)
-    name = max(compared, key=lambda each: compared[each].error)
+    name = max(compared, key=lambda key: compared[key].error)
     shown = compared[name]
     known = mistakes.GRADIENT_MISTAKES[name]
     return Trial(shown, lambda: diagnose(shown, known(bn), is_gradient=True))

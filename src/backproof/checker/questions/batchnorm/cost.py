@@ -49,7 +49,7 @@ def _cost(runner: Runner, rng: np.random.Generator, target: str, given: Given) -
         # The second of two passes: what is made once, such as a cache, is there by then.
         counts.append(need_all(runner.run([there, back, there, back]))[-2:])
     for name, *answers in zip(("forward", "backward"), *counts, strict=True):
-        few, many = (each.bytecodes for each in answers)
+        few, many = (answer.bytecodes for answer in answers)
         if is_loop(few, many):
             said = f"{name} loops in Python: {many} bytecodes for {MANY} samples, {few} for {FEW}."
             shown = Evidence(

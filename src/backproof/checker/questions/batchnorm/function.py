@@ -51,18 +51,18 @@ _DEFAULT_Y = at_several_sizes("y for the default ε", _default_y)
 def y(runner: Runner, rng: np.random.Generator) -> Outcome:
     """Check the function's output, for a small and a large ε, and for the one that it may have by default."""
     checks = _Y if _asks_for_eps(runner, rng) else [*_Y, _DEFAULT_Y]
-    return first_wrong(each(runner, rng) for each in checks)
+    return first_wrong(check(runner, rng) for check in checks)
 
 
 def gradient(name: str) -> CheckAtSizes:
     """Return the check of one gradient that the function's backward gives, for a random upstream gradient."""
 
-    def experiment(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
+    def run_trial(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
         style = call_styles.find_call_style(runner)
         bn = call_styles.draw(rng, (sizes["B"], sizes["C"]), style.eps)
         return gradient_trial(bn, style.gradients(runner, bn, _NAMES, (name,)), _TOLERANCE)
 
-    return at_several_sizes(f"d{name}", experiment)
+    return at_several_sizes(f"d{name}", run_trial)
 
 
 def _needed(names: Sequence[str], runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
@@ -86,18 +86,18 @@ _NEEDED = [
 
 def needed(runner: Runner, rng: np.random.Generator) -> Outcome:
     """Check that gradients are right, and None where an input needs none."""
-    return first_wrong(each(runner, rng) for each in _NEEDED)
+    return first_wrong(check(runner, rng) for check in _NEEDED)
 
 
 def _state(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
-    """Compare gradients with those where the function is called on something else before the way back."""
+    """Compare gradients with those where the function is called on something else before backward."""
     style = call_styles.find_call_style(runner)
     shape = sizes["B"], sizes["C"]
     bn, other = call_styles.draw(rng, shape, style.eps), call_styles.draw(rng, shape, 2 * style.eps)
-    alone, found = (style.gradients(runner, bn, _NAMES, _NAMES, between) for between in (None, other))
-    compared = [Comparison(f"gradient of {n}", found[n], alone[n], bn.inputs, _TOLERANCE) for n in _NAMES]
+    alone, disturbed = (style.gradients(runner, bn, _NAMES, _NAMES, between) for between in (None, other))
+    compared = [Comparison(f"gradient of {n}", disturbed[n], alone[n], bn.inputs, _TOLERANCE) for n in _NAMES]
     leak = Mistake(causes.STATE_LEAKS, "is another one if there is a call in between")
-    return Trial(max(compared, key=lambda each: each.error), lambda: leak)
+    return Trial(max(compared, key=lambda comparison: comparison.error), lambda: leak)
 
 
 state = at_several_sizes("state", _state)

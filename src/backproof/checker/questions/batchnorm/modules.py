@@ -50,12 +50,12 @@ def _loaded(
 def y(kind: str, *, large_eps: bool) -> CheckAtSizes:
     """Return the check of a module's output, for means on both sides of zero, and a large or default ε."""
 
-    def experiment(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
+    def run_trial(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
         module, bn = _loaded(runner, rng, kind, sizes, large_eps=large_eps)
         got = torch_objects.output(runner, "bn.forward", (Tensor(module.cast(bn.x)),), bn.x.shape)
         return output_trial(bn, got, _TOLERANCE)
 
-    return at_several_sizes("y", experiment)
+    return at_several_sizes("y", run_trial)
 
 
 def y_far_from_zero(kind: str) -> Run:
@@ -80,11 +80,11 @@ def y_far_from_zero(kind: str) -> Run:
 def gradients(kind: str) -> CheckAtSizes:
     """Return the check of ∂L/∂x, ∂L/∂γ and ∂L/∂β through a module."""
 
-    def experiment(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
+    def run_trial(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
         module, bn = _loaded(runner, rng, kind, sizes)
         return gradient_trial(bn, module.gradients(runner, bn), _GRADIENT_TOLERANCE)
 
-    return at_several_sizes("gradients", experiment)
+    return at_several_sizes("gradients", run_trial)
 
 
 def statistics(kind: str) -> CheckAtSizes:
@@ -93,15 +93,15 @@ def statistics(kind: str) -> CheckAtSizes:
     A batch gives the same after another one, shifted, and in evaluation, as alone.
     """
 
-    def experiment(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
+    def run_trial(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
         module, first = _loaded(runner, rng, kind, sizes)
         scale = np.sqrt(module.eps)
         torch_objects.forward(runner, "bn", module.cast(5 * first.x + 7 * scale))
         second = replace(first, x=call_styles.draw(rng, first.x.shape, module.eps).x)
         x, shifted = module.cast(second.x), module.cast(second.x + 4 * scale)
         after = [
-            (where, each, torch_objects.forward(runner, "bn", each, mode))
-            for where, each, mode in (
+            (where, given, torch_objects.forward(runner, "bn", given, mode))
+            for where, given, mode in (
                 ("of a second batch", x, None),
                 ("of a shifted batch", shifted, None),
                 ("in evaluation mode", x, "eval"),
@@ -115,7 +115,7 @@ def statistics(kind: str) -> CheckAtSizes:
                 Comparison(f"the output y {where}", got, alone, {"x": x}, _TOLERANCE)
                 for where, x, got in after
             ),
-            key=lambda each: each.error,
+            key=lambda comparison: comparison.error,
         )
         by_formula = output_trial(second, alone, _TOLERANCE)
         # What is wrong with a batch alone is not for what came before it.
@@ -123,7 +123,7 @@ def statistics(kind: str) -> CheckAtSizes:
             return by_formula
         return Trial(worst, lambda: RUNNING)
 
-    return at_several_sizes("statistics", experiment)
+    return at_several_sizes("statistics", run_trial)
 
 
 def refuses_shapes(kind: str) -> Run:

@@ -1,4 +1,4 @@
-"""Which architecture gives a ConvNet's output: Table 1, or one with a mistake."""
+"""Find the architecture that gives a ConvNet's output: Table 1, or one with a mistake."""
 
 import math
 import re
@@ -75,9 +75,9 @@ def find_table_1(given: run_architecture.ConvNetTensors, images: Array, got: Arr
     """Find a run of Table 1 that gives ``got``, whatever the order of registration and ε."""
     for convs in run_architecture.orders(given.convs):
         for eps in _EPSILONS:
-            found = _try(architectures.table_1(), replace(given, convs=convs), eps, images, got)
-            if found is not None:
-                return found
+            match = _try(architectures.table_1(), replace(given, convs=convs), eps, images, got)
+            if match is not None:
+                return match
     return None
 
 
@@ -86,13 +86,13 @@ def find_mistakes(
 ) -> Iterator[tuple[Mistake, Match]]:
     """Find the mistakes that give ``got``."""
     for end in (softmax, log_softmax):
-        found = _try(architectures.table_1(), given, _EPSILONS[0], images, got, end)
-        if found is not None:
-            yield _SOFTMAX, found
+        match = _try(architectures.table_1(), given, _EPSILONS[0], images, got, end)
+        if match is not None:
+            yield _SOFTMAX, match
     for mistake, architecture in mistakes():
-        found = _try(architecture, given, _EPSILONS[0], images, got)
-        if found is not None:
-            yield mistake, found
+        match = _try(architecture, given, _EPSILONS[0], images, got)
+        if match is not None:
+            yield mistake, match
 
 
 def find_size_mistake(
@@ -121,22 +121,22 @@ def _side(got: Array | str) -> int | None:
     """Return how many pixels high and wide reach the linear layer, as far as torch's complaint tells."""
     if not isinstance(got, str):
         return None
-    found = re.search(r"cannot be multiplied \(\d+x(\d+) and \d+x\d+\)", got)
-    if not found:
+    match = re.search(r"cannot be multiplied \(\d+x(\d+) and \d+x\d+\)", got)
+    if not match:
         return None
-    pixels, rest = divmod(int(found[1]), architectures.LINEAR_INPUTS)
-    return int(found[1]) if rest else math.isqrt(pixels)  # unless flattened, the last axis is the width
+    pixels, rest = divmod(int(match[1]), architectures.LINEAR_INPUTS)
+    return int(match[1]) if rest else math.isqrt(pixels)  # unless flattened, the last axis is the width
 
 
 def _by_sizes(sides: Sequence[tuple[int, int | None]]) -> Mistake | None:
     """Find all mistakes that give these heights and widths; nothing if they are of several kinds."""
     known = [(size, side) for size, side in sides if side is not None]
-    found = [
+    fitting = [
         m
         for m, architecture in mistakes()
         if all(architectures.size_after(architecture, a) == b for a, b in known)
     ]
-    if not known or len({each.cause for each in found}) != 1:
+    if not known or len({mistake.cause for mistake in fitting}) != 1:
         return None
-    said = ", or ".join(each.what for each in found)
-    return Mistake(found[0].cause, f"{said} (by the sizes that come out)", found[0].hint)
+    said = ", or ".join(mistake.what for mistake in fitting)
+    return Mistake(fitting[0].cause, f"{said} (by the sizes that come out)", fitting[0].hint)

@@ -1,4 +1,4 @@
-"""How a ConvNet's weights start: as PyTorch draws them, which Table 1's network has."""
+"""Check that a ConvNet's weights start as PyTorch draws them."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ _STANDARD_ERRORS = 6
 def initialisation(runner: Runner, _: np.random.Generator) -> Outcome:
     """Check that the weights are uniform within ±1/√fan_in, by their largest and their mean square."""
     make(runner)
-    weights = {name: each for name, each in state_of(runner).items() if each.ndim in (2, 4)}
+    weights = {name: array for name, array in state_of(runner).items() if array.ndim in (2, 4)}
     if not weights:
         shown = Evidence(parameter="net.parameters()", expected="weights", got="none")
         raise OutcomeError(

@@ -1,4 +1,4 @@
-"""Question 4's ConvNet, judged by what it makes of images beside what Table 1 makes of them."""
+"""Check question 4's ConvNet: its output for images must be that of Table 1."""
 
 from functools import cache
 
@@ -126,7 +126,7 @@ def training(runner: Runner, rng: np.random.Generator) -> Outcome:
     shown = Comparison("the output in training mode", got, _by_table_1(net, images), {"x": images})
     if not find_architecture.same(got, _output(runner, images)):
         return wrong_value(_RANDOM, shown)
-    mistake = next((each for each, _ in find_architecture.find_mistakes(given, images, got)), None)
+    mistake = next((mistake for mistake, _ in find_architecture.find_mistakes(given, images, got)), None)
     return net.problem if mistake is None and net.problem else wrong_value(mistake or _OTHER, shown)
 
 
@@ -146,7 +146,7 @@ def _on_smaller(runner: Runner, rng: np.random.Generator, net: RegisteredParamet
     if find_architecture.find_table_1(given, images, got) is not None:
         return RIGHT
     shown = Comparison("the output for images of 16 × 16", got, _by_table_1(net, images), {"x": images})
-    mistake = next((each for each, _ in find_architecture.find_mistakes(given, images, got)), _OTHER)
+    mistake = next((mistake for mistake, _ in find_architecture.find_mistakes(given, images, got)), _OTHER)
     return wrong_value(mistake, shown)
 
 
@@ -208,8 +208,8 @@ def gradients(runner: Runner, rng: np.random.Generator) -> Outcome:
         shown = Evidence(parameter="net.parameters()", expected="weights and biases", got="none")
         return wrong(causes.PARAMETERS_NOT_REGISTERED, "the network has registered no parameters.", shown)
     images, upstream = _images(rng, 2, 3, 32, 32), rng.normal(size=(2, 10)).astype(np.float32)
-    found = torch_objects.gradients(runner, "net.forward", (Tensor(images),), upstream, names)
-    for name, gradient in found.items():
+    gradients = torch_objects.gradients(runner, "net.forward", (Tensor(images),), upstream, names)
+    for name, gradient in gradients.items():
         if gradient.ndim > 1 and not gradient.any():
             shown = Evidence(parameter=f"gradient of {name}", expected="other than zero", got=0.0)
             return wrong(causes.NO_GRADIENT_ARRIVES, f"the gradient of {name} is zero everywhere.", shown)

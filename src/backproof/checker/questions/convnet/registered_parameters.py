@@ -85,14 +85,14 @@ def _width(layer: str, name: str, due: tuple[int, ...], got: tuple[int, ...]) ->
 def _norms(state: dict[str, Array], weights: list[str]) -> dict[str, list[str]]:
     """Return each batch norm's γ, β, mean and variance by its prefix; empty names where it has none."""
     others = {name.rpartition(".")[0] for name in weights}
-    found: dict[str, list[str]] = {}
+    norms: dict[str, list[str]] = {}
     for name, array in state.items():
         prefix, _, last = name.rpartition(".")
         if prefix in others or array.size < 2:
             continue
-        names = found.setdefault(prefix, ["", "", "", ""])
+        names = norms.setdefault(prefix, ["", "", "", ""])
         if torch_objects.is_buffer(name):
             names[2 if last == "running_mean" else 3] = name
         else:
             names[1 if torch_objects.like_beta(name, array) > 0 else 0] = name
-    return found
+    return norms

@@ -26,7 +26,9 @@ class NormTensors:
     @property
     def width(self) -> int:
         """The number of channels."""
-        return next(len(each) for each in (self.gamma, self.beta, self.mean, self.var) if each is not None)
+        return next(
+            len(tensor) for tensor in (self.gamma, self.beta, self.mean, self.var) if tensor is not None
+        )
 
 
 @dataclass(frozen=True)
@@ -60,20 +62,20 @@ def as_tensors(
         )
 
     weight, bias = pair(linear)
-    found = [NormTensors(*(tensor(name) for name in names)) for names in norms.values()]
-    return ConvNetTensors([pair(name) for name in convs], found, (weight.flatten(1), bias))
+    tensors = [NormTensors(*(tensor(name) for name in names)) for names in norms.values()]
+    return ConvNetTensors([pair(name) for name in convs], tensors, (weight.flatten(1), bias))
 
 
 def orders(convs: Sequence[tuple[Tensor, Tensor | None]]) -> list[list[tuple[Tensor, Tensor | None]]]:
     """Return the orders in which the convolutions may run: as registered, then all that the widths allow."""
-    found = []
+    orders = []
     for order in permutations(range(len(convs))) if len(convs) <= len(CONVS) else ():
         if all(
             convs[i][0].shape[0] == w[1] and (n == 0 or convs[i][0].shape[1] == w[0])
             for n, (i, w) in enumerate(zip(order, WIDTHS, strict=False))
         ):
-            found.append([convs[i] for i in order])
-    return found
+            orders.append([convs[i] for i in order])
+    return orders
 
 
 @torch.no_grad()
@@ -105,10 +107,10 @@ def run_architecture(
 
 
 def _next(left: list[NormTensors], width: int) -> NormTensors | None:
-    found = next((each for each in left if each.width == width), None)
-    if found is not None:
-        left.remove(found)
-    return found
+    first = next((norm for norm in left if norm.width == width), None)
+    if first is not None:
+        left.remove(first)
+    return first
 
 
 def _normalised(x: Tensor, norm: NormTensors | None, eps: float, *, running: bool) -> Tensor:
@@ -149,13 +151,13 @@ def _apply(operation: Operation, x: Tensor, given: ConvNetTensors) -> Tensor:
 
 def match_norms(given: ConvNetTensors, means: Mapping[int, Tensor]) -> dict[int, NormTensors]:
     """Pair every convolution with the batch norm whose running mean is like its output's mean."""
-    left, found = list(given.norms), {}
+    left, matched = list(given.norms), {}
     for number, mean in means.items():
-        fitting = [each for each in left if each.width == len(mean)]
+        fitting = [norm for norm in left if norm.width == len(mean)]
         if fitting:
-            found[number] = max(fitting, key=partial(_likeness, mean))
-            left.remove(found[number])
-    return found
+            matched[number] = max(fitting, key=partial(_likeness, mean))
+            left.remove(matched[number])
+    return matched
 
 
 def _likeness(mean: Tensor, norm: NormTensors) -> float:

@@ -95,7 +95,7 @@ def _ran(runner: Runner, layer: RandomLayer, requests: Sequence[Request]) -> lis
 
 def _same(layer: RandomLayer, old: list[Answer], new: list[Answer], cause: causes.Cause, when: str) -> None:
     """Raise OutcomeError if passes differ."""
-    given = {f"argument {i}": each for i, each in enumerate((*layer.forward, *layer.backward), 1)}
+    given = {f"argument {i}": array for i, array in enumerate((*layer.forward, *layer.backward), 1)}
     for name, before, after in zip(layer.values, old, new, strict=True):
         left, right = need_array(before), need_array(after)
         shown = Comparison(name, right, np.asarray(left, np.float64), given, tolerance(left, right))

@@ -1,4 +1,4 @@
-"""What a layer costs, measured against the batch: nothing may loop over samples in Python.
+"""Check that nothing loops over samples in Python: its cost must not grow with the batch as a loop's does.
 
 Bytecodes are counted, so that no other work of the machine plays a part: operations on whole arrays run as
 many for few samples as for many. Times are measured only to be shown.
@@ -46,13 +46,13 @@ def is_loop(few: int, many: int) -> bool:
 
 def no_loop(runner: Runner, what: str, few: RandomLayer, many: RandomLayer) -> None:
     """Raise OutcomeError if forward or backward loops."""
-    counts = [_ran(runner, each, counted=True) for each in (few, many)]
+    counts = [_ran(runner, layer, counted=True) for layer in (few, many)]
     for which, name in enumerate(("forward", "backward")):
         # The fewest of two passes: Python's own housekeeping may run in between.
-        low, high = (min(each.bytecodes for each in answers[which::2]) for answers in counts)
+        low, high = (min(answer.bytecodes for answer in answers[which::2]) for answers in counts)
         if is_loop(low, high):
-            times = [_ran(runner, each, counted=False) for each in (few, many)]
-            short, long = (min(each.seconds for each in answers[which::2]) for answers in times)
+            times = [_ran(runner, layer, counted=False) for layer in (few, many)]
+            short, long = (min(answer.seconds for answer in answers[which::2]) for answers in times)
             title = f"{few.name}.{name}"
             said = (
                 f"{title} loops in Python: {high} bytecodes for {MANY} {what}, {low} for {FEW}; it took "

@@ -1,4 +1,4 @@
-"""Find the linear layers inside an MLP of any style: whatever it keeps them in has parts to look into."""
+"""Find the linear layers of an MLP, in whatever attributes and containers it keeps them."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ _PLAIN = {
 
 def find_linear(runner: Runner, start: str) -> dict[str, tuple[int, ...]]:
     """Return paths and shapes of all that has params['weight'], in containers and attributes."""
-    found: dict[str, tuple[int, ...]] = {}
+    shapes: dict[str, tuple[int, ...]] = {}
     paths = [start]
     for _ in range(_DEPTH):
         inner = []
@@ -25,14 +25,14 @@ def find_linear(runner: Runner, start: str) -> dict[str, tuple[int, ...]]:
             if weight is None:
                 inner.append(path)
             else:
-                found[path] = weight.shape
+                shapes[path] = weight.shape
         paths = [child for path in inner for child in _children(runner, path)][:_MOST]
-    return found
+    return shapes
 
 
 def _children(runner: Runner, path: str) -> list[str]:
     """Return the paths of an object's attributes, its class's among them, and of its items."""
-    names = [str(each) for each in _list(runner, "dir", path)]
+    names = [str(name) for name in _list(runner, "dir", path)]
     parts = [f"{path}.{name}" for name in names if name.isidentifier() and not name.startswith("__")]
     if "__getitem__" in names:
         items = _list(runner, "list", path) if "keys" in names else range(_length(runner, path))

@@ -1,4 +1,4 @@
-"""Make a layer of modules.py, feed it random numbers, and hold what it computes against the exact values."""
+"""Make a layer of modules.py, give it random numbers, and compare what it computes with the exact values."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

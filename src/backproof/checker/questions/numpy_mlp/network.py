@@ -1,4 +1,4 @@
-"""An MLP of the submission with random weights, and what it computes, exactly."""
+"""An MLP of the submission with random weights, and the exact values of its passes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class NumpyNetwork:
         """Slope and parameters, by name."""
         numbered = enumerate(zip(self.weights, self.biases, strict=True), 1)
         named = {
-            f"{letter}{i}": each for i, pair in numbered for letter, each in zip("Wb", pair, strict=True)
+            f"{letter}{i}": array for i, pair in numbered for letter, array in zip("Wb", pair, strict=True)
         }
         return {"a": np.array(self.slope), **named}
 
@@ -62,7 +62,7 @@ class NumpyNetwork:
 
     def gradients(self, answers: Sequence[Answer]) -> list[tuple[Array, Array]]:
         """Read the answers to ``fetches`` as gradients of weights (out, in) and biases (out,)."""
-        flat = [need_array(each) for each in need_all(answers)]
+        flat = [need_array(answer) for answer in need_all(answers)]
         pairs = zip(flat[::2], flat[1::2], self.transposed, self.bias_shapes, strict=True)
         return [
             (dw.T if t else dw, db.reshape(-1) if fits(db.shape, shape) else db) for dw, db, t, shape in pairs
@@ -89,24 +89,24 @@ def make_network(
         if older[0].failure is None:
             made, slope = older, 0.0
     need_all(made)
-    found = find_linear(runner, name)
-    if not found:
+    layers = find_linear(runner, name)
+    if not layers:
         said = f"no linear layer was found in the MLP of {arguments}: nothing in it has params['weight']"
         hint = "Keep the layers in attributes of the MLP, or in lists and dicts there."
         raise OutcomeError(Outcome("not run", explanation=said, hint=hint))
     paths, turned = [], []
     for n_in, n_out in pairwise(widths):
-        path = next((path for path, shape in found.items() if shape in ((n_out, n_in), (n_in, n_out))), None)
+        path = next((path for path, shape in layers.items() if shape in ((n_out, n_in), (n_in, n_out))), None)
         if path is None:
-            shapes = ", ".join(map(str, found.values()))
+            shapes = ", ".join(map(str, layers.values()))
             said = f"no linear layer of weight shape {(n_out, n_in)} in the MLP of {arguments}: {shapes}."
             shown = Evidence(parameter="weights", expected=str((n_out, n_in)), got=shapes)
             raise OutcomeError(wrong(causes.WRONG_WIDTH, said, shown))
         paths.append(path)
-        turned.append(found[path] == (n_in, n_out))
+        turned.append(layers[path] == (n_in, n_out))
     kept = [f"{path}.params['{key}']" for path in paths for key in ("weight", "bias")]
-    fetches = [Fetch(each) for each in kept]
-    shapes_kept = [need_array(each).shape for each in need_all(runner.run(fetches))]
+    fetches = [Fetch(target) for target in kept]
+    shapes_kept = [need_array(answer).shape for answer in need_all(runner.run(fetches))]
     for (n_in, n_out), shape in zip(pairwise(widths), shapes_kept[1::2], strict=True):
         if prod(shape) != n_out:
             said = f"params['bias'] has shape {shape} in a layer of {n_in} inputs and {n_out} outputs."

@@ -1,4 +1,4 @@
-"""The whole MLP: probabilities out, and gradients of all its parameters back."""
+"""Check question 1.2's MLP: the probabilities, and the gradients of all its parameters."""
 
 from collections.abc import Sequence
 from copy import deepcopy
@@ -41,9 +41,9 @@ def _sizes(*networks: tuple[int, ...], batches: tuple[int, int]) -> Sequence[Siz
     )
 
 
-def _at_sizes(value: str, experiment: TrialFunction, *networks: tuple[int, ...]) -> CheckAtSizes:
+def _at_sizes(value: str, run_trial: TrialFunction, *networks: tuple[int, ...]) -> CheckAtSizes:
     smaller = _sizes((2, 3), (2, 3, 4), (3, 4, 2, 5), batches=(1, 2))
-    return CheckAtSizes(value, experiment, _sizes(*networks, batches=(4, 1)), smaller)
+    return CheckAtSizes(value, run_trial, _sizes(*networks, batches=(4, 1)), smaller)
 
 
 def _make(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> tuple[NumpyNetwork, Array, Array]:
@@ -84,22 +84,22 @@ def _backward(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     network, x, dout = _make(runner, rng, sizes)
     calls: list[Request] = [Call("p", "mlp.forward", (x,)), Call("dx", "mlp.backward", (dout,))]
     answers = need_all(runner.run([*calls, *network.fetches()]))
-    found, right = network.gradients(answers[2:]), backward(network, x, dout)
+    computed, right = network.gradients(answers[2:]), backward(network, x, dout)
     inputs = {"x": x, **network.inputs, "dout": dout}
     compared = [
         Comparison(
             f"grads['{name}'] of linear layer {i} of {len(right)}", got, due, inputs, network.may_differ(got)
         )
-        for i, pairs in enumerate(zip(found, right, strict=True), 1)
+        for i, pairs in enumerate(zip(computed, right, strict=True), 1)
         for name, got, due in zip(("weight", "bias"), *pairs, strict=True)
     ]
-    worst = max(compared, key=lambda each: each.error / each.allowed)
+    worst = max(compared, key=lambda comparison: comparison.error / comparison.allowed)
 
     def explain() -> Mistake:
         if worst.symptom == "shape":
             return diagnose(worst, is_gradient=True)
-        allowed = max(each.allowed for each in compared)
-        together = Comparison(worst.parameter, _flat(found), _flat(right), inputs, allowed)
+        allowed = max(comparison.allowed for comparison in compared)
+        together = Comparison(worst.parameter, _flat(computed), _flat(right), inputs, allowed)
         known = _backward_mistakes(network, x, dout)
         return diagnose(together, known, is_gradient=True, otherwise="differs from the derivative")
 
@@ -107,7 +107,7 @@ def _backward(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
 
 
 def _flat(pairs: Sequence[tuple[Array, Array]]) -> Array:
-    return np.concatenate([np.ravel(each) for pair in pairs for each in pair])
+    return np.concatenate([np.ravel(gradient) for pair in pairs for gradient in pair])
 
 
 def _backward_mistakes(network: NumpyNetwork, x: Array, dout: Array) -> Known:
@@ -137,7 +137,7 @@ _LOGISTIC = _at_sizes("mlp.forward", _forward, (6, 3)), _at_sizes("mlp.backward"
 
 def no_hidden(runner: Runner, rng: np.random.Generator) -> Outcome:
     """Check that without hidden layers it is multinomial logistic regression, forward and backward."""
-    return first_wrong(each(runner, rng) for each in _LOGISTIC)
+    return first_wrong(check(runner, rng) for check in _LOGISTIC)
 
 
 def state(runner: Runner, rng: np.random.Generator) -> Outcome:

@@ -50,21 +50,21 @@ def first_values(runner: Runner, _: np.random.Generator) -> Outcome:
     n = max(weight.size, 1)
     z = np.asarray(weight, np.float64).ravel() / SCALE
     inside, outside = float(np.mean(np.abs(z) < 1)), float(np.mean(np.abs(z) > 2))
-    for what, found, due, spread in (
+    for what, measured, due, spread in (
         ("standard deviation", float(z.std()), 1.0, 1 / np.sqrt(2 * n)),
         ("mean", float(z.mean()), 0.0, 1 / np.sqrt(n)),
         ("share within one standard deviation", inside, 0.682689, np.sqrt(0.2166 / n)),
         ("share beyond two standard deviations", outside, 0.045500, np.sqrt(0.0434 / n)),
     ):
-        if not abs(found - due) <= _SIGMAS * spread:
+        if not abs(measured - due) <= _SIGMAS * spread:
             unit = SCALE if "share" not in what else 1.0
             shown = Evidence(
                 parameter=f"the {what} of params['weight']",
                 expected=due * unit,
-                got=found * unit if np.isfinite(found) else str(found),
+                got=measured * unit if np.isfinite(measured) else str(measured),
                 shapes={"weight": list(weight.shape)},
             )
-            value = f"{found * unit:.4g}, not {due * unit:.4g}"
+            value = f"{measured * unit:.4g}, not {due * unit:.4g}"
             said = f"the weights' {what} is {value}: they are not drawn from N(0, 0.0001²)."
             return wrong(causes.WRONG_INITIALISATION, said, shown)
     different = len(np.unique(weight, axis=0))
@@ -78,7 +78,7 @@ def first_values(runner: Runner, _: np.random.Generator) -> Outcome:
 def _fetch(runner: Runner, n_in: int, n_out: int, *groups: str) -> list[Array]:
     fetches = [Fetch(f"layer.{group}['{name}']") for group in groups for name in ("weight", "bias")]
     answers = need_all(runner.run([Call("layer", "modules.LinearModule", (n_in, n_out)), *fetches]))
-    return [need_array(each) for each in answers[1:]]
+    return [need_array(answer) for answer in answers[1:]]
 
 
 def fits(shape: tuple[int, ...], parameter: tuple[int, ...]) -> bool:
@@ -93,6 +93,6 @@ def _shape(cause: causes.Cause, name: str, got: Array, due: tuple[int, ...]) -> 
 
 def _initial(name: str, got: Array, said: str) -> Outcome:
     worst = np.unravel_index(np.abs(got).argmax(), got.shape)
-    index, found = [int(i) for i in worst], float(got[worst])
-    shown = Evidence(parameter=name, index=index, expected=0.0, got=found if isfinite(found) else str(found))
+    index, first = [int(i) for i in worst], float(got[worst])
+    shown = Evidence(parameter=name, index=index, expected=0.0, got=first if isfinite(first) else str(first))
     return wrong(causes.WRONG_INITIALISATION, said, shown)

@@ -1,4 +1,4 @@
-"""What a layer makes of floating-point types: float64 must stay float64, in all its digits."""
+"""Check dtypes: float64 must stay float64, in all its digits."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,7 +28,7 @@ def _dtypes(runner: Runner, rng: np.random.Generator, draw: LayerMaker, batch: i
     layer = draw(runner, rng, batch)
     values = _passed(runner, layer)
     kept = runner.run([Fetch(f"layer.params['{key}']") for key in layer.parameters])
-    if all(need_array(each).dtype == np.float64 for each in kept):
+    if all(need_array(answer).dtype == np.float64 for answer in kept):
         for name, value in zip(layer.values, values, strict=True):
             if value.dtype != np.float64:
                 shown = Evidence(parameter=name, expected="float64", got=str(value.dtype))
@@ -50,9 +50,9 @@ def _keeps_digits(runner: Runner, layer: RandomLayer, values: list[Array]) -> No
     for (what, large), (_, small) in zip(_scaled(layer, 1 + 2**-14), _scaled(layer, 1 + 2**-40), strict=True):
         far, near = _passed(runner, large), _passed(runner, small)
         for name, value, *others in zip(layer.values, values, far, near, strict=True):
-            if any(each.shape != value.shape or not np.isfinite(each).all() for each in (value, *others)):
+            if any(array.shape != value.shape or not np.isfinite(array).all() for array in (value, *others)):
                 continue
-            far_step, near_step = (np.abs(np.asarray(each, np.float64) - value) for each in others)
+            far_step, near_step = (np.abs(np.asarray(array, np.float64) - value) for array in others)
             follows = far_step > 0.1 * far_step.max(initial=0.0)
             if follows.any() and np.mean(near_step[follows] == 0) > 0.5:
                 said = f"{name} follows {what}, which is float64, in the digits of float32 alone."
@@ -72,7 +72,7 @@ def _scaled(layer: RandomLayer, by: float) -> Iterator[tuple[str, RandomLayer]]:
 def _passed(runner: Runner, layer: RandomLayer) -> list[Array]:
     made = layer.make("layer")
     answers = need_all(runner.run([*made, *layer.passes("layer")]))[len(made) :]
-    return [need_array(each) for each in answers]
+    return [need_array(answer) for answer in answers]
 
 
 def _in_float32(runner: Runner, layer: RandomLayer, values: list[Array]) -> list[Array]:
@@ -86,12 +86,14 @@ def _in_float32(runner: Runner, layer: RandomLayer, values: list[Array]) -> list
     if short:  # written into the old arrays, they would be float64 again
         requests.append(Call("_", "short.params.update", kwargs=short))
     passes = layer.passes("short")
-    same = [optional_array(each) for each in runner.run([*requests, *passes])[len(requests) :]]
+    same = [optional_array(answer) for answer in runner.run([*requests, *passes])[len(requests) :]]
     for value, got in zip(values, same, strict=True):
         if got is None or error_against(got, np.asarray(value, np.float64)) > FLOAT32_TOLERANCE:
             return []
     forward, backward = (
-        [each.astype(np.float32) for each in some] for some in (layer.forward, layer.backward)
+        [array.astype(np.float32) for array in arrays] for arrays in (layer.forward, layer.backward)
     )
     answers = runner.run(replace(layer, forward=(*forward,), backward=(*backward,)).passes("short"))
-    return [need_array(each) for each in takewhile(lambda each: optional_array(each) is not None, answers)]
+    return [
+        need_array(answer) for answer in takewhile(lambda answer: optional_array(answer) is not None, answers)
+    ]

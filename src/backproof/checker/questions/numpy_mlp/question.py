@@ -31,12 +31,12 @@ _SHAPES = _classes((5, 3), (1, 4), (2, 6), (3, 3), (130, 3))
 _SMALL_SHAPES = _classes((1, 1), (1, 2), (2, 1), (2, 2), (2, 3))
 
 
-def _linear(value: str, experiment: TrialFunction) -> CheckAtSizes:
-    return CheckAtSizes(value, experiment, _LINEAR, _SMALL_LINEAR, _SQUARE)
+def _linear(value: str, run_trial: TrialFunction) -> CheckAtSizes:
+    return CheckAtSizes(value, run_trial, _LINEAR, _SMALL_LINEAR, _SQUARE)
 
 
-def _layer(value: str, experiment: TrialFunction) -> CheckAtSizes:
-    return CheckAtSizes(value, experiment, _SHAPES, _SMALL_SHAPES)
+def _layer(value: str, run_trial: TrialFunction) -> CheckAtSizes:
+    return CheckAtSizes(value, run_trial, _SHAPES, _SMALL_SHAPES)
 
 
 # fmt: off

@@ -1,4 +1,4 @@
-"""Every layer of modules.py with random parameters and inputs: for what all layers have in common."""
+"""Layers of modules.py with random parameters and inputs, for checks that all layers share."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -67,9 +67,12 @@ def linear(
     keys, target, arguments = ("weight", "bias"), "modules.LinearModule", (n_in, n_out)
     fetches = [Fetch(f"probe.params['{key}']") for key in keys]
     kept = [
-        need_array(each) for each in need_all(runner.run([Call("probe", target, arguments), *fetches]))[1:]
+        need_array(answer)
+        for answer in need_all(runner.run([Call("probe", target, arguments), *fetches]))[1:]
     ]
-    parameters = {key: np.asarray(rng.normal(size=each.shape)) for key, each in zip(keys, kept, strict=True)}
+    parameters = {
+        key: np.asarray(rng.normal(size=initial.shape)) for key, initial in zip(keys, kept, strict=True)
+    }
     x, dout = rng.normal(size=(batch, n_in)), rng.normal(size=(batch, n_out))
     return RandomLayer("LinearModule", target, arguments, (x,), (dout,), parameters)
 

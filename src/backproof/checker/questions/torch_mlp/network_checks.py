@@ -1,4 +1,4 @@
-"""An MLP of the submission in torch with random weights, and the values that its checks look at."""
+"""Check question 2's MLP: its registered parameters, its output and its gradients."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -167,18 +167,21 @@ def _gradients(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     net = _make(runner, rng, widths)
     x, upstream = (rng.normal(size=(batch, n)).astype(np.float32) for n in (widths[0], widths[-1]))
     got = torch_objects.forward(runner, "net", x)
-    found = torch_objects.gradients(runner, "net.forward", (Tensor(x),), upstream, net.names)
+    computed = torch_objects.gradients(runner, "net.forward", (Tensor(x),), upstream, net.names)
     if (way := net.fitting(x, got)) is None:
         said = (
             f"with n_hidden = {widths[1:-1]} the output is wrong: gradients have nothing to be compared with."
         )
         raise OutcomeError(Outcome("not run", explanation=said, hint="Mend the output first."))
     loss = partial(_loss, net, x, upstream, *way)
-    right = numpy_model.numerical_gradients(net.state, list(found), loss)
+    right = numpy_model.numerical_gradients(net.state, list(computed), loss)
     inputs = {**net.inputs(x), "upstream": upstream}
     worst = max(
-        (Comparison(f"gradient of {n}", g, right[n], inputs, _GRADIENT_TOLERANCE) for n, g in found.items()),
-        key=lambda each: each.error,
+        (
+            Comparison(f"gradient of {n}", g, right[n], inputs, _GRADIENT_TOLERANCE)
+            for n, g in computed.items()
+        ),
+        key=lambda comparison: comparison.error,
     )
     return Trial(worst, lambda: diagnose(worst, is_gradient=True))
 
@@ -196,7 +199,7 @@ def _loss(
 
 def _at_sizes() -> Iterator[CheckAtSizes]:
     for widths in _WIDTHS:
-        smaller = [each for each in _SMALLER if len(each) <= 1 + len(widths)]
+        smaller = [sizes for sizes in _SMALLER if len(sizes) <= 1 + len(widths)]
         yield CheckAtSizes("mlp.forward", _forward, [_sizes(9, widths), _sizes(1, widths)], smaller)
 
 

@@ -51,15 +51,15 @@ def find_layers(
             for name in names
             if state[name].size == d_out
             and name != weight
-            and name not in [norm + each for norm in norms for each in ("weight", "bias")]
+            and name not in [norm + parameter for norm in norms for parameter in ("weight", "bias")]
         ]
         beside = [name for name in biases if name.rpartition(".")[0] == prefix]
-        norm = next((each for each in norms if state[each + "running_mean"].size == d_out), None)
+        norm = next((prefix for prefix in norms if state[prefix + "running_mean"].size == d_out), None)
         if not biases and norm is None:
             return Mistake(causes.PARAMETERS_NOT_REGISTERED, f"{wanted}; no such bias is registered")
         bias = (beside if len(beside) == 1 else [*biases, None])[0]
         layers.append(LayerNames(weight, bias, state[weight].shape != (d_out, d_in), norm))
-    extra = set(matrices) - {each.weight for each in layers}
+    extra = set(matrices) - {layer.weight for layer in layers}
     if extra:
         said = f"there are more layers than asked for: {', '.join(sorted(extra))}"
         return Mistake(causes.WRONG_WIDTH, said)
@@ -68,9 +68,11 @@ def find_layers(
 
 def _leads(shapes: Sequence[tuple[int, ...]], sizes: Sequence[int]) -> bool:
     """Tell whether weights of these shapes lead from the inputs to the classes, one after the other."""
-    found = Counter(size for shape in shapes for size in shape)
+    counts = Counter(size for shape in shapes for size in shape)
     outer = {sizes[0], sizes[-1]}
-    return outer <= set(found) and all(count == (1 if size in outer else 2) for size, count in found.items())
+    return outer <= set(counts) and all(
+        count == (1 if size in outer else 2) for size, count in counts.items()
+    )
 
 
 def scores(
@@ -102,9 +104,9 @@ def _normalised(state: Mapping[str, Array], layer: LayerNames, x: Array) -> Arra
     """Apply batch norm by its running statistics, if there is one."""
     if layer.norm is None:
         return x
-    mean, var = (state[f"{layer.norm}running_{each}"].astype(float) for each in ("mean", "var"))
+    mean, var = (state[f"{layer.norm}running_{statistic}"].astype(float) for statistic in ("mean", "var"))
     gamma, beta = (
-        state.get(layer.norm + each, default) for each, default in (("weight", 1.0), ("bias", 0.0))
+        state.get(layer.norm + parameter, default) for parameter, default in (("weight", 1.0), ("bias", 0.0))
     )
     normalised: Array = (x - mean) / np.sqrt(var + 1e-5) * gamma + beta
     return normalised

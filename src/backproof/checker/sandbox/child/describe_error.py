@@ -1,4 +1,4 @@
-"""What an exception in a worker says to the checker."""
+"""Describe an exception in a worker to the checker."""
 
 from traceback import walk_tb
 

@@ -1,4 +1,4 @@
-"""Paths such as ``layer.params['bias']``: taken apart, and walked along."""
+"""Parse paths such as ``layer.params['bias']``, and get what they lead to."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ PART = re.compile(r"\.([^\W\d]\w*)|\[(?:'([^']*)'|\"([^\"]*)\"|(-?\d+))\]")
 
 @dataclass(frozen=True)
 class PathPart:
-    """From an object to one of its attributes, or to an item."""
+    """An attribute or an item of an object."""
 
     key: str | int
     is_item: bool
@@ -21,11 +21,11 @@ class PathPart:
         return f"[{self.key!r}]" if self.is_item else f".{self.key}"
 
     def get(self, holder: Any) -> Any:
-        """Return what is there."""
+        """Return the value."""
         return holder[self.key] if self.is_item else getattr(holder, str(self.key))
 
     def put(self, holder: Any, value: Any) -> None:
-        """Put something else there."""
+        """Replace the value."""
         if self.is_item:
             holder[self.key] = value
         else:
@@ -33,7 +33,7 @@ class PathPart:
 
 
 def parse(path: str) -> tuple[str, list[PathPart]]:
-    """Take a path apart: its name, and the parts from there. Raises MissingError where it is none."""
+    """Split a path: its name, and the parts from there. Raises MissingError where it is none."""
     name, parts = NAME.match(path), list[PathPart]()
     end = name.end() if name else 0
     while name and end < len(path):
@@ -56,7 +56,7 @@ def parse(path: str) -> tuple[str, list[PathPart]]:
 
 
 def follow(value: Any, name: str, parts: list[PathPart], folder: str) -> Any:
-    """Walk from an object called ``name``; raises MissingError with the first part that leads nowhere.
+    """Return what ``parts`` lead to from an object called ``name``; MissingError names the first missing one.
 
     An exception that the submission's own code raises on the way is let through.
     """

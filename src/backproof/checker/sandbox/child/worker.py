@@ -18,7 +18,7 @@ from .describe_error import MissingError, describe
 from .limits import Limits
 from .paths import follow, parse
 
-# Taken hold of before the submission can replace them.
+# Bound before the submission can replace them.
 clock, processor_clock = time.perf_counter, time.process_time
 getpid, exit_now, read, write = os.getpid, os._exit, os.read, os.write
 real_path = os.path.realpath
@@ -32,7 +32,7 @@ Answer = dict[str, Any]
 
 
 def work(connection: int, folder: str, limits: Limits) -> None:
-    """Serve the checker in a fresh fork, as if the folder's files were run by a Python of their own."""
+    """Serve the checker in a fresh fork, which imports the folder's files as a new Python would."""
     fd = fcntl.fcntl(connection, fcntl.F_DUPFD_CLOEXEC, random.randrange(100, 240))
     os.close(connection)
     sys.stdout, sys.stderr = (os.fdopen(n, "w", 1, errors="replace", closefd=False) for n in (1, 2))
@@ -47,7 +47,7 @@ def work(connection: int, folder: str, limits: Limits) -> None:
 
 
 def note_opened(event: str, arguments: tuple[Any, ...]) -> None:
-    """Keep what is opened of the package, by whatever way."""
+    """Note which files of the package are opened, however it is done."""
     if event == "open" and isinstance(arguments[0], str):
         path = real_path(arguments[0])
         if path.startswith(PACKAGE) and not path.startswith(CHILD) and path not in opened:
@@ -62,7 +62,7 @@ class Worker:
         self.pid = getpid()
         self.objects: dict[str, Any] = {}
         self.number = 0
-        self.modules_seen, self.files_told = 0, set[str]()
+        self.modules_seen, self.files_reported = 0, set[str]()
 
     def serve(self) -> None:
         """Answer until the checker hangs up."""
@@ -151,24 +151,24 @@ class Worker:
             raise MissingError(f"there is no {name}.py, and nothing else of that name") from None
 
     def new_files(self) -> list[tuple[str, str]]:
-        """Return names and files of the submission's and of backproof's modules, those not yet told.
+        """Return names and files of the submission's and of backproof's modules, those not yet reported.
 
         A file of backproof's that was opened counts as if it were a module: its text may have run.
         """
         if len(modules) == self.modules_seen and not opened:
             return []
-        self.modules_seen, found = len(modules), [("backproof", file) for file in opened]
+        self.modules_seen, new = len(modules), [("backproof", file) for file in opened]
         opened.clear()
         for name, module in list(modules.items()):
             try:
                 file = str(module.__file__)
-                told = file in self.files_told
-                if not told and (file.startswith(self.folder) or name.partition(".")[0] == "backproof"):
-                    self.files_told.add(file)
-                    found.append((str(name), file))
+                reported = file in self.files_reported
+                if not reported and (file.startswith(self.folder) or name.partition(".")[0] == "backproof"):
+                    self.files_reported.add(file)
+                    new.append((str(name), file))
             except Exception:  # what stands there is no ordinary module
                 continue
-        return found
+        return new
 
     # What a request can ask for
 
