@@ -13,7 +13,7 @@ from backproof.checker.comparison import Comparison
 from backproof.checker.diagnosis import diagnose
 from backproof.checker.outcome import RIGHT, Check, Outcome, failure_outcome
 from backproof.checker.questions import CHECKS, QUESTIONS, scaled
-from backproof.checker.questions.numpy_mlp.mistakes import linear_db
+from backproof.checker.questions.numpy_mlp.mistakes import linear_db_mistakes
 from backproof.checker.questions.numpy_mlp.question import NUMPY_MLP
 from backproof.errors import ConfigError
 from checker.catalogue import MISTAKES, VARIANTS, Mistake, Variant, changed, write
@@ -281,7 +281,7 @@ def test_a_mistake_that_gives_the_truth_on_a_special_shape_is_not_named() -> Non
 
     def cause(got: np.ndarray) -> str:
         shown = Comparison("grads['bias']", got, dout[0], inputs)
-        return diagnose(shown, linear_db(inputs), is_gradient=True).cause.name
+        return diagnose(shown, linear_db_mistakes(inputs), is_gradient=True).cause.name
 
     assert cause(-dout[0]) == "opposite sign"
     assert cause(np.array([5.0])) == "bias summed over the wrong axis"

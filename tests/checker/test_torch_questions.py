@@ -225,8 +225,8 @@ def make():
 
 def test_equal_layers_are_two_and_a_layer_of_two_names_is_one() -> None:
     with in_process({"mlp_pytorch.py": STATE}) as submission:
-        torch_objects.make(submission, "net", "mlp_pytorch.make", ())
-        assert [*torch_objects.state(submission, "net")] == ["0.weight", "0.bias", "1.weight", "1.bias"]
+        torch_objects.make_object(submission, "net", "mlp_pytorch.make", ())
+        assert [*torch_objects.get_state(submission, "net")] == ["0.weight", "0.bias", "1.weight", "1.bias"]
 
 
 def test_lazy_convolutions_are_right() -> None:

@@ -25,7 +25,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One check's outcome, with what it was and how to run it again."""
+    """One check's outcome."""
 
     id: str
     """Unique and stable, such as 1.2/linear.db."""
@@ -58,7 +58,7 @@ class RanFile(msgspec.Struct, frozen=True):
 
 
 class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The findings in one folder, or in one class."""
+    """All that was found in one folder."""
 
     schema: str = SCHEMA
     folder: str

@@ -137,4 +137,4 @@ def test_evidence_says_no_more_than_it_knows() -> None:
 
 
 def test_points_are_sixteenths() -> None:
-    assert [report_text.number(each) for each in (0.125, 12.5, 15.0)] == ["0.125", "12.5", "15"]
+    assert [report_text.format_points(each) for each in (0.125, 12.5, 15.0)] == ["0.125", "12.5", "15"]

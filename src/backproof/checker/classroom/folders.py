@@ -10,7 +10,7 @@ from pathlib import Path
 from backproof import __version__
 from backproof.checker.check import select
 from backproof.checker.classroom.process import checked
-from backproof.checker.classroom.table import Row, error_row, is_up_to_date, locked, read, write
+from backproof.checker.classroom.table import Row, error_row, is_up_to_date, locked, read_table, write_table
 from backproof.checker.output.report_filters import escape_text
 from backproof.checker.questions import CHECKS
 from backproof.checker.submission_folder import code_folder, read_folder
@@ -46,7 +46,7 @@ class _Classroom:
 
     def __init__(self, table: Path, only: Sequence[str], seed: int, say: Callable[[str], None]) -> None:
         self._table, self._say = table, say
-        self._rows = read(table)
+        self._rows = read_table(table)
         self._options = ["--seed", str(seed), *(word for name in only for word in ("--only", name))]
         self._made_from = {"seed": str(seed), "only": " ".join(only), "version": __version__}
 
@@ -65,7 +65,7 @@ class _Classroom:
                     done, new = done + 1, new + is_new
                     if is_new:
                         self._rows[row["folder"]] = row
-                        write(self._table, [self._rows[name] for name in order if name in self._rows])
+                        write_table(self._table, [self._rows[name] for name in order if name in self._rows])
                     left = (time.monotonic() - start) / max(new, 1) * len(waiting) / 60
                     about = f"; about {left:.0f} min left" if is_new and left >= 1 else ""
                     count = f"{done:{len(str(len(folders)))}}/{len(folders)}"

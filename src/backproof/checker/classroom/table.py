@@ -32,12 +32,12 @@ def row_of(report: CheckReport) -> Row:
     wrong = [finding for finding in report.findings if finding.verdict != "right"]
     won, worth = report_text.points(report.findings)
     questions = {
-        f"points {question}": report_text.number(report_text.points(findings)[0])
+        f"points {question}": report_text.format_points(report_text.points(findings)[0])
         for question, findings in report_text.by_question(report.findings).items()
     }
     return questions | {
-        "total": report_text.number(won),
-        "of": report_text.number(worth),
+        "total": report_text.format_points(won),
+        "of": report_text.format_points(worth),
         "verdict": "right" if report.ok else "wrong",
         "not right": " ".join(finding.id for finding in wrong),
         "causes": "; ".join(dict.fromkeys(finding.cause or finding.verdict for finding in wrong)),
@@ -67,7 +67,7 @@ def locked(table: Path) -> Iterator[None]:
         raise BackproofError(f"another backproof check is filling {table}; wait for it to end") from None
 
 
-def read(table: Path) -> dict[str, Row]:
+def read_table(table: Path) -> dict[str, Row]:
     """Return the rows by their folder; none if there is no such file (ConfigError if it is no such table)."""
     if not table.exists():
         return {}
@@ -82,7 +82,7 @@ def read(table: Path) -> dict[str, Row]:
     return {row["folder"]: row for row in rows}
 
 
-def write(table: Path, rows: Sequence[Row]) -> None:
+def write_table(table: Path, rows: Sequence[Row]) -> None:
     """Write the table, whole or not at all (BackproofError)."""
     content = io.StringIO()
     writer = csv.writer(content)

@@ -60,7 +60,9 @@ def matrices(evidence: Evidence) -> Iterator[Matrix]:
             for row in zip(*shown, strict=True)
             if array.ndim <= 2
         ]
-        yield Matrix(name, rows, report_text.shape(array.shape) if sum(map(len, rows)) < array.size else "")
+        yield Matrix(
+            name, rows, report_text.format_shape(array.shape) if sum(map(len, rows)) < array.size else ""
+        )
 
 
 def _number(value: Any) -> str:

@@ -45,14 +45,14 @@ def points(findings: Sequence[Finding]) -> tuple[float, float]:
     return won, math.fsum(finding.points for finding in findings)
 
 
-def number(value: float) -> str:
+def format_points(value: float) -> str:
     """Write points: whole ones without decimals."""
     return f"{round(value, 3):g}"
 
 
 def score(findings: Sequence[Finding]) -> str:
     """Write the points, as in "5.5 of 8"."""
-    return " of ".join(map(number, points(findings)))
+    return " of ".join(map(format_points, points(findings)))
 
 
 def right(findings: Sequence[Finding]) -> str:
@@ -85,7 +85,7 @@ def details(finding: Finding) -> Iterator[tuple[str, str]]:
         yield from _evidence(finding.evidence)
 
 
-def shape(sizes: Sequence[int]) -> str:
+def format_shape(sizes: Sequence[int]) -> str:
     """Write the shape of an array."""
     return "×".join(map(str, sizes)) or "scalar"
 
@@ -97,7 +97,7 @@ def _evidence(evidence: Evidence) -> Iterator[tuple[str, str]]:
     if evidence.relative_error is not None:
         yield "off by", f"{evidence.relative_error:.1e} (relative error)"
     if evidence.shapes:
-        yield SMALLEST, ", ".join(f"{name} {shape(sizes)}" for name, sizes in evidence.shapes.items())
+        yield SMALLEST, ", ".join(f"{name} {format_shape(sizes)}" for name, sizes in evidence.shapes.items())
 
 
 def _values(evidence: Evidence) -> Iterator[tuple[str, str]]:

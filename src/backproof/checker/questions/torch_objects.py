@@ -25,7 +25,7 @@ from backproof.checker.outcome import OutcomeError, wrong
 Arguments = tuple[Any, ...]
 
 
-def make(runner: Runner, name: str, target: str, *alternatives: Arguments) -> int:
+def make_object(runner: Runner, name: str, target: str, *alternatives: Arguments) -> int:
     """Call ``target`` and keep what it returns, an object; say which of the alternative arguments it took.
 
     The next alternative is tried where the number of arguments does not fit (SubmissionError).
@@ -60,7 +60,7 @@ def leaf(name: str, array: Array) -> Call:
     return Call(name, "torch.tensor", (array,), {"requires_grad": True})
 
 
-def state(runner: Runner, module: str, example: Array | None = None) -> dict[str, Array]:
+def get_state(runner: Runner, module: str, example: Array | None = None) -> dict[str, Array]:
     """Return the parameters and buffers that a module has registered, in that order (SubmissionError).
 
     One that bears several names is there once. ``example``: input for a first call, if there are lazy layers,
@@ -70,7 +70,7 @@ def state(runner: Runner, module: str, example: Array | None = None) -> dict[str
     answer = runner.run([Call(name, f"{module}.state_dict")])[0]
     if answer.failure is None and answer.value is None and example is not None:
         need_array(runner.run([Call("_", f"{module}.forward", (Tensor(example),))])[0])
-        return state(runner, module)
+        return get_state(runner, module)
     if answer.failure is not None and answer.failure.kind in ("missing", "crashed"):
         kind, where = answer.failure.kind, answer.failure.where
         message = f"no usable state_dict, so this is not a torch.nn.Module: {answer.failure.message}"
@@ -113,7 +113,7 @@ def name_parameters(runner: Runner, module: str, state: dict[str, Array]) -> dic
     return {key: name for key, name, a in zip(keys, names, answers, strict=True) if a.failure is None}
 
 
-def forward(runner: Runner, module: str, x: Array, mode: str | None = None) -> Array:
+def call_forward(runner: Runner, module: str, x: Array, mode: str | None = None) -> Array:
     """Return the module's output on x, after .train() or .eval() if ``mode`` names it (SubmissionError)."""
     requests: list[Request] = [Call("_", f"{module}.{mode}")] if mode else []
     return need_array(runner.run([*requests, Call("y", f"{module}.forward", (Tensor(x),))])[-1])
@@ -150,7 +150,7 @@ def output(runner: Runner, target: str, inputs: tuple[Any, ...], due: tuple[int,
     return got
 
 
-def gradients(
+def get_gradients(
     runner: Runner,
     target: str,
     inputs: tuple[Any, ...],

@@ -24,7 +24,7 @@ class Reply:
     """What the worker had of a processor since its start."""
 
 
-def pack(request: Request) -> bytes:
+def pack_request(request: Request) -> bytes:
     """Turn a request into a frame. Raises RefusedError for arguments that are no data."""
     match request:
         case Call():
@@ -42,7 +42,7 @@ def pack_import(module: str) -> bytes:
     return serialization.pack({"do": "load", "module": module})
 
 
-def unpack(text: bytes, data: bytes, number: int) -> Reply:
+def unpack_reply(text: bytes, data: bytes, number: int) -> Reply:
     """Read the reply to the request of that number. Raises RefusedError."""
     tree = serialization.unpack(text, data, _decode)
     if not isinstance(tree, dict) or tree.get("id") != number:

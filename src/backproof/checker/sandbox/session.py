@@ -116,7 +116,7 @@ class Session:
             answer = self._import(module)
             if answer.failure is not None:
                 return answer
-        return self._ask(messages.pack(request), self.limits.seconds)
+        return self._ask(messages.pack_request(request), self.limits.seconds)
 
     def _import(self, module: str) -> Answer:
         """Import a module, in the time for imports; one that ended a process is not tried again."""
@@ -142,7 +142,7 @@ class Session:
         start, enough = time.monotonic(), self._processor_seconds + seconds
         try:
             parts = self._connection.exchange(frame, seconds, lambda: self._supervisor.is_starved(enough))
-            reply = messages.unpack(*parts, self._requests)
+            reply = messages.unpack_reply(*parts, self._requests)
         except TimeoutError:
             ending = self._end_worker("stuck")
             if not ending.reason:

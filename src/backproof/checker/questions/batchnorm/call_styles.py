@@ -56,7 +56,9 @@ class CallStyle:
         """Return what to call (SubmissionError)."""
         if self.on == "the class":
             return f"{_TARGET}.apply"
-        torch_objects.make(runner, "function", _TARGET, () if self.on == "an instance" else (n_neurons,))
+        torch_objects.make_object(
+            runner, "function", _TARGET, () if self.on == "an instance" else (n_neurons,)
+        )
         return "function.apply"
 
     def inputs(self, bn: BatchNormCase, dtype: type[np.floating[Any]] = np.float64) -> tuple[Any, ...]:
@@ -80,7 +82,7 @@ class CallStyle:
         names = {name: f"bn_{name}" for name in wanted}
         target = self.target(runner, len(bn.gamma))
         other = [] if between is None else [Call("other", target, self.inputs(between))]
-        return torch_objects.gradients(runner, target, arguments, bn.dy, names, other)
+        return torch_objects.get_gradients(runner, target, arguments, bn.dy, names, other)
 
     def returned(self, runner: Runner, bn: BatchNormCase, needed: Sequence[str]) -> list[bool]:
         """Tell which gradients backward itself returns, not None; [] if it cannot be called by hand."""
@@ -147,7 +149,7 @@ class BatchNormModule:
         """Return the gradients of x, γ and β (SubmissionError, OutcomeError)."""
         need_all(runner.run([Call("_", "bn.zero_grad"), torch_objects.leaf("bn_x", self.cast(bn.x))]))
         wanted = {"x": "bn_x", "gamma": self.gamma, "beta": self.beta}
-        return torch_objects.gradients(runner, "bn.forward", (Ref("bn_x"),), self.cast(bn.dy), wanted)
+        return torch_objects.get_gradients(runner, "bn.forward", (Ref("bn_x"),), self.cast(bn.dy), wanted)
 
 
 def make_module(runner: Runner, kind: str, n_neurons: int, *, large_eps: bool = True) -> BatchNormModule:
@@ -156,8 +158,8 @@ def make_module(runner: Runner, kind: str, n_neurons: int, *, large_eps: bool = 
     Raises SubmissionError, and OutcomeError if it has no γ and β.
     """
     alternatives = [(n_neurons, LARGE_EPS), (n_neurons,)] if large_eps else [(n_neurons,)]
-    accepted = torch_objects.make(runner, "bn", f"{_FILE}.{kind}", *alternatives)
-    names = torch_objects.name_parameters(runner, "bn", state := torch_objects.state(runner, "bn"))
+    accepted = torch_objects.make_object(runner, "bn", f"{_FILE}.{kind}", *alternatives)
+    names = torch_objects.name_parameters(runner, "bn", state := torch_objects.get_state(runner, "bn"))
     named = {key: state[key] for key in names}
     if len(named) != 2 or any(value.size != n_neurons for value in named.values()):
         shapes = ", ".join(f"{key} {value.shape}" for key, value in named.items()) or "none"

@@ -69,7 +69,7 @@ def y_far_from_zero(kind: str) -> Run:
         module, bn = _loaded(runner, rng, kind, {"B": 64, "C": 4}, large_eps=False)
         scale = np.sqrt(module.eps)
         far = replace(bn, x=module.cast(bn.x + _FAR * scale).astype(float))
-        got = torch_objects.forward(runner, "bn", module.cast(far.x))
+        got = torch_objects.call_forward(runner, "bn", module.cast(far.x))
         if Comparison("the output y", got, far.y(), far.inputs, _TOLERANCE).right:
             return RIGHT
         return replace(RIGHT, note="it loses digits where the mean is large beside the spread")
@@ -96,11 +96,11 @@ def statistics(kind: str) -> CheckAtSizes:
     def run_trial(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
         module, first = _loaded(runner, rng, kind, sizes)
         scale = np.sqrt(module.eps)
-        torch_objects.forward(runner, "bn", module.cast(5 * first.x + 7 * scale))
+        torch_objects.call_forward(runner, "bn", module.cast(5 * first.x + 7 * scale))
         second = replace(first, x=call_styles.draw(rng, first.x.shape, module.eps).x)
         x, shifted = module.cast(second.x), module.cast(second.x + 4 * scale)
         after = [
-            (where, given, torch_objects.forward(runner, "bn", given, mode))
+            (where, given, torch_objects.call_forward(runner, "bn", given, mode))
             for where, given, mode in (
                 ("of a second batch", x, None),
                 ("of a shifted batch", shifted, None),
@@ -109,7 +109,7 @@ def statistics(kind: str) -> CheckAtSizes:
         ]
         fresh = call_styles.make_module(runner, kind, sizes["C"])
         fresh.load(runner, second)
-        alone = torch_objects.forward(runner, "bn", x)
+        alone = torch_objects.call_forward(runner, "bn", x)
         worst = max(
             (
                 Comparison(f"the output y {where}", got, alone, {"x": x}, _TOLERANCE)
@@ -132,7 +132,7 @@ def refuses_shapes(kind: str) -> Run:
     def run(runner: Runner, rng: np.random.Generator) -> Outcome:
         n = 4
         module = call_styles.make_module(runner, kind, n)
-        torch_objects.forward(runner, "bn", module.cast(rng.normal(size=(6, n))))
+        torch_objects.call_forward(runner, "bn", module.cast(rng.normal(size=(6, n))))
         for shape in ((6, n + 1), (6, 1), (2, 6, n)):
             answer = runner.run([Call("y", "bn.forward", (Tensor(module.cast(rng.normal(size=shape))),))])[0]
             if answer.failure is None:

@@ -14,8 +14,7 @@ from backproof.checker.diagnosis import Mistake
 from backproof.checker.questions.convnet import architectures, run_architecture
 from backproof.checker.questions.convnet.mistakes import mistakes
 from backproof.checker.questions.numpy_mlp.mistakes import softmax
-from backproof.checker.questions.torch_mlp.numpy_model import Function, log_softmax
-from backproof.checker.questions.torch_mlp.numpy_model import same as scores
+from backproof.checker.questions.torch_mlp.numpy_model import Function, identity, log_softmax
 
 _TOLERANCE, _FLOOR = 2e-3, 1e-12
 _EPSILONS = (1e-5, 1e-3, 1e-4, 1e-6)
@@ -48,7 +47,7 @@ class Match:
         return None if ran is None else self.end(ran.output)
 
 
-def same(expected: Array, got: Array) -> bool:
+def is_same_output(expected: Array, got: Array) -> bool:
     """Tell whether outputs are the same, also in how samples differ, which may be the smaller part."""
     if error_against(got, expected, _FLOOR) > _TOLERANCE:
         return False
@@ -63,10 +62,10 @@ def _try(
     eps: float,
     images: Array,
     got: Array,
-    end: Function = scores,
+    end: Function = identity,
 ) -> Match | None:
     ran = run_architecture.run_architecture(architecture, given, images, eps=eps)
-    if ran is None or not same(end(ran.output), got):
+    if ran is None or not is_same_output(end(ran.output), got):
         return None
     return Match(architecture, given, eps, run_architecture.match_norms(given, ran.means), end)
 

@@ -6,14 +6,14 @@ from backproof.checker import causes
 from backproof.checker.calls import Array, Runner
 from backproof.checker.check_report import Evidence
 from backproof.checker.outcome import RIGHT, Outcome, OutcomeError, wrong
-from backproof.checker.questions.convnet.registered_parameters import make, state_of
+from backproof.checker.questions.convnet.registered_parameters import make_convnet, state_of
 
 _STANDARD_ERRORS = 6
 
 
 def initialisation(runner: Runner, _: np.random.Generator) -> Outcome:
     """Check that the weights are uniform within ±1/√fan_in, by their largest and their mean square."""
-    make(runner)
+    make_convnet(runner)
     weights = {name: array for name, array in state_of(runner).items() if array.ndim in (2, 4)}
     if not weights:
         shown = Evidence(parameter="net.parameters()", expected="weights", got="none")

@@ -29,26 +29,20 @@ WRONG_ORDER = Cause(
 
 def _changed(kind: str, numbers: set[int], **changes: Any) -> Architecture:
     return tuple(
-        replace(operation, **changes) if operation.kind == kind and operation.number in numbers else operation
-        for operation in table_1()
+        replace(layer, **changes) if layer.kind == kind and layer.number in numbers else layer
+        for layer in table_1()
     )
 
 
 def _without(kind: str, numbers: set[int]) -> Architecture:
-    return tuple(
-        operation for operation in table_1() if not (operation.kind == kind and operation.number in numbers)
-    )
+    return tuple(layer for layer in table_1() if not (layer.kind == kind and layer.number in numbers))
 
 
 def _reordered(number: int, architecture: Architecture, kinds: tuple[str, ...]) -> Architecture:
     """Put what follows convolution ``number`` into the order ``kinds``."""
-    at = next(
-        i
-        for i, operation in enumerate(architecture)
-        if operation.kind == "conv" and operation.number == number
-    )
-    after = [operation for operation in architecture[at + 1 : at + 4] if operation.kind in kinds]
-    after.sort(key=lambda operation: kinds.index(operation.kind))
+    at = next(i for i, layer in enumerate(architecture) if layer.kind == "conv" and layer.number == number)
+    after = [layer for layer in architecture[at + 1 : at + 4] if layer.kind in kinds]
+    after.sort(key=lambda layer: kinds.index(layer.kind))
     return architecture[: at + 1] + tuple(after) + architecture[at + 1 + len(after) :]
 
 
@@ -56,11 +50,11 @@ def _pool_earlier(pools: set[int]) -> Architecture:
     """Put poolings between the two convolutions of their block."""
     architecture = list(table_1())
     for pool in pools:
-        operation = next(op for op in architecture if op.kind == "pool" and op.number == pool)
-        architecture.remove(operation)
+        layer = next(layer for layer in architecture if layer.kind == "pool" and layer.number == pool)
+        architecture.remove(layer)
         first = POOLS_AFTER[pool] - 1
-        at = next(i for i, op in enumerate(architecture) if op.kind == "relu" and op.number == first)
-        architecture.insert(at + 1, operation)
+        at = next(i for i, layer in enumerate(architecture) if layer.kind == "relu" and layer.number == first)
+        architecture.insert(at + 1, layer)
     return tuple(architecture)
 
 
@@ -79,7 +73,7 @@ _PADDING_HINT = "Follow height and width from layer to layer, and compare every 
 _ORDER_HINT = "Compare the layers' order with Table 1 and what stands beneath it, one after the other."
 _AVERAGE = {"taken": "mean"}
 _Changes = tuple[tuple[Cause, dict[str, Any], str], ...]
-"""A cause, what differs in an operation, and the words for it."""
+"""A cause, what differs in an layer, and the words for it."""
 _POOL_CHANGES: _Changes = (
     (WRONG_POOLING, _AVERAGE, "an average is taken where Table 1 has a maximum"),
     (WRONG_POOLING, {"taken": "mean of pixels alone"}, "an average is taken where Table 1 has a maximum"),

@@ -15,8 +15,8 @@ from backproof.checker.questions.convnet import architectures
 from backproof.checker.questions.convnet.mistakes import WRONG_POOLING
 from backproof.checker.questions.convnet.registered_parameters import (
     RegisteredParameters,
-    make,
-    read,
+    make_convnet,
+    read_parameters,
     state_of,
 )
 
@@ -57,7 +57,7 @@ def _images(rng: np.random.Generator, *shape: int) -> Array:
 def shape(runner: Runner, rng: np.random.Generator) -> Outcome:
     """Check that (B, n_channels, 32, 32) becomes (B, n_classes), in evaluation for one image, too."""
     for n_channels, n_classes in _SIZES:
-        make(runner, n_channels, n_classes)
+        make_convnet(runner, n_channels, n_classes)
         for batch, mode in ((2, "train"), (1, "eval")):
             x = _images(rng, batch, n_channels, 32, 32)
             runner.run([Call("_", f"net.{mode}")])
@@ -67,7 +67,7 @@ def shape(runner: Runner, rng: np.random.Generator) -> Outcome:
 
 def _output(runner: Runner, images: Array, mode: str | None = None) -> Array:
     """Return net's output, floats (B, classes) (SubmissionError, OutcomeError)."""
-    got = torch_objects.forward(runner, "net", images, mode).astype(np.float32)
+    got = torch_objects.call_forward(runner, "net", images, mode).astype(np.float32)
     torch_objects.check_shape(got, (len(images), 10), images)
     if not np.isfinite(got).all():
         shapes = {"x": list(images.shape)}
@@ -79,8 +79,8 @@ def _output(runner: Runner, images: Array, mode: str | None = None) -> Array:
 def layers(runner: Runner, _: np.random.Generator) -> Outcome:
     """Check that all layers have Table 1's parameters, for whatever channels and classes."""
     for n_channels, n_classes in _SIZES:
-        make(runner, n_channels, n_classes)
-        net = read(runner, n_channels, n_classes)
+        make_convnet(runner, n_channels, n_classes)
+        net = read_parameters(runner, n_channels, n_classes)
         if net.problem is not None:
             return net.problem
         for norm in net.bare_norms:
@@ -99,8 +99,8 @@ def _by_table_1(net: RegisteredParameters, images: Array) -> Array:
 
 def _made(runner: Runner, rng: np.random.Generator) -> RegisteredParameters:
     """Make net, and draw the linear layer's weights: with zeros, any image would give the right output."""
-    make(runner)
-    net = read(runner)
+    make_convnet(runner)
+    net = read_parameters(runner)
     old = net.state[net.linear]
     net.state[net.linear] = (rng.uniform(-1, 1, size=old.shape) / np.sqrt(old.shape[1])).astype(old.dtype)
     for name in torch_objects.name_parameters(runner, "net", {net.linear: old}).values():
@@ -124,7 +124,7 @@ def training(runner: Runner, rng: np.random.Generator) -> Outcome:
     if find_architecture.find_table_1(given, images, got) is not None:
         return net.problem or _on_smaller(runner, rng, net)
     shown = Comparison("the output in training mode", got, _by_table_1(net, images), {"x": images})
-    if not find_architecture.same(got, _output(runner, images)):
+    if not find_architecture.is_same_output(got, _output(runner, images)):
         return wrong_value(_RANDOM, shown)
     mistake = next((mistake for mistake, _ in find_architecture.find_mistakes(given, images, got)), None)
     return net.problem if mistake is None and net.problem else wrong_value(mistake or _OTHER, shown)
@@ -160,7 +160,7 @@ def _explain_crash(runner: Runner, rng: np.random.Generator, net: RegisteredPara
 
     def output(size: int) -> Array | str:
         try:
-            return torch_objects.forward(runner, "net", images(size))
+            return torch_objects.call_forward(runner, "net", images(size))
         except SubmissionError as error:
             return error.failure.message
 
@@ -180,13 +180,13 @@ def evaluation(runner: Runner, rng: np.random.Generator) -> Outcome:
     _made(runner, rng)
     images, others = _images(rng, 4, 3, 32, 32), _images(rng, 2, 3, 32, 32)
     *_, before, trained = (_output(runner, images, "train") for _ in range(_BATCHES))
-    if not find_architecture.same(before, trained):
+    if not find_architecture.is_same_output(before, trained):
         return _UNKNOWN
-    net = read(runner)
+    net = read_parameters(runner)
     given, got = net.parameters(), _output(runner, others, "eval")
     match = find_architecture.find_table_1(given, images, trained)
     expected = match.evaluated(others) if match else None
-    if expected is not None and find_architecture.same(expected, got):
+    if expected is not None and find_architecture.is_same_output(expected, got):
         return net.problem or RIGHT
     truth = _by_table_1(net, others) if expected is None else expected
     shown = Comparison("the output in evaluation mode", got, truth, {"x": others})
@@ -195,20 +195,20 @@ def evaluation(runner: Runner, rng: np.random.Generator) -> Outcome:
         return wrong_value(_STATISTICS if batches_own else _OTHER, shown)
     for mistake, departs in find_architecture.find_mistakes(given, images, trained):
         expected = departs.evaluated(others)
-        if expected is not None and find_architecture.same(expected, got):
+        if expected is not None and find_architecture.is_same_output(expected, got):
             return wrong_value(mistake, shown)
     return net.problem or wrong_value(_OTHER, shown)
 
 
 def gradients(runner: Runner, rng: np.random.Generator) -> Outcome:
     """Check that a gradient arrives at every parameter."""
-    make(runner)
+    make_convnet(runner)
     names = torch_objects.name_parameters(runner, "net", state_of(runner))
     if not names:
         shown = Evidence(parameter="net.parameters()", expected="weights and biases", got="none")
         return wrong(causes.PARAMETERS_NOT_REGISTERED, "the network has registered no parameters.", shown)
     images, upstream = _images(rng, 2, 3, 32, 32), rng.normal(size=(2, 10)).astype(np.float32)
-    gradients = torch_objects.gradients(runner, "net.forward", (Tensor(images),), upstream, names)
+    gradients = torch_objects.get_gradients(runner, "net.forward", (Tensor(images),), upstream, names)
     for name, gradient in gradients.items():
         if gradient.ndim > 1 and not gradient.any():
             shown = Evidence(parameter=f"gradient of {name}", expected="other than zero", got=0.0)

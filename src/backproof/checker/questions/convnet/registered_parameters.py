@@ -40,17 +40,17 @@ class RegisteredParameters:
         return run_architecture.as_tensors(self.state, self.convs, self.linear, self.norms)
 
 
-def make(runner: Runner, n_channels: int = 3, n_classes: int = 10) -> None:
+def make_convnet(runner: Runner, n_channels: int = 3, n_classes: int = 10) -> None:
     """Make a ConvNet called net (SubmissionError)."""
-    torch_objects.make(runner, "net", "convnet_pytorch.ConvNet", (n_channels, n_classes))
+    torch_objects.make_object(runner, "net", "convnet_pytorch.ConvNet", (n_channels, n_classes))
 
 
 def state_of(runner: Runner, n_channels: int = 3) -> dict[str, Array]:
     """Return all that net has registered (SubmissionError)."""
-    return torch_objects.state(runner, "net", np.zeros((2, n_channels, 32, 32), np.float32))
+    return torch_objects.get_state(runner, "net", np.zeros((2, n_channels, 32, 32), np.float32))
 
 
-def read(runner: Runner, n_channels: int = 3, n_classes: int = 10) -> RegisteredParameters:
+def read_parameters(runner: Runner, n_channels: int = 3, n_classes: int = 10) -> RegisteredParameters:
     """Read net's parameters (SubmissionError; OutcomeError if they are not those of Table 1)."""
     state = state_of(runner, n_channels)
     weights = [name for name, array in state.items() if array.ndim in (2, 4)]

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from backproof.checker.calls import Array
-from backproof.checker.questions.convnet.architectures import CONVS, WIDTHS, Architecture, Operation
+from backproof.checker.questions.convnet.architectures import CONVS, WIDTHS, Architecture, LayerSpec
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,14 +89,14 @@ def run_architecture(
 ) -> RunOutput | None:
     """Return the output, None if the sizes do not fit; with ``norms``, by running statistics."""
     x, means, left = torch.from_numpy(images), {}, list(given.norms)
-    for operation in architecture:
-        if operation.kind == "norm":
-            means[operation.number] = x.mean(dim=(0, 2, 3))
-            norm = norms.get(operation.number) if norms is not None else _next(left, x.shape[1])
+    for layer in architecture:
+        if layer.kind == "norm":
+            means[layer.number] = x.mean(dim=(0, 2, 3))
+            norm = norms.get(layer.number) if norms is not None else _next(left, x.shape[1])
             x = _normalised(x, norm, eps, running=norms is not None)
         else:
             try:
-                x = _apply(operation, x, given)
+                x = _apply(layer, x, given)
             except RuntimeError:  # torch's word for sizes that do not fit
                 return None
     weight, bias = given.linear
@@ -130,23 +130,19 @@ def _normalised(x: Tensor, norm: NormTensors | None, eps: float, *, running: boo
     )
 
 
-def _apply(operation: Operation, x: Tensor, given: ConvNetTensors) -> Tensor:
-    if operation.kind == "relu":
-        return F.leaky_relu(x, operation.slope) if operation.slope else x.relu()
-    if operation.kind == "conv":
-        weight, bias = given.convs[operation.number]
-        if operation.padded_with != "zeros":
-            x, padding = F.pad(x, (operation.padding,) * 4, mode=operation.padded_with), 0
+def _apply(layer: LayerSpec, x: Tensor, given: ConvNetTensors) -> Tensor:
+    if layer.kind == "relu":
+        return F.leaky_relu(x, layer.slope) if layer.slope else x.relu()
+    if layer.kind == "conv":
+        weight, bias = given.convs[layer.number]
+        if layer.padded_with != "zeros":
+            x, padding = F.pad(x, (layer.padding,) * 4, mode=layer.padded_with), 0
         else:
-            padding = operation.padding
-        return F.conv2d(x, weight, bias, stride=operation.stride, padding=padding)
-    if operation.taken == "maximum":
-        return torch.max_pool2d(
-            x, operation.kernel, operation.stride, operation.padding, ceil_mode=operation.ceil
-        )
-    return F.avg_pool2d(
-        x, operation.kernel, operation.stride, operation.padding, operation.ceil, operation.taken == "mean"
-    )
+            padding = layer.padding
+        return F.conv2d(x, weight, bias, stride=layer.stride, padding=padding)
+    if layer.taken == "maximum":
+        return torch.max_pool2d(x, layer.kernel, layer.stride, layer.padding, ceil_mode=layer.ceil)
+    return F.avg_pool2d(x, layer.kernel, layer.stride, layer.padding, layer.ceil, layer.taken == "mean")
 
 
 def match_norms(given: ConvNetTensors, means: Mapping[int, Tensor]) -> dict[int, NormTensors]:

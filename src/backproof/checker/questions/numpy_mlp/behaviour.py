@@ -25,14 +25,14 @@ from backproof.checker.questions.numpy_mlp.random_layers import (
     LayerMaker,
     RandomLayer,
     check_layers,
-    mlp,
-    steep_softmax,
+    draw_mlp,
+    draw_steep_softmax,
 )
 
 
 def inputs(runner: Runner, rng: np.random.Generator) -> Outcome:
     """Check that no call writes to its arguments."""
-    return check_layers(_inputs, runner, rng, (*LAYERS, steep_softmax, mlp))
+    return check_layers(_inputs, runner, rng, (*LAYERS, draw_steep_softmax, draw_mlp))
 
 
 def _inputs(runner: Runner, rng: np.random.Generator, draw: LayerMaker, batch: int) -> Outcome:

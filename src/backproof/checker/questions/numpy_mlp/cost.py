@@ -15,8 +15,8 @@ from backproof.checker.questions.numpy_mlp.random_layers import (
     LayerMaker,
     RandomLayer,
     check_layers,
-    linear,
-    mlp,
+    draw_linear,
+    draw_mlp,
 )
 
 FEW, MANY = 8, 136
@@ -27,10 +27,10 @@ _ROUNDS = 5
 
 def cost(runner: Runner, rng: np.random.Generator) -> Outcome:
     """Check that no layer loops over samples, nor LinearModule over its features."""
-    outcome = check_layers(_cost, runner, rng, (*LAYERS, mlp), batches=(MANY,))
+    outcome = check_layers(_cost, runner, rng, (*LAYERS, draw_mlp), batches=(MANY,))
     if outcome == RIGHT:
         for what, few, many in (("inputs", (FEW, 2), (MANY, 2)), ("outputs", (2, FEW), (2, MANY))):
-            no_loop(runner, what, linear(runner, rng, 4, *few), linear(runner, rng, 4, *many))
+            no_loop(runner, what, draw_linear(runner, rng, 4, *few), draw_linear(runner, rng, 4, *many))
     return outcome
 
 

@@ -110,7 +110,7 @@ def linear_y(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     y = need_array(runner.run([Call("y", "layer.forward", (x,))])[0])
     inputs = {"x": x, "W": layer.weight, "b": layer.bias}
     right, allowed = x @ layer.weight.T + layer.bias, max(layer.allowed, tolerance(y))
-    return _value(mistakes.linear_y, Comparison("the returned y", y, right, inputs, allowed))
+    return _value(mistakes.linear_y_mistakes, Comparison("the returned y", y, right, inputs, allowed))
 
 
 def linear_gradient(which: str, runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
@@ -127,7 +127,11 @@ def linear_gradient(which: str, runner: Runner, rng: np.random.Generator, sizes:
         got = got.reshape(-1)
     inputs = {"x": x, "W": layer.weight, "b": layer.bias, "dout": dout}
     allowed = max(layer.allowed, tolerance(got))
-    known = {"dx": mistakes.linear_dx, "dW": mistakes.linear_dw, "db": mistakes.linear_db}[which]
+    known = {
+        "dx": mistakes.linear_dx_mistakes,
+        "dW": mistakes.linear_dw_mistakes,
+        "db": mistakes.linear_db_mistakes,
+    }[which]
     return _gradient(known, Comparison(name, got, right, inputs, allowed), again)
 
 
@@ -162,7 +166,9 @@ def leaky_y(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     x = off_zero(rng, sizes["B"], sizes["C"])
     y = need_array(runner.run([Call("y", "layer.forward", (x,))])[0])
     right, inputs = np.maximum(x, 0) + slope * np.minimum(x, 0), {"x": x, "a": np.array(slope)}
-    return _value(mistakes.leaky_relu_y, Comparison("the returned y", y, right, inputs, tolerance(y)))
+    return _value(
+        mistakes.leaky_relu_y_mistakes, Comparison("the returned y", y, right, inputs, tolerance(y))
+    )
 
 
 def leaky_dx(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
@@ -170,7 +176,9 @@ def leaky_dx(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     slope = make_activation(runner, rng)
     x = off_zero(rng, sizes["B"], sizes["C"])
     inputs = {"x": x, "a": np.array(slope)}
-    return _dx(mistakes.leaky_relu_dx, runner, rng, inputs, lambda dout: dout * np.where(x > 0, 1.0, slope))
+    return _dx(
+        mistakes.leaky_relu_dx_mistakes, runner, rng, inputs, lambda dout: dout * np.where(x > 0, 1.0, slope)
+    )
 
 
 def softmax_p(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
@@ -178,7 +186,9 @@ def softmax_p(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     x = 2 * rng.normal(size=(sizes["B"], sizes["C"]))
     calls = [Call("layer", "modules.SoftMaxModule"), Call("p", "layer.forward", (x,))]
     p = need_array(need_all(runner.run(calls))[1])
-    return _value(mistakes.softmax_p, Comparison("the returned p", p, softmax(x), {"x": x}, tolerance(p)))
+    return _value(
+        mistakes.softmax_p_mistakes, Comparison("the returned p", p, softmax(x), {"x": x}, tolerance(p))
+    )
 
 
 def softmax_dx(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
@@ -187,7 +197,11 @@ def softmax_dx(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     p = softmax(x)
     need_all(runner.run([Call("layer", "modules.SoftMaxModule")]))
     return _dx(
-        mistakes.softmax_dx, runner, rng, {"x": x}, lambda d: p * (d - np.sum(d * p, axis=1, keepdims=True))
+        mistakes.softmax_dx_mistakes,
+        runner,
+        rng,
+        {"x": x},
+        lambda d: p * (d - np.sum(d * p, axis=1, keepdims=True)),
     )
 
 
@@ -211,7 +225,8 @@ def loss(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     got = need_scalar(need_all(runner.run(calls))[1])
     right, allowed = np.asarray(-np.sum(t * np.log(p)) / len(p)), max(_LOSS_TOLERANCE, tolerance(got))
     return _value(
-        mistakes.cross_entropy_loss, Comparison("the returned loss", got, right, {"x": p, "y": t}, allowed)
+        mistakes.cross_entropy_loss_mistakes,
+        Comparison("the returned loss", got, right, {"x": p, "y": t}, allowed),
     )
 
 
@@ -222,6 +237,6 @@ def loss_dx(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     got = need_array(need_all(runner.run([Call("layer", "modules.CrossEntropyModule"), *both]))[2])
     allowed = max(_LOSS_TOLERANCE, tolerance(got))
     return _gradient(
-        mistakes.cross_entropy_dx,
+        mistakes.cross_entropy_dx_mistakes,
         Comparison("the returned dx", got, -t / p / len(p), {"x": p, "y": t}, allowed),
     )

@@ -62,7 +62,7 @@ def softmax(x: Array) -> Array:
     return np.asarray(e / e.sum(axis=1, keepdims=True))
 
 
-def linear_y(c: Values) -> Known:
+def linear_y_mistakes(c: Values) -> Known:
     """Yield what a wrong forward pass of LinearModule gives."""
     x, w, b = c["x"], c["W"], c["b"]
     yield value("leaves out the bias"), x @ w.T
@@ -75,7 +75,7 @@ def linear_y(c: Values) -> Known:
         yield _transposed("reshapes the weights where it should transpose them"), bent
 
 
-def linear_dx(c: Values) -> Known:
+def linear_dx_mistakes(c: Values) -> Known:
     """Yield what a wrong ∂L/∂x of LinearModule is."""
     w, dout = c["W"], c["dout"]
     yield IGNORED, np.ones_like(dout) @ w
@@ -84,7 +84,7 @@ def linear_dx(c: Values) -> Known:
         yield _transposed("multiplies by the weights the other way round"), dout @ w.T
 
 
-def linear_dw(c: Values) -> Known:
+def linear_dw_mistakes(c: Values) -> Known:
     """Yield what a wrong ∂L/∂W of LinearModule is."""
     x, dout = c["x"], c["dout"]
     right, ones = dout.T @ x, np.ones_like(dout)
@@ -95,7 +95,7 @@ def linear_dw(c: Values) -> Known:
     yield gradient("is not summed over the samples"), dout[:, :, None] * x[:, None, :]
 
 
-def linear_db(c: Values) -> Known:
+def linear_db_mistakes(c: Values) -> Known:
     """Yield what a wrong ∂L/∂b of LinearModule is."""
     dout = c["dout"]
     n_out = dout.shape[1]
@@ -117,7 +117,7 @@ def linear_db(c: Values) -> Known:
         yield IGNORED, np.full(n_out, float(constant))
 
 
-def leaky_relu_y(c: Values) -> Known:
+def leaky_relu_y_mistakes(c: Values) -> Known:
     """Yield what a wrong forward pass of LeakyReLUModule gives."""
     x, a = c["x"], c["a"]
     up, down = np.maximum(x, 0), np.minimum(x, 0)
@@ -131,7 +131,7 @@ def leaky_relu_y(c: Values) -> Known:
     yield value("lets everything pass unchanged"), x
 
 
-def leaky_relu_dx(c: Values) -> Known:
+def leaky_relu_dx_mistakes(c: Values) -> Known:
     """Yield what a wrong ∂L/∂x of LeakyReLUModule is."""
     x, a, dout = c["x"], c["a"], c["dout"]
     inside = np.where(x > 0, 1.0, a)
@@ -148,7 +148,7 @@ def leaky_relu_dx(c: Values) -> Known:
     yield gradient("lets everything pass unchanged"), dout
 
 
-def softmax_p(c: Values) -> Known:
+def softmax_p_mistakes(c: Values) -> Known:
     """Yield what a wrong forward pass of SoftMaxModule gives."""
     x = c["x"]
     with np.errstate(over="ignore", invalid="ignore"):
@@ -164,7 +164,7 @@ def softmax_p(c: Values) -> Known:
         yield value("is the logarithm of the probabilities"), np.log(softmax(x))
 
 
-def softmax_dx(c: Values) -> Known:
+def softmax_dx_mistakes(c: Values) -> Known:
     """Yield what a wrong ∂L/∂x of SoftMaxModule is."""
     dout, p = c["dout"], softmax(c["x"])
     inner = np.sum(dout * p, axis=1, keepdims=True)
@@ -182,7 +182,7 @@ def softmax_dx(c: Values) -> Known:
     yield gradient("lets everything pass unchanged"), dout
 
 
-def cross_entropy_loss(c: Values) -> Known:
+def cross_entropy_loss_mistakes(c: Values) -> Known:
     """Yield what a wrong loss of CrossEntropyModule is."""
     p, t = c["x"], c["y"]
     losses = -np.sum(t * np.log(p), axis=1)
@@ -196,7 +196,7 @@ def cross_entropy_loss(c: Values) -> Known:
     yield value("sums over all classes, whatever the target"), np.asarray(-np.log(p).sum() / len(p))
 
 
-def cross_entropy_dx(c: Values) -> Known:
+def cross_entropy_dx_mistakes(c: Values) -> Known:
     """Yield what a wrong ∂L/∂x of CrossEntropyModule is."""
     p, t = c["x"], c["y"]
     batch = len(p)

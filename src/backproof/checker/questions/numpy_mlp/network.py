@@ -147,7 +147,7 @@ class Variant:
 RIGHT_WAY = Variant()
 
 
-def forward(
+def exact_forward(
     network: NumpyNetwork, x: Array, v: Variant = RIGHT_WAY
 ) -> tuple[list[Array], list[Array], Array]:
     """Return inputs of the linear layers, their outputs, and the last of these (scores)."""
@@ -163,11 +163,11 @@ def forward(
     return inputs, outputs, x
 
 
-def backward(
+def exact_backward(
     network: NumpyNetwork, x: Array, dout: Array, v: Variant = RIGHT_WAY
 ) -> list[tuple[Array, Array]]:
     """Return the gradients of weights and biases, layer by layer."""
-    inputs, outputs, scores = forward(network, x)
+    inputs, outputs, scores = exact_forward(network, x)
     p = softmax(scores)
     down = network.slope if v.back_down is None else v.back_down
     d = np.ones_like(dout) if v.upstream == "ignored" else dout

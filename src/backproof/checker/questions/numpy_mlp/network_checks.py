@@ -24,8 +24,8 @@ from backproof.checker.questions.numpy_mlp.network import (
     RIGHT_WAY,
     NumpyNetwork,
     Variant,
-    backward,
-    forward,
+    exact_backward,
+    exact_forward,
     make_network,
 )
 
@@ -56,14 +56,14 @@ def _make(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> tuple[Numpy
 def _forward(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     network, x, _ = _make(runner, rng, sizes)
     p = need_array(runner.run([Call("p", "mlp.forward", (x,))])[0])
-    right, inputs = softmax(forward(network, x)[2]), {"x": x, **network.inputs}
+    right, inputs = softmax(exact_forward(network, x)[2]), {"x": x, **network.inputs}
     shown = Comparison("what the MLP's forward returns", p, right, inputs, network.may_differ(p))
     return Trial(shown, lambda: diagnose(shown, _forward_mistakes(network, x)))
 
 
 def _forward_mistakes(network: NumpyNetwork, x: Array) -> Known:
     def scores(variant: Variant) -> Array:
-        return forward(network, x, variant)[2]
+        return exact_forward(network, x, variant)[2]
 
     right, a = scores(RIGHT_WAY), network.slope
     yield value("holds scores: softmax is missing"), right
@@ -84,7 +84,7 @@ def _backward(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     network, x, dout = _make(runner, rng, sizes)
     calls: list[Request] = [Call("p", "mlp.forward", (x,)), Call("dx", "mlp.backward", (dout,))]
     answers = need_all(runner.run([*calls, *network.fetches()]))
-    computed, right = network.gradients(answers[2:]), backward(network, x, dout)
+    computed, right = network.gradients(answers[2:]), exact_backward(network, x, dout)
     inputs = {"x": x, **network.inputs, "dout": dout}
     compared = [
         Comparison(
@@ -112,7 +112,7 @@ def _flat(pairs: Sequence[tuple[Array, Array]]) -> Array:
 
 def _backward_mistakes(network: NumpyNetwork, x: Array, dout: Array) -> Known:
     def given(variant: Variant) -> Array:
-        return _flat(backward(network, x, dout, variant))
+        return _flat(exact_backward(network, x, dout, variant))
 
     swapped = given(Variant(back_up=network.slope, back_down=1.0))
     both = given(Variant(weights_mean=True, bias_mean=True))

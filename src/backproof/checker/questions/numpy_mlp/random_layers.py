@@ -60,7 +60,7 @@ LayerMaker = Callable[[Runner, np.random.Generator, int], RandomLayer]
 _N, _M = 5, 3
 
 
-def linear(
+def draw_linear(
     runner: Runner, rng: np.random.Generator, batch: int, n_in: int = _N, n_out: int = _M
 ) -> RandomLayer:
     """Draw a LinearModule, whose parameters have the shapes that the submission gives them."""
@@ -77,7 +77,7 @@ def linear(
     return RandomLayer("LinearModule", target, arguments, (x,), (dout,), parameters)
 
 
-def activation(runner: Runner, rng: np.random.Generator, batch: int) -> RandomLayer:
+def draw_activation(runner: Runner, rng: np.random.Generator, batch: int) -> RandomLayer:
     """Draw a LeakyReLUModule, or the 2018 edition's ReLUModule."""
     slope = make_activation(runner, rng, "probe")
     name = "LeakyReLUModule" if slope else "ReLUModule"
@@ -85,27 +85,27 @@ def activation(runner: Runner, rng: np.random.Generator, batch: int) -> RandomLa
     return RandomLayer(name, f"modules.{name}", (slope,) if slope else (), (x,), (dout,))
 
 
-def softmax(_: Runner, rng: np.random.Generator, batch: int) -> RandomLayer:
+def draw_softmax(_: Runner, rng: np.random.Generator, batch: int) -> RandomLayer:
     """Draw a SoftMaxModule."""
     x, dout = rng.normal(size=(2, batch, _M))
     return RandomLayer("SoftMaxModule", "modules.SoftMaxModule", (), (x,), (dout,))
 
 
-def steep_softmax(runner: Runner, rng: np.random.Generator, batch: int) -> RandomLayer:
+def draw_steep_softmax(runner: Runner, rng: np.random.Generator, batch: int) -> RandomLayer:
     """Draw a SoftMaxModule with a score beyond what some clip."""
-    layer = softmax(runner, rng, batch)
+    layer = draw_softmax(runner, rng, batch)
     layer.forward[0][0, 0] = 1000.0
     return layer
 
 
-def cross_entropy(_: Runner, rng: np.random.Generator, batch: int) -> RandomLayer:
+def draw_cross_entropy(_: Runner, rng: np.random.Generator, batch: int) -> RandomLayer:
     """Draw a CrossEntropyModule."""
     p, t = draw_targets(rng, batch, _M)
     p[0, t[0].argmin()] = 1e-13  # beyond what some clip, but no target
     return RandomLayer("CrossEntropyModule", "modules.CrossEntropyModule", (), (p, t), (p, t))
 
 
-def mlp(runner: Runner, rng: np.random.Generator, batch: int) -> RandomLayer:
+def draw_mlp(runner: Runner, rng: np.random.Generator, batch: int) -> RandomLayer:
     """Draw an MLP, with or without the slope that the 2018 edition lacks."""
     arguments: tuple[Any, ...] = (_N, [4], _M, 0.1)
     if runner.run([Call("probe", "mlp_numpy.MLP", arguments)])[0].failure is not None:
@@ -114,7 +114,7 @@ def mlp(runner: Runner, rng: np.random.Generator, batch: int) -> RandomLayer:
     return RandomLayer("MLP", "mlp_numpy.MLP", arguments, (x,), (dout,))
 
 
-LAYERS: Sequence[LayerMaker] = (linear, activation, softmax, cross_entropy)
+LAYERS: Sequence[LayerMaker] = (draw_linear, draw_activation, draw_softmax, draw_cross_entropy)
 
 
 LayerCheck = Callable[[Runner, np.random.Generator, LayerMaker, int], Outcome]

@@ -66,8 +66,8 @@ def _arguments(widths: Sequence[int]) -> Sequence[torch_objects.Arguments]:
 
 def _registered(runner: Runner, widths: Sequence[int]) -> tuple[dict[str, Array], dict[str, str], float]:
     """Make ``net``; return state, parameters' names and slope (SubmissionError, OutcomeError)."""
-    takes_slope = torch_objects.make(runner, "net", _TARGET, *_arguments(widths)) == 0
-    state = torch_objects.state(runner, "net", np.zeros((2, widths[0]), np.float32))
+    takes_slope = torch_objects.make_object(runner, "net", _TARGET, *_arguments(widths)) == 0
+    state = torch_objects.get_state(runner, "net", np.zeros((2, widths[0]), np.float32))
     names = torch_objects.name_parameters(runner, "net", state)
     if not names:
         shown = Evidence(parameter="net.parameters()", expected="weights and biases", got="none")
@@ -116,7 +116,7 @@ def _forward(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     net = _make(runner, rng, widths)
     x = (3 * rng.normal(size=(batch, widths[0]))).astype(np.float32)
     got = torch_objects.output(runner, "net.forward", (Tensor(x),), (batch, widths[-1]))
-    norm_first, end = net.fitting(x, got) or (True, numpy_model.same)
+    norm_first, end = net.fitting(x, got) or (True, numpy_model.identity)
     right = end(net.output(x, norm_first=norm_first))
     shown = Comparison("the output", got, right, net.inputs(x), _TOLERANCE)
     return Trial(shown, lambda: diagnose(shown, _known(net, x)))
@@ -166,8 +166,8 @@ def _gradients(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     batch, *widths = sizes.values()
     net = _make(runner, rng, widths)
     x, upstream = (rng.normal(size=(batch, n)).astype(np.float32) for n in (widths[0], widths[-1]))
-    got = torch_objects.forward(runner, "net", x)
-    computed = torch_objects.gradients(runner, "net.forward", (Tensor(x),), upstream, net.names)
+    got = torch_objects.call_forward(runner, "net", x)
+    computed = torch_objects.get_gradients(runner, "net.forward", (Tensor(x),), upstream, net.names)
     if (way := net.fitting(x, got)) is None:
         said = (
             f"with n_hidden = {widths[1:-1]} the output is wrong: gradients have nothing to be compared with."

@@ -124,12 +124,12 @@ def log_softmax(x: Array) -> Array:
     return logs
 
 
-def same(x: Array) -> Array:
+def identity(x: Array) -> Array:
     """Return x."""
     return x
 
 
-ENDINGS: tuple[Function, ...] = (same, softmax, log_softmax)
+ENDINGS: tuple[Function, ...] = (identity, softmax, log_softmax)
 """What a network may end in: the assignment does not say where the softmax is."""
 
 
