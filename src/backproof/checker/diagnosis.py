@@ -38,10 +38,10 @@ def diagnose(
     is_gradient: bool = False,
     otherwise: str = "",
 ) -> Mistake:
-    """Return the first known mistake that gives just what was got; else what can be said in general.
+    """Return the first known mistake that gives the value that was got; else a general one.
 
     A mistake that would give the truth as well, as on a special shape, proves nothing and is passed over.
-    ``again`` is the same value for another upstream gradient; ``otherwise`` is said where nothing fits.
+    ``again`` is the same value for another upstream gradient; ``otherwise`` describes it where nothing fits.
     """
     got, truth = comparison.got, comparison.truth
     floor = FLOOR * max(1.0, float(np.abs(truth).max(initial=0.0)))  # rounding of what should be zero

@@ -75,9 +75,11 @@ def wrong(cause: Cause, explanation: str, evidence: Evidence, hint: str = "") ->
     return Outcome("wrong", cause.name, explanation, hint or cause.hint, evidence)
 
 
-def wrong_value(mistake: Mistake, shown: Comparison) -> Outcome:
+def wrong_value(mistake: Mistake, comparison: Comparison) -> Outcome:
     """Return the outcome "wrong" for a value with a mistake, and the case that shows it."""
-    return wrong(mistake.cause, f"{shown.parameter} {mistake.what}.", shown.evidence(), mistake.hint)
+    return wrong(
+        mistake.cause, f"{comparison.parameter} {mistake.what}.", comparison.evidence(), mistake.hint
+    )
 
 
 def failure_outcome(failure: Failure) -> Outcome:

@@ -22,19 +22,19 @@ _USER_ERROR = 2
 
 
 async def checked(folder: Path, options: Sequence[str]) -> Row:
-    """Return what is to be said of a folder; ``options`` are those of `backproof check`."""
+    """Return the row of a folder; ``options`` are those of `backproof check`."""
     place = str(folder.absolute())  # which no option, nor the word module, looks like
     # Files take the output: a pipe would stay open as long as any process of the submission has it.
     with tempfile.TemporaryDirectory(prefix="backproof-class-", ignore_cleanup_errors=True) as scratch:
         out, err = Path(scratch, "out"), Path(scratch, "err")
         code = await _run([*COMMAND, "check", "--json", *options, place], out, err)
-        report, said = out.read_bytes(), err.read_text(encoding="utf-8", errors="replace").strip()
+        report, messages = out.read_bytes(), err.read_text(encoding="utf-8", errors="replace").strip()
     if code is None:
         return error_row(f"the check took longer than {LONGEST_SECONDS / 60:.0f} minutes")
     if code in (0, 1):  # else it is none of the checker's, whatever it says
         with suppress(msgspec.MsgspecError):
             return row_of(msgspec.json.decode(report, type=CheckReport))
-    last = said.rpartition("\n")[2].removeprefix("backproof: ")
+    last = messages.rpartition("\n")[2].removeprefix("backproof: ")
     if code == _USER_ERROR:
         return error_row(last)
     ended = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -47,7 +47,7 @@ def row_of(report: CheckReport) -> Row:
 
 
 def error_row(error: str) -> Row:
-    """Return what is said of a folder whose check has no result."""
+    """Return the row of a folder whose check has no result."""
     return {"verdict": "could not run", "error": escape_text(" ".join(error.split()))}
 
 

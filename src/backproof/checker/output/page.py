@@ -44,7 +44,7 @@ def page(report: CheckReport) -> str:
 
 
 def matrices(evidence: Evidence) -> Iterator[Matrix]:
-    """Yield the smallest input, array by array; those of more than two axes are told by their shape alone.
+    """Yield the smallest input, array by array; of those with more than two axes only the shape.
 
     Marked is the entry whose gradient is wrong.
     """

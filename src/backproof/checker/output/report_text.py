@@ -29,8 +29,8 @@ def alike(findings: Sequence[Finding]) -> list[list[Finding]]:
     for question in by_question(findings).values():
         for finding in sorted(question, key=lambda finding: finding.cause in _NAMELESS):
             place = "" if finding.verdict == "not run" else finding.question
-            said = finding.explanation or finding.hint or finding.id
-            groups.setdefault((finding.verdict, place, said), []).append(finding)
+            explanation = finding.explanation or finding.hint or finding.id
+            groups.setdefault((finding.verdict, place, explanation), []).append(finding)
     return list(groups.values())
 
 

@@ -29,8 +29,10 @@ def _accuracy(script: str, tensors: bool, runner: Runner, rng: np.random.Generat
     targets = np.eye(classes, dtype=np.float32)[labels]
     got = need_scalar(_call(runner, f"{script}.accuracy", (scores, targets), tensors=tensors))
     right = np.asarray(float(np.mean(guess == labels)))
-    shown = Comparison("the returned accuracy", got, right, {"predictions": scores, "targets": targets}, 1e-5)
-    return Trial(shown, lambda: diagnose(shown, _known(right, scores, targets)))
+    comparison = Comparison(
+        "the returned accuracy", got, right, {"predictions": scores, "targets": targets}, 1e-5
+    )
+    return Trial(comparison, lambda: diagnose(comparison, _known(right, scores, targets)))
 
 
 def _call(runner: Runner, target: str, arrays: tuple[Array, ...], *, tensors: bool) -> Answer:

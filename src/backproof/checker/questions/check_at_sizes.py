@@ -58,24 +58,24 @@ class CheckAtSizes:
                 return wrong_value(mistake, self._smallest(runner, rng, trial.comparison))
         return RIGHT
 
-    def _changes(self, runner: Runner, rng: np.random.Generator, sizes: Sizes, shown: Comparison) -> bool:
+    def _changes(self, runner: Runner, rng: np.random.Generator, sizes: Sizes, first: Comparison) -> bool:
         """Tell whether the same numbers give something else on another layer."""
         try:
             again = self.run_trial(runner, rng, sizes).comparison.got
         except SubmissionError:
             return False
-        truth = np.asarray(shown.got, np.float64)
+        truth = np.asarray(first.got, np.float64)
         return bool(np.isfinite(truth).all()) and error_against(again, truth) > _REPEATED
 
-    def _smallest(self, runner: Runner, rng: np.random.Generator, shown: Comparison) -> Comparison:
+    def _smallest(self, runner: Runner, rng: np.random.Generator, first: Comparison) -> Comparison:
         for sizes in self.smaller:
             try:
                 comparison = self.run_trial(runner, rng, sizes).comparison
             except (SubmissionError, OutcomeError):
                 continue
-            if comparison.symptom == shown.symptom:
+            if comparison.symptom == first.symptom:
                 return comparison
-        return shown
+        return first
 
     def _crashed(self, runner: Runner, rng: np.random.Generator, sizes: Sizes, failure: Failure) -> Outcome:
         """Report a crash, unless it comes from shapes alone: then what is wrong shows on a square."""
@@ -87,11 +87,13 @@ class CheckAtSizes:
             else:
                 if not trial.comparison.right:
                     outcome = wrong_value(trial.explain(), trial.comparison)
-                    said = f"{outcome.explanation} Shapes that differ make it crash: {failure.message}."
-                    return replace(outcome, explanation=said)
+                    explanation = (
+                        f"{outcome.explanation} Shapes that differ make it crash: {failure.message}."
+                    )
+                    return replace(outcome, explanation=explanation)
         outcome = failure_outcome(failure)
-        words = ", ".join(f"{name}={size}" for name, size in sizes.items())
-        explanation = f"{outcome.explanation}, at {words}"
+        at = ", ".join(f"{name}={size}" for name, size in sizes.items())
+        explanation = f"{outcome.explanation}, at {at}"
         return replace(outcome, explanation=explanation, evidence=Evidence(parameter=self.value))
 
 

@@ -38,9 +38,9 @@ def must_leave_arguments(runner: Runner, target: str, *alternatives: Arguments) 
     number, answer = _made(runner, "_", target, alternatives)
     if answer.changed:
         given = str(alternatives[number][answer.changed[0]])
-        shown = Evidence(parameter="the list given", expected=given, got="another list")
+        evidence = Evidence(parameter="the list given", expected=given, got="another list")
         raise OutcomeError(
-            wrong(causes.INPUT_CHANGED_IN_PLACE, f"{target} writes to the list it is given.", shown)
+            wrong(causes.INPUT_CHANGED_IN_PLACE, f"{target} writes to the list it is given.", evidence)
         )
 
 
@@ -123,11 +123,11 @@ def check_shape(got: Array, due: tuple[int, ...], x: Array) -> None:
     """Raise OutcomeError if the output for ``x`` has another shape than is due."""
     if got.shape != due:
         expected, got_shape = f"shape {due}", f"shape {got.shape}"
-        shown = Evidence(
+        evidence = Evidence(
             parameter="the output", expected=expected, got=got_shape, shapes={"x": list(x.shape)}
         )
-        said = f"the output for input of shape {x.shape} has shape {got.shape}, not {due}."
-        raise OutcomeError(wrong(causes.WRONG_SHAPE, said, shown))
+        explanation = f"the output for input of shape {x.shape} has shape {got.shape}, not {due}."
+        raise OutcomeError(wrong(causes.WRONG_SHAPE, explanation, evidence))
 
 
 def output(runner: Runner, target: str, inputs: tuple[Any, ...], due: tuple[int, ...]) -> Array:
@@ -140,13 +140,15 @@ def output(runner: Runner, target: str, inputs: tuple[Any, ...], due: tuple[int,
     shapes = {"x": list(x.shape)}
     check_shape(got, due, x)
     if answer.changed:
-        shown = Evidence(parameter="the input", expected="as before", got="other numbers", shapes=shapes)
+        evidence = Evidence(parameter="the input", expected="as before", got="other numbers", shapes=shapes)
         raise OutcomeError(
-            wrong(causes.INPUT_CHANGED_IN_PLACE, f"{target} writes to the tensor it is given.", shown)
+            wrong(causes.INPUT_CHANGED_IN_PLACE, f"{target} writes to the tensor it is given.", evidence)
         )
     if got.dtype.kind == "f" and got.dtype != x.dtype:
-        shown = Evidence(parameter="the output", expected=str(x.dtype), got=str(got.dtype), shapes=shapes)
-        raise OutcomeError(wrong(causes.DTYPE_PROMOTED, f"the output is {got.dtype} for {x.dtype}.", shown))
+        evidence = Evidence(parameter="the output", expected=str(x.dtype), got=str(got.dtype), shapes=shapes)
+        raise OutcomeError(
+            wrong(causes.DTYPE_PROMOTED, f"the output is {got.dtype} for {x.dtype}.", evidence)
+        )
     return got
 
 
@@ -172,9 +174,9 @@ def get_gradients(
         raise _none(", ".join(wanted))
     if last.changed:
         shapes = {"dy": list(upstream.shape)}
-        shown = Evidence(parameter="dy", expected="as before", got="other numbers", shapes=shapes)
+        evidence = Evidence(parameter="dy", expected="as before", got="other numbers", shapes=shapes)
         raise OutcomeError(
-            wrong(causes.INPUT_CHANGED_IN_PLACE, "backward writes to what it is given.", shown)
+            wrong(causes.INPUT_CHANGED_IN_PLACE, "backward writes to what it is given.", evidence)
         )
     arrived = {}
     for words, answer in zip(
@@ -187,5 +189,5 @@ def get_gradients(
 
 
 def _none(what: str) -> OutcomeError:
-    shown = Evidence(parameter=f"gradient of {what}", expected="an array", got="None")
-    return OutcomeError(wrong(causes.NO_GRADIENT_ARRIVES, f"no gradient arrives at {what}.", shown))
+    evidence = Evidence(parameter=f"gradient of {what}", expected="an array", got="None")
+    return OutcomeError(wrong(causes.NO_GRADIENT_ARRIVES, f"no gradient arrives at {what}.", evidence))

@@ -19,18 +19,18 @@ def at_several_sizes(value: str, run_trial: TrialFunction) -> CheckAtSizes:
 
 def output_trial(bn: BatchNormCase, got: Array, allowed: float) -> Trial:
     """Compare an output."""
-    shown = Comparison("the output y", got, bn.y(), bn.inputs, allowed)
-    return Trial(shown, lambda: diagnose(shown, mistakes.forward_mistakes(bn)))
+    comparison = Comparison("the output y", got, bn.y(), bn.inputs, allowed)
+    return Trial(comparison, lambda: diagnose(comparison, mistakes.forward_mistakes(bn)))
 
 
 def gradient_trial(bn: BatchNormCase, gradients: dict[str, Array], allowed: float) -> Trial:
-    """Compare gradients; the one that is furthest off is shown."""
+    """Compare gradients; the one that has the largest error is returned."""
     compared = {}
     for name, got in gradients.items():
         right: Array = getattr(bn.gradients(), f"d{name}")
         fitting = got.reshape(right.shape) if got.size == right.size else got
         compared[name] = Comparison(f"gradient of {name}", fitting, right, bn.inputs, allowed)
     name = max(compared, key=lambda key: compared[key].error)
-    shown = compared[name]
+    worst = compared[name]
     known = mistakes.GRADIENT_MISTAKES[name]
-    return Trial(shown, lambda: diagnose(shown, known(bn), is_gradient=True))
+    return Trial(worst, lambda: diagnose(worst, known(bn), is_gradient=True))

@@ -51,12 +51,12 @@ def _cost(runner: Runner, rng: np.random.Generator, target: str, given: Given) -
     for name, *answers in zip(("forward", "backward"), *counts, strict=True):
         few, many = (answer.bytecodes for answer in answers)
         if is_loop(few, many):
-            said = f"{name} loops in Python: {many} bytecodes for {MANY} samples, {few} for {FEW}."
-            shown = Evidence(
+            explanation = f"{name} loops in Python: {many} bytecodes for {MANY} samples, {few} for {FEW}."
+            evidence = Evidence(
                 parameter=f"bytecodes that {name} runs for {MANY} samples",
                 expected=f"about {few}, as for {FEW}",
                 got=float(many),
                 shapes={"x": [MANY, _NEURONS]},
             )
-            return wrong(causes.LOOP_OVER_SAMPLES, said, shown)
+            return wrong(causes.LOOP_OVER_SAMPLES, explanation, evidence)
     return RIGHT

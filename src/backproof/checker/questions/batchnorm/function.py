@@ -72,9 +72,9 @@ def _needed(names: Sequence[str], runner: Runner, rng: np.random.Generator, size
     if trial.comparison.right:
         for name, is_there in zip(_NAMES, style.returned(runner, bn, names), strict=False):
             if is_there and name not in names:
-                shown = Evidence(parameter=f"gradient of {name}", expected="None", got="an array")
-                said = f"backward returns a gradient of {name}, which needs none."
-                raise OutcomeError(wrong(causes.NEEDLESS_GRADIENT, said, shown))
+                evidence = Evidence(parameter=f"gradient of {name}", expected="None", got="an array")
+                explanation = f"backward returns a gradient of {name}, which needs none."
+                raise OutcomeError(wrong(causes.NEEDLESS_GRADIENT, explanation, evidence))
     return trial
 
 

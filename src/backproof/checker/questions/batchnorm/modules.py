@@ -29,10 +29,10 @@ def parameters(kind: str) -> Run:
         module = call_styles.make_module(runner, kind, 5)
         for name, value, first in zip(("γ", "β"), module.values, (1.0, 0.0), strict=True):
             if not np.all(value == first):
-                said = f"{name} starts with other numbers than {'ones' if first else 'zeros'}."
+                explanation = f"{name} starts with other numbers than {'ones' if first else 'zeros'}."
                 at = int(np.argmax(value.ravel() != first))
-                shown = Evidence(parameter=name, index=[at], expected=first, got=float(value.flat[at]))
-                return wrong(causes.WRONG_INITIALISATION, said, shown)
+                evidence = Evidence(parameter=name, index=[at], expected=first, got=float(value.flat[at]))
+                return wrong(causes.WRONG_INITIALISATION, explanation, evidence)
         return RIGHT
 
     return run
@@ -136,12 +136,12 @@ def refuses_shapes(kind: str) -> Run:
         for shape in ((6, n + 1), (6, 1), (2, 6, n)):
             answer = runner.run([Call("y", "bn.forward", (Tensor(module.cast(rng.normal(size=shape))),))])[0]
             if answer.failure is None:
-                said = f"input of shape {shape} is accepted by a module of {n} neurons."
+                explanation = f"input of shape {shape} is accepted by a module of {n} neurons."
                 shapes = {"x": list(shape)}
-                shown = Evidence(
+                evidence = Evidence(
                     parameter="the input", expected="an exception", got="an output", shapes=shapes
                 )
-                return wrong(causes.SHAPE_NOT_CHECKED, said, shown)
+                return wrong(causes.SHAPE_NOT_CHECKED, explanation, evidence)
             if answer.failure.kind != "crashed":
                 need(answer)
         return RIGHT

@@ -137,5 +137,5 @@ def _by_sizes(sides: Sequence[tuple[int, int | None]]) -> Mistake | None:
     ]
     if not known or len({mistake.cause for mistake in fitting}) != 1:
         return None
-    said = ", or ".join(mistake.what for mistake in fitting)
-    return Mistake(fitting[0].cause, f"{said} (by the sizes that come out)", fitting[0].hint)
+    explanation = ", or ".join(mistake.what for mistake in fitting)
+    return Mistake(fitting[0].cause, f"{explanation} (by the sizes that come out)", fitting[0].hint)

@@ -16,18 +16,20 @@ def initialisation(runner: Runner, _: np.random.Generator) -> Outcome:
     make_convnet(runner)
     weights = {name: array for name, array in state_of(runner).items() if array.ndim in (2, 4)}
     if not weights:
-        shown = Evidence(parameter="net.parameters()", expected="weights", got="none")
+        evidence = Evidence(parameter="net.parameters()", expected="weights", got="none")
         raise OutcomeError(
-            wrong(causes.PARAMETERS_NOT_REGISTERED, "the network has registered no weights.", shown)
+            wrong(causes.PARAMETERS_NOT_REGISTERED, "the network has registered no weights.", evidence)
         )
     for name, weight in weights.items():
         bound = 1 / np.sqrt(np.prod(weight.shape[1:]))
         spread, largest = float(np.sqrt(np.mean(weight.astype(float) ** 2))), float(np.abs(weight).max())
         if largest > 1.0001 * bound or not _has_spread(weight, bound):
-            said = f"{name} does not start as PyTorch's layers do, uniform within ±{bound:.4f}."
+            explanation = f"{name} does not start as PyTorch's layers do, uniform within ±{bound:.4f}."
             due = f"spread {bound / np.sqrt(3):.4f}, at most {bound:.4f}"
             got = f"spread {spread:.4f}, at most {largest:.4f}"
-            return wrong(causes.WRONG_INITIALISATION, said, Evidence(parameter=name, expected=due, got=got))
+            return wrong(
+                causes.WRONG_INITIALISATION, explanation, Evidence(parameter=name, expected=due, got=got)
+            )
     return RIGHT
 
 

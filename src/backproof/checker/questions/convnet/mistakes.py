@@ -119,11 +119,11 @@ def mistakes() -> Iterator[tuple[Mistake, Architecture]]:
     ]
     for kind, changes, names in (("pool", _POOL_CHANGES, _POOLS), ("conv", _CONV_CHANGES, convs)):
         hint = _POOL_HINT if kind == "pool" else _PADDING_HINT
-        for cause, change, said in changes:
-            groups.append((cause, said, hint, names, partial(_changed, kind, **change)))
-    for cause, said, hint, names, make in groups:
+        for cause, change, explanation in changes:
+            groups.append((cause, explanation, hint, names, partial(_changed, kind, **change)))
+    for cause, explanation, hint, names, make in groups:
         for where, architecture in _everywhere_and_singly(names, make):
-            yield Mistake(cause, f"shows that {said}, {where}", hint), architecture
+            yield Mistake(cause, f"shows that {explanation}, {where}", hint), architecture
     yield from _rarer_mistakes()
 
 
@@ -147,11 +147,11 @@ def _rarer_mistakes() -> Iterator[tuple[Mistake, Architecture]]:
         names = ", ".join(_POOLS[number] for number in sorted(pools))
         yield Mistake(WRONG_ORDER, early.format(names), _ORDER_HINT), _pool_earlier(pools)
     for where, architecture in _everywhere_and_singly(_POOLS, _pool_first):
-        said = f"shows that the pooling stands before batch norm, {where}"
-        yield Mistake(WRONG_ORDER, said, _ORDER_HINT), architecture
+        explanation = f"shows that the pooling stands before batch norm, {where}"
+        yield Mistake(WRONG_ORDER, explanation, _ORDER_HINT), architecture
     for slope in (0.01, 0.02, 0.2):
-        said = f"shows that the activation is LeakyReLU with slope {slope}, not ReLU"
+        explanation = f"shows that the activation is LeakyReLU with slope {slope}, not ReLU"
         yield (
-            Mistake(WRONG_FORWARD_VALUE, said, _ORDER_HINT),
+            Mistake(WRONG_FORWARD_VALUE, explanation, _ORDER_HINT),
             _changed("relu", set(range(8)), slope=slope),
         )

@@ -71,8 +71,8 @@ def _output(runner: Runner, images: Array, mode: str | None = None) -> Array:
     torch_objects.check_shape(got, (len(images), 10), images)
     if not np.isfinite(got).all():
         shapes = {"x": list(images.shape)}
-        shown = Evidence(parameter="the output", expected="numbers", got="infinity or nan", shapes=shapes)
-        raise OutcomeError(wrong(causes.WRONG_FORWARD_VALUE, "the output is not finite.", shown))
+        evidence = Evidence(parameter="the output", expected="numbers", got="infinity or nan", shapes=shapes)
+        raise OutcomeError(wrong(causes.WRONG_FORWARD_VALUE, "the output is not finite.", evidence))
     return got
 
 
@@ -84,8 +84,10 @@ def layers(runner: Runner, _: np.random.Generator) -> Outcome:
         if net.problem is not None:
             return net.problem
         for norm in net.bare_norms:
-            said = f"{norm} keeps running statistics, but has no γ and β to be trained."
-            return wrong(causes.PARAMETERS_NOT_REGISTERED, said, Evidence(parameter=norm, expected="γ and β"))
+            explanation = f"{norm} keeps running statistics, but has no γ and β to be trained."
+            return wrong(
+                causes.PARAMETERS_NOT_REGISTERED, explanation, Evidence(parameter=norm, expected="γ and β")
+            )
     return RIGHT
 
 
@@ -123,11 +125,11 @@ def training(runner: Runner, rng: np.random.Generator) -> Outcome:
         return explained
     if find_architecture.find_table_1(given, images, got) is not None:
         return net.problem or _on_smaller(runner, rng, net)
-    shown = Comparison("the output in training mode", got, _by_table_1(net, images), {"x": images})
+    comparison = Comparison("the output in training mode", got, _by_table_1(net, images), {"x": images})
     if not find_architecture.is_same_output(got, _output(runner, images)):
-        return wrong_value(_RANDOM, shown)
+        return wrong_value(_RANDOM, comparison)
     mistake = next((mistake for mistake, _ in find_architecture.find_mistakes(given, images, got)), None)
-    return net.problem if mistake is None and net.problem else wrong_value(mistake or _OTHER, shown)
+    return net.problem if mistake is None and net.problem else wrong_value(mistake or _OTHER, comparison)
 
 
 def _on_smaller(runner: Runner, rng: np.random.Generator, net: RegisteredParameters) -> Outcome:
@@ -145,9 +147,9 @@ def _on_smaller(runner: Runner, rng: np.random.Generator, net: RegisteredParamet
         return wrong(WRONG_POOLING, _NO_PADDING, pooling)
     if find_architecture.find_table_1(given, images, got) is not None:
         return RIGHT
-    shown = Comparison("the output for images of 16 × 16", got, _by_table_1(net, images), {"x": images})
+    comparison = Comparison("the output for images of 16 × 16", got, _by_table_1(net, images), {"x": images})
     mistake = next((mistake for mistake, _ in find_architecture.find_mistakes(given, images, got)), _OTHER)
-    return wrong_value(mistake, shown)
+    return wrong_value(mistake, comparison)
 
 
 def _explain_crash(runner: Runner, rng: np.random.Generator, net: RegisteredParameters) -> Outcome | None:
@@ -167,10 +169,10 @@ def _explain_crash(runner: Runner, rng: np.random.Generator, net: RegisteredPara
     mistake = find_architecture.find_size_mistake(net.parameters(), images, output)
     if mistake is None:
         return None
-    said = f"images of 32 × 32 pixels do not pass, which {mistake.what}."
+    explanation = f"images of 32 × 32 pixels do not pass, which {mistake.what}."
     shapes = {"x": [2, 3, 32, 32]}
-    shown = Evidence(parameter="the output", expected="scores", got="an exception", shapes=shapes)
-    return wrong(mistake.cause, said, shown, mistake.hint)
+    evidence = Evidence(parameter="the output", expected="scores", got="an exception", shapes=shapes)
+    return wrong(mistake.cause, explanation, evidence, mistake.hint)
 
 
 def evaluation(runner: Runner, rng: np.random.Generator) -> Outcome:
@@ -189,15 +191,15 @@ def evaluation(runner: Runner, rng: np.random.Generator) -> Outcome:
     if expected is not None and find_architecture.is_same_output(expected, got):
         return net.problem or RIGHT
     truth = _by_table_1(net, others) if expected is None else expected
-    shown = Comparison("the output in evaluation mode", got, truth, {"x": others})
+    comparison = Comparison("the output in evaluation mode", got, truth, {"x": others})
     if match:
         batches_own = find_architecture.find_table_1(given, others, got) is not None
-        return wrong_value(_STATISTICS if batches_own else _OTHER, shown)
+        return wrong_value(_STATISTICS if batches_own else _OTHER, comparison)
     for mistake, departs in find_architecture.find_mistakes(given, images, trained):
         expected = departs.evaluated(others)
         if expected is not None and find_architecture.is_same_output(expected, got):
-            return wrong_value(mistake, shown)
-    return net.problem or wrong_value(_OTHER, shown)
+            return wrong_value(mistake, comparison)
+    return net.problem or wrong_value(_OTHER, comparison)
 
 
 def gradients(runner: Runner, rng: np.random.Generator) -> Outcome:
@@ -205,12 +207,12 @@ def gradients(runner: Runner, rng: np.random.Generator) -> Outcome:
     make_convnet(runner)
     names = torch_objects.name_parameters(runner, "net", state_of(runner))
     if not names:
-        shown = Evidence(parameter="net.parameters()", expected="weights and biases", got="none")
-        return wrong(causes.PARAMETERS_NOT_REGISTERED, "the network has registered no parameters.", shown)
+        evidence = Evidence(parameter="net.parameters()", expected="weights and biases", got="none")
+        return wrong(causes.PARAMETERS_NOT_REGISTERED, "the network has registered no parameters.", evidence)
     images, upstream = _images(rng, 2, 3, 32, 32), rng.normal(size=(2, 10)).astype(np.float32)
     gradients = torch_objects.get_gradients(runner, "net.forward", (Tensor(images),), upstream, names)
     for name, gradient in gradients.items():
         if gradient.ndim > 1 and not gradient.any():
-            shown = Evidence(parameter=f"gradient of {name}", expected="other than zero", got=0.0)
-            return wrong(causes.NO_GRADIENT_ARRIVES, f"the gradient of {name} is zero everywhere.", shown)
+            evidence = Evidence(parameter=f"gradient of {name}", expected="other than zero", got=0.0)
+            return wrong(causes.NO_GRADIENT_ARRIVES, f"the gradient of {name} is zero everywhere.", evidence)
     return RIGHT

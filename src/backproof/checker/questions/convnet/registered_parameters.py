@@ -61,10 +61,10 @@ def read_parameters(runner: Runner, n_channels: int = 3, n_classes: int = 10) ->
     shapes = [state[name].shape for name in convs]
     if len(convs) != len(table) or len(heads) != 1:
         layers = f"{len(convs)} convolutions and {len(heads)} linear layers"
-        shown = Evidence(
+        evidence = Evidence(
             parameter="net.parameters()", expected="8 convolutions and 1 linear layer", got=layers
         )
-        raise OutcomeError(wrong(WRONG_ORDER, f"{layers} are registered; Table 1 has 8 and 1.", shown))
+        raise OutcomeError(wrong(WRONG_ORDER, f"{layers} are registered; Table 1 has 8 and 1.", evidence))
     if sorted(shapes) != sorted(table):
         number = next(n for n, (due, is_) in enumerate(zip(table, shapes, strict=True)) if due != is_)
         raise OutcomeError(_width(architectures.CONVS[number], convs[number], table[number], shapes[number]))
@@ -78,8 +78,8 @@ def read_parameters(runner: Runner, n_channels: int = 3, n_classes: int = 10) ->
 
 
 def _width(layer: str, name: str, due: tuple[int, ...], got: tuple[int, ...]) -> Outcome:
-    shown = Evidence(parameter=name, expected=f"shape {due}", got=f"shape {got}")
-    return wrong(causes.WRONG_WIDTH, f"{layer} has weights of shape {got}; Table 1 has {due}.", shown)
+    evidence = Evidence(parameter=name, expected=f"shape {due}", got=f"shape {got}")
+    return wrong(causes.WRONG_WIDTH, f"{layer} has weights of shape {got}; Table 1 has {due}.", evidence)
 
 
 def _norms(state: dict[str, Array], weights: list[str]) -> dict[str, list[str]]:

@@ -48,10 +48,10 @@ def _inputs(runner: Runner, rng: np.random.Generator, draw: LayerMaker, batch: i
         for number in answer.changed:
             which = f"argument {number + 1} of {layer.name}.{name}"
             shapes = {"argument": list(np.shape(arguments[number]))}
-            shown = Evidence(
+            evidence = Evidence(
                 parameter=which, expected="the same as before", got="other numbers", shapes=shapes
             )
-            return wrong(causes.INPUT_CHANGED_IN_PLACE, f"{which} is changed by the call.", shown)
+            return wrong(causes.INPUT_CHANGED_IN_PLACE, f"{which} is changed by the call.", evidence)
     return RIGHT
 
 
@@ -87,10 +87,10 @@ def _ran(runner: Runner, layer: RandomLayer, requests: Sequence[Request]) -> lis
     except SubmissionError as error:
         if error.failure.kind != "crashed":
             raise
-        said = f"{layer.name} crashes after other calls, not alone: {error.failure.message}."
+        explanation = f"{layer.name} crashes after other calls, not alone: {error.failure.message}."
         shapes = {"argument": list(layer.forward[0].shape)}
-        shown = Evidence(parameter=layer.name, shapes=shapes)
-        raise OutcomeError(wrong(causes.STATE_LEAKS, said, shown)) from None
+        evidence = Evidence(parameter=layer.name, shapes=shapes)
+        raise OutcomeError(wrong(causes.STATE_LEAKS, explanation, evidence)) from None
 
 
 def _same(layer: RandomLayer, old: list[Answer], new: list[Answer], cause: causes.Cause, when: str) -> None:
@@ -98,11 +98,11 @@ def _same(layer: RandomLayer, old: list[Answer], new: list[Answer], cause: cause
     given = {f"argument {i}": array for i, array in enumerate((*layer.forward, *layer.backward), 1)}
     for name, before, after in zip(layer.values, old, new, strict=True):
         left, right = need_array(before), need_array(after)
-        shown = Comparison(name, right, np.asarray(left, np.float64), given, tolerance(left, right))
-        if not shown.right and np.isfinite(left).all():
+        comparison = Comparison(name, right, np.asarray(left, np.float64), given, tolerance(left, right))
+        if not comparison.right and np.isfinite(left).all():
             added = left.shape == right.shape and np.allclose(right, 2 * left, rtol=1e-4)
             what = "is added to what was there" if added else "changes"
-            raise OutcomeError(wrong(cause, f"{name} {what} {when}.", shown.evidence()))
+            raise OutcomeError(wrong(cause, f"{name} {what} {when}.", comparison.evidence()))
 
 
 def stable(runner: Runner, rng: np.random.Generator) -> Outcome:
@@ -113,14 +113,14 @@ def stable(runner: Runner, rng: np.random.Generator) -> Outcome:
         x[3] += [1000, -1000, 0, 998, -2]
         x = x[rows]
         p = need_array(runner.run([Call("p", "layer.forward", (x,))])[0])
-        shown = Comparison("the returned p", p, softmax(x), {"x": x}, tolerance(p))
-        if shown.right:
+        comparison = Comparison("the returned p", p, softmax(x), {"x": x}, tolerance(p))
+        if comparison.right:
             continue
-        if shown.symptom != "not finite" and not ordinary.comparison.right:
+        if comparison.symptom != "not finite" and not ordinary.comparison.right:
             return wrong_value(ordinary.explain(), ordinary.comparison)
         vanish = p.shape == x.shape and bool((p.sum(axis=1) < 0.5).any())
         what = "vanishes for a sample whose scores are all small" if vanish else "is wrong"
-        what = "is not finite" if shown.symptom == "not finite" else what
-        said = f"p {what}, in a batch with scores around ±1000."
-        return wrong(UNSTABLE_EXPONENT, said, shown.evidence())
+        what = "is not finite" if comparison.symptom == "not finite" else what
+        explanation = f"p {what}, in a batch with scores around ±1000."
+        return wrong(UNSTABLE_EXPONENT, explanation, comparison.evidence())
     return RIGHT

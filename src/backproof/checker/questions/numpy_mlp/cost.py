@@ -54,17 +54,17 @@ def no_loop(runner: Runner, what: str, few: RandomLayer, many: RandomLayer) -> N
             times = [_ran(runner, layer, counted=False) for layer in (few, many)]
             short, long = (min(answer.seconds for answer in answers[which::2]) for answers in times)
             title = f"{few.name}.{name}"
-            said = (
+            explanation = (
                 f"{title} loops in Python: {high} bytecodes for {MANY} {what}, {low} for {FEW}; it took "
                 f"{long * 1e6:.0f} and {short * 1e6:.0f} µs."
             )
-            shown = Evidence(
+            evidence = Evidence(
                 parameter=f"bytecodes that {title} runs for {MANY} {what}",
                 expected=f"about {low}, as for {FEW}",
                 got=float(high),
                 shapes={"few": list(few.forward[0].shape), "many": list(many.forward[0].shape)},
             )
-            raise OutcomeError(wrong(causes.LOOP_OVER_SAMPLES, said, shown))
+            raise OutcomeError(wrong(causes.LOOP_OVER_SAMPLES, explanation, evidence))
 
 
 def _ran(runner: Runner, layer: RandomLayer, *, counted: bool) -> list[Answer]:

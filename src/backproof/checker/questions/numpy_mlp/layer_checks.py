@@ -43,9 +43,9 @@ def must_keep(written: Array, answer: Answer) -> Array:
     """Return a parameter as it is kept; OutcomeError where that is not what was written to it."""
     kept = need_array(answer)
     if error_against(kept, written) > tolerance(kept):
-        shown = Evidence(parameter="params", expected="the numbers written", got="others")
+        evidence = Evidence(parameter="params", expected="the numbers written", got="others")
         raise OutcomeError(
-            wrong(causes.WRONG_FORWARD_VALUE, "params keep other numbers than are written.", shown)
+            wrong(causes.WRONG_FORWARD_VALUE, "params keep other numbers than are written.", evidence)
         )
     return kept
 
@@ -56,12 +56,12 @@ def draw_targets(rng: np.random.Generator, batch: int, classes: int) -> tuple[Ar
     return p, np.eye(classes)[rng.integers(classes, size=batch)]
 
 
-def _value(known: KnownMistakes, shown: Comparison) -> Trial:
-    return Trial(shown, lambda: diagnose(shown, known(shown.inputs)))
+def _value(known: KnownMistakes, comparison: Comparison) -> Trial:
+    return Trial(comparison, lambda: diagnose(comparison, known(comparison.inputs)))
 
 
-def _gradient(known: KnownMistakes, shown: Comparison, again: Array | None = None) -> Trial:
-    return Trial(shown, lambda: diagnose(shown, known(shown.inputs), again, is_gradient=True))
+def _gradient(known: KnownMistakes, comparison: Comparison, again: Array | None = None) -> Trial:
+    return Trial(comparison, lambda: diagnose(comparison, known(comparison.inputs), again, is_gradient=True))
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,9 @@ def make_linear(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Linea
     due = (n_in, n_out) if transposed else (n_out, n_in)
     if weight.shape != due or bias.size != n_out:
         got = f"{weight.shape} and {bias.shape}"
-        said = f"params have shapes {got} for {n_in} inputs and {n_out} outputs."
-        shown = Evidence(parameter="params", expected=f"{(n_out, n_in)} and {(n_out,)}", got=got)
-        raise OutcomeError(wrong(causes.WRONG_SHAPE, said, shown))
+        explanation = f"params have shapes {got} for {n_in} inputs and {n_out} outputs."
+        evidence = Evidence(parameter="params", expected=f"{(n_out, n_in)} and {(n_out,)}", got=got)
+        raise OutcomeError(wrong(causes.WRONG_SHAPE, explanation, evidence))
     drawn = rng.normal(size=due), rng.normal(size=bias.shape)
     writes = [Assign(WEIGHT, drawn[0]), Assign(BIAS, drawn[1])]
     values = need_all(runner.run([*writes, Fetch(WEIGHT), Fetch(BIAS)]))

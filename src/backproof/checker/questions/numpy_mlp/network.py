@@ -91,17 +91,21 @@ def make_network(
     need_all(made)
     layers = find_linear(runner, name)
     if not layers:
-        said = f"no linear layer was found in the MLP of {arguments}: nothing in it has params['weight']"
+        explanation = (
+            f"no linear layer was found in the MLP of {arguments}: nothing in it has params['weight']"
+        )
         hint = "Keep the layers in attributes of the MLP, or in lists and dicts there."
-        raise OutcomeError(Outcome("not run", explanation=said, hint=hint))
+        raise OutcomeError(Outcome("not run", explanation=explanation, hint=hint))
     paths, turned = [], []
     for n_in, n_out in pairwise(widths):
         path = next((path for path, shape in layers.items() if shape in ((n_out, n_in), (n_in, n_out))), None)
         if path is None:
             shapes = ", ".join(map(str, layers.values()))
-            said = f"no linear layer of weight shape {(n_out, n_in)} in the MLP of {arguments}: {shapes}."
-            shown = Evidence(parameter="weights", expected=str((n_out, n_in)), got=shapes)
-            raise OutcomeError(wrong(causes.WRONG_WIDTH, said, shown))
+            explanation = (
+                f"no linear layer of weight shape {(n_out, n_in)} in the MLP of {arguments}: {shapes}."
+            )
+            evidence = Evidence(parameter="weights", expected=str((n_out, n_in)), got=shapes)
+            raise OutcomeError(wrong(causes.WRONG_WIDTH, explanation, evidence))
         paths.append(path)
         turned.append(layers[path] == (n_in, n_out))
     kept = [f"{path}.params['{key}']" for path in paths for key in ("weight", "bias")]
@@ -109,9 +113,11 @@ def make_network(
     shapes_kept = [need_array(answer).shape for answer in need_all(runner.run(fetches))]
     for (n_in, n_out), shape in zip(pairwise(widths), shapes_kept[1::2], strict=True):
         if prod(shape) != n_out:
-            said = f"params['bias'] has shape {shape} in a layer of {n_in} inputs and {n_out} outputs."
-            shown = Evidence(parameter="params['bias']", expected=f"shape {(n_out,)}", got=f"shape {shape}")
-            raise OutcomeError(wrong(causes.WRONG_SHAPE, said, shown))
+            explanation = f"params['bias'] has shape {shape} in a layer of {n_in} inputs and {n_out} outputs."
+            evidence = Evidence(
+                parameter="params['bias']", expected=f"shape {(n_out,)}", got=f"shape {shape}"
+            )
+            raise OutcomeError(wrong(causes.WRONG_SHAPE, explanation, evidence))
     scales = np.repeat(1 / np.sqrt(widths[:-1]), 2)
     drawn = [
         np.asarray(scale * rng.normal(size=shape)) for scale, shape in zip(scales, shapes_kept, strict=True)

@@ -57,8 +57,8 @@ def _forward(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     network, x, _ = _make(runner, rng, sizes)
     p = need_array(runner.run([Call("p", "mlp.forward", (x,))])[0])
     right, inputs = softmax(exact_forward(network, x)[2]), {"x": x, **network.inputs}
-    shown = Comparison("what the MLP's forward returns", p, right, inputs, network.may_differ(p))
-    return Trial(shown, lambda: diagnose(shown, _forward_mistakes(network, x)))
+    comparison = Comparison("what the MLP's forward returns", p, right, inputs, network.may_differ(p))
+    return Trial(comparison, lambda: diagnose(comparison, _forward_mistakes(network, x)))
 
 
 def _forward_mistakes(network: NumpyNetwork, x: Array) -> Known:
@@ -80,7 +80,7 @@ def _forward_mistakes(network: NumpyNetwork, x: Array) -> Known:
 
 
 def _backward(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
-    """Compare all gradients; the one that is furthest off is shown."""
+    """Compare all gradients; the one with the largest error is returned."""
     network, x, dout = _make(runner, rng, sizes)
     calls: list[Request] = [Call("p", "mlp.forward", (x,)), Call("dx", "mlp.backward", (dout,))]
     answers = need_all(runner.run([*calls, *network.fetches()]))
@@ -187,8 +187,8 @@ def _same(
             named.append((f"grads['{key}'] of linear layer {i}", old, new))
     for name, old, new in named:
         left = np.asarray(old, np.float64)
-        shown = Comparison(name, new, left, inputs, network.may_differ(new))
-        if not shown.right and np.isfinite(left).all():
+        comparison = Comparison(name, new, left, inputs, network.may_differ(new))
+        if not comparison.right and np.isfinite(left).all():
             what = "is added to what was there" if error_against(new, 2 * left) < 1e-6 else "differs"
-            said = f"{name} {what} {when}."
-            raise OutcomeError(wrong(cause, said, shown.evidence()))
+            explanation = f"{name} {what} {when}."
+            raise OutcomeError(wrong(cause, explanation, comparison.evidence()))

@@ -29,8 +29,8 @@ def shapes(runner: Runner, rng: np.random.Generator) -> Outcome:
             if not fits(gradient.shape, parameter.shape):
                 return _shape(causes.WRONG_SHAPE, f"grads['{name}']", gradient, parameter.shape)
             if gradient.any():
-                said = f"grads['{name}'] is not zero before the first backward pass."
-                return _initial(f"grads['{name}']", gradient, said)
+                explanation = f"grads['{name}'] is not zero before the first backward pass."
+                return _initial(f"grads['{name}']", gradient, explanation)
     return RIGHT
 
 
@@ -40,11 +40,11 @@ def first_values(runner: Runner, _: np.random.Generator) -> Outcome:
     if weight.ndim != 2:
         return _shape(causes.WRONG_SHAPE, "params['weight']", weight, (_OUT, _IN))
     if np.array_equal(weight, _fetch(runner, _IN, _OUT, "params")[0]):
-        said = "two layers of one size start with the same weights: is a seed set in __init__?"
-        shown = Evidence(
+        explanation = "two layers of one size start with the same weights: is a seed set in __init__?"
+        evidence = Evidence(
             parameter="params['weight'] of a second layer", expected="other numbers", got="the same"
         )
-        return wrong(causes.WRONG_INITIALISATION, said, shown)
+        return wrong(causes.WRONG_INITIALISATION, explanation, evidence)
     if bias.any():
         return _initial("params['bias']", bias, "params['bias'] does not start as zeros.")
     n = max(weight.size, 1)
@@ -58,20 +58,20 @@ def first_values(runner: Runner, _: np.random.Generator) -> Outcome:
     ):
         if not abs(measured - due) <= _SIGMAS * spread:
             unit = SCALE if "share" not in what else 1.0
-            shown = Evidence(
+            evidence = Evidence(
                 parameter=f"the {what} of params['weight']",
                 expected=due * unit,
                 got=measured * unit if np.isfinite(measured) else str(measured),
                 shapes={"weight": list(weight.shape)},
             )
             value = f"{measured * unit:.4g}, not {due * unit:.4g}"
-            said = f"the weights' {what} is {value}: they are not drawn from N(0, 0.0001²)."
-            return wrong(causes.WRONG_INITIALISATION, said, shown)
+            explanation = f"the weights' {what} is {value}: they are not drawn from N(0, 0.0001²)."
+            return wrong(causes.WRONG_INITIALISATION, explanation, evidence)
     different = len(np.unique(weight, axis=0))
     if different < len(weight):
-        said = "several rows of params['weight'] start the same."
-        shown = Evidence(parameter="different rows of params['weight']", expected=_OUT, got=different)
-        return wrong(causes.WRONG_INITIALISATION, said, shown)
+        explanation = "several rows of params['weight'] start the same."
+        evidence = Evidence(parameter="different rows of params['weight']", expected=_OUT, got=different)
+        return wrong(causes.WRONG_INITIALISATION, explanation, evidence)
     return RIGHT
 
 
@@ -87,12 +87,14 @@ def fits(shape: tuple[int, ...], parameter: tuple[int, ...]) -> bool:
 
 
 def _shape(cause: causes.Cause, name: str, got: Array, due: tuple[int, ...]) -> Outcome:
-    shown = Evidence(parameter=name, expected=f"shape {due}", got=f"shape {got.shape}")
-    return wrong(cause, f"{name} has shape {got.shape}, not {due}.", shown)
+    evidence = Evidence(parameter=name, expected=f"shape {due}", got=f"shape {got.shape}")
+    return wrong(cause, f"{name} has shape {got.shape}, not {due}.", evidence)
 
 
-def _initial(name: str, got: Array, said: str) -> Outcome:
+def _initial(name: str, got: Array, explanation: str) -> Outcome:
     worst = np.unravel_index(np.abs(got).argmax(), got.shape)
     index, first = [int(i) for i in worst], float(got[worst])
-    shown = Evidence(parameter=name, index=index, expected=0.0, got=first if isfinite(first) else str(first))
-    return wrong(causes.WRONG_INITIALISATION, said, shown)
+    evidence = Evidence(
+        parameter=name, index=index, expected=0.0, got=first if isfinite(first) else str(first)
+    )
+    return wrong(causes.WRONG_INITIALISATION, explanation, evidence)

@@ -20,8 +20,8 @@ def dtypes(runner: Runner, rng: np.random.Generator) -> Outcome:
     float64 that comes out where all that goes in is float32 is worth a note: it costs time, but is right.
     """
     outcome = check_layers(_dtypes, runner, rng)
-    said = f"dtype promoted: float64 comes out where float32 goes in: {outcome.note}."
-    return Outcome("right", note=said) if outcome.note else outcome
+    explanation = f"dtype promoted: float64 comes out where float32 goes in: {outcome.note}."
+    return Outcome("right", note=explanation) if outcome.note else outcome
 
 
 def _dtypes(runner: Runner, rng: np.random.Generator, draw: LayerMaker, batch: int) -> Outcome:
@@ -31,16 +31,18 @@ def _dtypes(runner: Runner, rng: np.random.Generator, draw: LayerMaker, batch: i
     if all(need_array(answer).dtype == np.float64 for answer in kept):
         for name, value in zip(layer.values, values, strict=True):
             if value.dtype != np.float64:
-                shown = Evidence(parameter=name, expected="float64", got=str(value.dtype))
-                return wrong(causes.DTYPE_PROMOTED, f"{name} is {value.dtype} where float64 goes in.", shown)
+                evidence = Evidence(parameter=name, expected="float64", got=str(value.dtype))
+                return wrong(
+                    causes.DTYPE_PROMOTED, f"{name} is {value.dtype} where float64 goes in.", evidence
+                )
         _keeps_digits(runner, layer, values)
     promoted = []
     for name, value, got in zip(layer.values, values, _in_float32(runner, layer, values), strict=False):
         truth = np.asarray(value, np.float64)
         compared = Comparison(f"{name} for float32", got, truth, allowed=FLOAT32_TOLERANCE)
         if not compared.right and np.isfinite(truth).all():
-            said = f"{compared.parameter} differs from what it is for float64."
-            return wrong(causes.DTYPE_PROMOTED, said, compared.evidence())
+            explanation = f"{compared.parameter} differs from what it is for float64."
+            return wrong(causes.DTYPE_PROMOTED, explanation, compared.evidence())
         promoted += [name] if got.dtype == np.float64 and got.ndim else []
     return Outcome("right", note=", ".join(promoted))
 
@@ -55,9 +57,9 @@ def _keeps_digits(runner: Runner, layer: RandomLayer, values: list[Array]) -> No
             far_step, near_step = (np.abs(np.asarray(array, np.float64) - value) for array in others)
             follows = far_step > 0.1 * far_step.max(initial=0.0)
             if follows.any() and np.mean(near_step[follows] == 0) > 0.5:
-                said = f"{name} follows {what}, which is float64, in the digits of float32 alone."
-                shown = Evidence(parameter=name, expected="digits of float64", got="digits of float32")
-                raise OutcomeError(wrong(causes.DTYPE_PROMOTED, said, shown))
+                explanation = f"{name} follows {what}, which is float64, in the digits of float32 alone."
+                evidence = Evidence(parameter=name, expected="digits of float64", got="digits of float32")
+                raise OutcomeError(wrong(causes.DTYPE_PROMOTED, explanation, evidence))
 
 
 def _scaled(layer: RandomLayer, by: float) -> Iterator[tuple[str, RandomLayer]]:

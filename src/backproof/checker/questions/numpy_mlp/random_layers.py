@@ -151,8 +151,8 @@ def check_layers(
             return outcome
         notes += [outcome.note] if outcome.note else []
     if failures:
-        said = f"could not be judged, as a layer's own checks fail: {failures[0].message}"
-        return Outcome("not run", explanation=said, hint="Mend the layers first.")
+        explanation = f"could not be judged, as a layer's own checks fail: {failures[0].message}"
+        return Outcome("not run", explanation=explanation, hint="Mend the layers first.")
     return Outcome("right", note=", ".join(notes))
 
 

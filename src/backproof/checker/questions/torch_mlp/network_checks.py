@@ -70,9 +70,9 @@ def _registered(runner: Runner, widths: Sequence[int]) -> tuple[dict[str, Array]
     state = torch_objects.get_state(runner, "net", np.zeros((2, widths[0]), np.float32))
     names = torch_objects.name_parameters(runner, "net", state)
     if not names:
-        shown = Evidence(parameter="net.parameters()", expected="weights and biases", got="none")
-        said = "the network has registered no parameters: torch does not know layers in a plain list."
-        raise OutcomeError(wrong(causes.PARAMETERS_NOT_REGISTERED, said, shown))
+        evidence = Evidence(parameter="net.parameters()", expected="weights and biases", got="none")
+        explanation = "the network has registered no parameters: torch does not know layers in a plain list."
+        raise OutcomeError(wrong(causes.PARAMETERS_NOT_REGISTERED, explanation, evidence))
     return state, names, _SLOPE if takes_slope else 0.0
 
 
@@ -82,11 +82,11 @@ def _make(runner: Runner, rng: np.random.Generator, widths: Sequence[int]) -> To
     layers = numpy_model.find_layers(state, list(names), widths)
     if isinstance(layers, Mistake):
         shapes = {name: list(state[name].shape) for name in names}
-        shown = Evidence(
+        evidence = Evidence(
             parameter="net.parameters()", expected=layers.what, got=str(list(shapes)), shapes=shapes
         )
-        said = f"with n_hidden = {list(widths[1:-1])}: {layers.what}."
-        raise OutcomeError(wrong(layers.cause, said, shown))
+        explanation = f"with n_hidden = {list(widths[1:-1])}: {layers.what}."
+        raise OutcomeError(wrong(layers.cause, explanation, evidence))
     written = []
     for layer, n_in in zip(layers, widths, strict=False):
         for name in filter(None, (layer.weight, layer.bias)):
@@ -118,8 +118,8 @@ def _forward(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     got = torch_objects.output(runner, "net.forward", (Tensor(x),), (batch, widths[-1]))
     norm_first, end = net.fitting(x, got) or (True, numpy_model.identity)
     right = end(net.output(x, norm_first=norm_first))
-    shown = Comparison("the output", got, right, net.inputs(x), _TOLERANCE)
-    return Trial(shown, lambda: diagnose(shown, _known(net, x)))
+    comparison = Comparison("the output", got, right, net.inputs(x), _TOLERANCE)
+    return Trial(comparison, lambda: diagnose(comparison, _known(net, x)))
 
 
 def _known(net: TorchNetwork, x: Array) -> Known:
@@ -162,17 +162,17 @@ def _value(what: str, hint: str = "Follow one sample through the layers by hand.
 
 
 def _gradients(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
-    """Compare the gradients of all parameters; the one that is furthest off is shown."""
+    """Compare the gradients of all parameters; the one with the largest error is returned."""
     batch, *widths = sizes.values()
     net = _make(runner, rng, widths)
     x, upstream = (rng.normal(size=(batch, n)).astype(np.float32) for n in (widths[0], widths[-1]))
     got = torch_objects.call_forward(runner, "net", x)
     computed = torch_objects.get_gradients(runner, "net.forward", (Tensor(x),), upstream, net.names)
     if (way := net.fitting(x, got)) is None:
-        said = (
+        explanation = (
             f"with n_hidden = {widths[1:-1]} the output is wrong: gradients have nothing to be compared with."
         )
-        raise OutcomeError(Outcome("not run", explanation=said, hint="Mend the output first."))
+        raise OutcomeError(Outcome("not run", explanation=explanation, hint="Mend the output first."))
     loss = partial(_loss, net, x, upstream, *way)
     right = numpy_model.numerical_gradients(net.state, list(computed), loss)
     inputs = {**net.inputs(x), "upstream": upstream}

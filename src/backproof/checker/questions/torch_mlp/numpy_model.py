@@ -61,8 +61,8 @@ def find_layers(
         layers.append(LayerNames(weight, bias, state[weight].shape != (d_out, d_in), norm))
     extra = set(matrices) - {layer.weight for layer in layers}
     if extra:
-        said = f"there are more layers than asked for: {', '.join(sorted(extra))}"
-        return Mistake(causes.WRONG_WIDTH, said)
+        explanation = f"there are more layers than asked for: {', '.join(sorted(extra))}"
+        return Mistake(causes.WRONG_WIDTH, explanation)
     return layers
 
 

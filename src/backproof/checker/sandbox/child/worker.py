@@ -116,7 +116,7 @@ class Worker:
         return load_module("torch").from_numpy(parts[0]).requires_grad_(parts[1])
 
     def encode(self, value: Any) -> tuple[Any, ...] | None:
-        """Let tensors pass, as arrays with that said."""
+        """Encode tensors as arrays of the kind "tensor"."""
         plain = self.plain(value)
         return None if plain is value else ("tensor", plain)
 
