@@ -1,8 +1,13 @@
 """The page about the command: what it lists is what there is."""
 
+import importlib
 import re
+import sys
 from itertools import groupby
 from pathlib import Path
+from types import ModuleType
+
+import pytest
 
 from backproof.checker.causes import CAUSES
 from backproof.checker.classroom.table import COLUMNS
@@ -35,3 +40,20 @@ def test_every_column_is_there() -> None:
     listed = [name for cell, _ in rows("column") for name in re.findall("`(.*?)`", cell)]
     points = [name for name in COLUMNS if name.startswith("points")]
     assert [name for name in COLUMNS if name not in points[1:-1]] == listed
+
+
+@pytest.fixture
+def check_docs(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(Path(__file__).parents[3] / "benchmarks")
+    module = importlib.import_module("check_docs")
+    monkeypatch.delitem(sys.modules, "check_docs")
+    return module
+
+
+def test_the_script_brings_the_page_up_to_date(check_docs: ModuleType) -> None:
+    stale = PAGE.replace("19 of 22 checks", "17 of 20 checks")
+    stale = stale.replace("of 59 points, 52 of 55", "of 7 points, 1 of 4")
+    assert stale != PAGE
+    assert check_docs.with_counts(stale) == PAGE
+    (row,) = re.findall(r"^\| missing 1/B .*\n", PAGE, re.MULTILINE)
+    assert sorted(check_docs.with_causes(PAGE.replace(row, "")).splitlines()) == sorted(PAGE.splitlines())

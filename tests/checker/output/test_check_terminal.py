@@ -101,7 +101,9 @@ def test_what_is_said_alike_is_said_once() -> None:
     named = msgspec.structs.replace(WRONG, id="3.1/ε", question="3.1")
     unknown = msgspec.structs.replace(named, id="3.1/odd", cause="wrong gradient", explanation="")
     last = msgspec.structs.replace(OTHERS[3], question="4")
-    groups = report_text.alike([crashed[0], unknown, crashed[1], named, OTHERS[3], crashed[2], last])
+    groups = report_text.group_by_explanation(
+        [crashed[0], unknown, crashed[1], named, OTHERS[3], crashed[2], last]
+    )
     assert [[each.id for each in group] for group in groups] == [
         ["3.1/ε"],
         ["3.1/y", "3.1/dx"],

@@ -20,7 +20,7 @@ def by_question(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
     return questions
 
 
-def alike(findings: Sequence[Finding]) -> list[list[Finding]]:
+def group_by_explanation(findings: Sequence[Finding]) -> list[list[Finding]]:
     """Group checks of a question that have the same explanation, those with a named cause first.
 
     What did not run for the same reason comes together whatever its question.
@@ -55,17 +55,17 @@ def score(findings: Sequence[Finding]) -> str:
     return " of ".join(map(format_points, points(findings)))
 
 
-def right(findings: Sequence[Finding]) -> str:
+def count_right(findings: Sequence[Finding]) -> str:
     """Say how many checks were right, as in "5 of 6 checks right"."""
     return f"{sum(finding.verdict == 'right' for finding in findings)} of {len(findings)} checks right"
 
 
 def summary(report: CheckReport) -> str:
     """Return points and checks of the whole report in one line."""
-    return f"{score(report.findings)} points, {right(report.findings)}"
+    return f"{score(report.findings)} points, {count_right(report.findings)}"
 
 
-def about(report: CheckReport) -> str:
+def run_summary(report: CheckReport) -> str:
     """Return seconds, seed and versions in one line."""
     versions = "".join(f", {name} {version}" for name, version in report.versions.items())
     return f"{report.seconds:.1f} s, seed {report.seed}{versions}"

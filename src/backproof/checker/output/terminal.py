@@ -29,7 +29,7 @@ def text(report: CheckReport, output: TextIO) -> str:
     questions = report_text.by_question(report.findings)
     with console.capture() as captured:
         console.print(_points(questions, with_bars=console.width >= _WIDTH_WITH_BARS))
-        for group in report_text.alike(wrong):
+        for group in report_text.group_by_explanation(wrong):
             _explain(console, group)
         if right := list(_right(questions)):
             console.print("", _labelled(right), sep="\n")
@@ -38,7 +38,9 @@ def text(report: CheckReport, output: TextIO) -> str:
             console.print(_labelled(notes))
         console.print("")
         console.print(
-            _labelled([*_files(report), ("run", report_text.about(report)), ("apart by", report.isolation)])
+            _labelled(
+                [*_files(report), ("run", report_text.run_summary(report)), ("isolation", report.isolation)]
+            )
         )
         console.print(Text(report_text.summary(report), style="bold green" if report.ok else "bold red"))
     written = "\n".join(line.rstrip() for line in captured.get().splitlines())
@@ -56,7 +58,7 @@ def _points(questions: dict[str, list[Finding]], *, with_bars: bool) -> Table:
         bar = ProgressBar(
             total=worth, completed=won, width=20, complete_style="green", finished_style="green"
         )
-        how = [bar, report_text.right(findings)] if with_bars else [report_text.right(findings)]
+        how = [bar, report_text.count_right(findings)] if with_bars else [report_text.count_right(findings)]
         table.add_row(question, report_text.title(question), report_text.score(findings), *how)
     return table
 

@@ -162,7 +162,7 @@ def get_gradients(
 ) -> dict[str, Array]:
     """Call ``target``, then what comes ``between``, go back with ``upstream``, and return gradients.
 
-    ``wanted``: words for people → name in the child, kept in the answer. Raises SubmissionError, and
+    ``wanted``: a label for people → name in the child, kept in the answer. Raises SubmissionError, and
     OutcomeError where no gradient arrives, or backward writes to what it is given.
     """
     back = Call("_", "y.backward", (Tensor(upstream),))
@@ -179,12 +179,12 @@ def get_gradients(
             wrong(causes.INPUT_CHANGED_IN_PLACE, "backward writes to what it is given.", evidence)
         )
     arrived = {}
-    for words, answer in zip(
+    for label, answer in zip(
         wanted, runner.run([Fetch(f"{name}.grad") for name in wanted.values()]), strict=True
     ):
         if answer.failure is not None or answer.value is None:
-            raise _none(words)
-        arrived[words] = need_array(answer)
+            raise _none(label)
+        arrived[label] = need_array(answer)
     return arrived
 
 

@@ -28,7 +28,7 @@ class Ending:
         if self.reason:
             return f"ended by the checker: {self.reason}"
         if self.status is None:
-            return "the process, or the sandbox around it, was ended, by the submission as it seems"
+            return "the process, or the sandbox around it, was ended, apparently by the submission"
         if os.WIFSIGNALED(self.status):
             number = os.WTERMSIG(self.status)
             name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
