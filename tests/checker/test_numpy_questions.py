@@ -13,7 +13,7 @@ from backproof.checker.comparison import Comparison
 from backproof.checker.diagnosis import diagnose
 from backproof.checker.outcome import RIGHT, Check, Outcome, failure_outcome
 from backproof.checker.questions import CHECKS, QUESTIONS, scaled
-from backproof.checker.questions.numpy_mlp.mistakes import linear_db_mistakes
+from backproof.checker.questions.numpy_mlp.layer_mistakes import linear_db_mistakes
 from backproof.checker.questions.numpy_mlp.question import NUMPY_MLP
 from backproof.errors import ConfigError
 from checker.catalogue import MISTAKES, VARIANTS, Mistake, Variant, changed, write

@@ -23,7 +23,9 @@ from backproof.checker.sandbox.failures import Ending
 from backproof.errors import BackproofError
 
 INSIDE = "bubblewrap: no network, a read-only system, no home folder, no other processes"
-PLAIN = "a process of its own with limits; bubblewrap {}, so it can reach the network and the user's files"
+PLAIN = (
+    "a process of its own with limits; bubblewrap {}, so the network and the user's files are not shut off"
+)
 START = bubblewrap.CHILD / "start.py"
 THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")
 END_SECONDS = 30.0

@@ -13,7 +13,7 @@ from backproof.checker.comparison import error_against
 from backproof.checker.diagnosis import Mistake
 from backproof.checker.questions.convnet import architectures, run_architecture
 from backproof.checker.questions.convnet.mistakes import mistakes
-from backproof.checker.questions.numpy_mlp.mistakes import softmax
+from backproof.checker.questions.numpy_mlp.layer_mistakes import softmax
 from backproof.checker.questions.torch_mlp.numpy_model import Function, identity, log_softmax
 
 _TOLERANCE, _FLOOR = 2e-3, 1e-12

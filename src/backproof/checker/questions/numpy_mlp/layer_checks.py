@@ -24,8 +24,8 @@ from backproof.checker.comparison import Comparison, error_against, tolerance
 from backproof.checker.diagnosis import diagnose
 from backproof.checker.outcome import OutcomeError, wrong
 from backproof.checker.questions.check_at_sizes import Sizes, Trial
-from backproof.checker.questions.numpy_mlp import mistakes
-from backproof.checker.questions.numpy_mlp.mistakes import KnownMistakes, softmax
+from backproof.checker.questions.numpy_mlp import layer_mistakes
+from backproof.checker.questions.numpy_mlp.layer_mistakes import KnownMistakes, softmax
 from backproof.checker.questions.numpy_mlp.parameters import fits
 
 _LOSS_TOLERANCE = 2e-4
@@ -110,7 +110,7 @@ def linear_y(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     y = need_array(runner.run([Call("y", "layer.forward", (x,))])[0])
     inputs = {"x": x, "W": layer.weight, "b": layer.bias}
     right, allowed = x @ layer.weight.T + layer.bias, max(layer.allowed, tolerance(y))
-    return _value(mistakes.linear_y_mistakes, Comparison("the returned y", y, right, inputs, allowed))
+    return _value(layer_mistakes.linear_y_mistakes, Comparison("the returned y", y, right, inputs, allowed))
 
 
 def linear_gradient(which: str, runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
@@ -128,9 +128,9 @@ def linear_gradient(which: str, runner: Runner, rng: np.random.Generator, sizes:
     inputs = {"x": x, "W": layer.weight, "b": layer.bias, "dout": dout}
     allowed = max(layer.allowed, tolerance(got))
     known = {
-        "dx": mistakes.linear_dx_mistakes,
-        "dW": mistakes.linear_dw_mistakes,
-        "db": mistakes.linear_db_mistakes,
+        "dx": layer_mistakes.linear_dx_mistakes,
+        "dW": layer_mistakes.linear_dw_mistakes,
+        "db": layer_mistakes.linear_db_mistakes,
     }[which]
     return _gradient(known, Comparison(name, got, right, inputs, allowed), again)
 
@@ -167,7 +167,7 @@ def leaky_y(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     y = need_array(runner.run([Call("y", "layer.forward", (x,))])[0])
     right, inputs = np.maximum(x, 0) + slope * np.minimum(x, 0), {"x": x, "a": np.array(slope)}
     return _value(
-        mistakes.leaky_relu_y_mistakes, Comparison("the returned y", y, right, inputs, tolerance(y))
+        layer_mistakes.leaky_relu_y_mistakes, Comparison("the returned y", y, right, inputs, tolerance(y))
     )
 
 
@@ -177,7 +177,11 @@ def leaky_dx(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     x = off_zero(rng, sizes["B"], sizes["C"])
     inputs = {"x": x, "a": np.array(slope)}
     return _dx(
-        mistakes.leaky_relu_dx_mistakes, runner, rng, inputs, lambda dout: dout * np.where(x > 0, 1.0, slope)
+        layer_mistakes.leaky_relu_dx_mistakes,
+        runner,
+        rng,
+        inputs,
+        lambda dout: dout * np.where(x > 0, 1.0, slope),
     )
 
 
@@ -187,7 +191,7 @@ def softmax_p(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     calls = [Call("layer", "modules.SoftMaxModule"), Call("p", "layer.forward", (x,))]
     p = need_array(need_all(runner.run(calls))[1])
     return _value(
-        mistakes.softmax_p_mistakes, Comparison("the returned p", p, softmax(x), {"x": x}, tolerance(p))
+        layer_mistakes.softmax_p_mistakes, Comparison("the returned p", p, softmax(x), {"x": x}, tolerance(p))
     )
 
 
@@ -197,7 +201,7 @@ def softmax_dx(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     p = softmax(x)
     need_all(runner.run([Call("layer", "modules.SoftMaxModule")]))
     return _dx(
-        mistakes.softmax_dx_mistakes,
+        layer_mistakes.softmax_dx_mistakes,
         runner,
         rng,
         {"x": x},
@@ -225,7 +229,7 @@ def loss(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     got = need_scalar(need_all(runner.run(calls))[1])
     right, allowed = np.asarray(-np.sum(t * np.log(p)) / len(p)), max(_LOSS_TOLERANCE, tolerance(got))
     return _value(
-        mistakes.cross_entropy_loss_mistakes,
+        layer_mistakes.cross_entropy_loss_mistakes,
         Comparison("the returned loss", got, right, {"x": p, "y": t}, allowed),
     )
 
@@ -237,6 +241,6 @@ def loss_dx(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     got = need_array(need_all(runner.run([Call("layer", "modules.CrossEntropyModule"), *both]))[2])
     allowed = max(_LOSS_TOLERANCE, tolerance(got))
     return _gradient(
-        mistakes.cross_entropy_dx_mistakes,
+        layer_mistakes.cross_entropy_dx_mistakes,
         Comparison("the returned dx", got, -t / p / len(p), {"x": p, "y": t}, allowed),
     )

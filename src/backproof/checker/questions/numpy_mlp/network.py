@@ -24,7 +24,7 @@ from backproof.checker.comparison import tolerance
 from backproof.checker.outcome import Outcome, OutcomeError, wrong
 from backproof.checker.questions.numpy_mlp.find_linear import find_linear
 from backproof.checker.questions.numpy_mlp.layer_checks import must_keep
-from backproof.checker.questions.numpy_mlp.mistakes import softmax
+from backproof.checker.questions.numpy_mlp.layer_mistakes import softmax
 from backproof.checker.questions.numpy_mlp.parameters import fits
 
 _SLACK = 10

@@ -8,26 +8,19 @@ import numpy as np
 from backproof.checker import causes
 from backproof.checker.calls import Answer, Array, Call, Request, Runner, need_all, need_array
 from backproof.checker.comparison import Comparison, error_against
-from backproof.checker.diagnosis import Known, Mistake, diagnose
+from backproof.checker.diagnosis import Mistake, diagnose
 from backproof.checker.outcome import RIGHT, Outcome, OutcomeError, wrong
 from backproof.checker.questions.check_at_sizes import CheckAtSizes, Sizes, Trial, TrialFunction, first_wrong
-from backproof.checker.questions.numpy_mlp.mistakes import (
-    IGNORED,
-    divided,
-    gradient,
-    outer,
-    slope,
+from backproof.checker.questions.numpy_mlp.layer_mistakes import (
     softmax,
-    value,
 )
 from backproof.checker.questions.numpy_mlp.network import (
-    RIGHT_WAY,
     NumpyNetwork,
-    Variant,
     exact_backward,
     exact_forward,
     make_network,
 )
+from backproof.checker.questions.numpy_mlp.network_mistakes import backward_mistakes, flat, forward_mistakes
 
 _STATE_WIDTHS = (7, 5, 3)
 
@@ -58,25 +51,7 @@ def _forward(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     p = need_array(runner.run([Call("p", "mlp.forward", (x,))])[0])
     right, inputs = softmax(exact_forward(network, x)[2]), {"x": x, **network.inputs}
     comparison = Comparison("what the MLP's forward returns", p, right, inputs, network.may_differ(p))
-    return Trial(comparison, lambda: diagnose(comparison, _forward_mistakes(network, x)))
-
-
-def _forward_mistakes(network: NumpyNetwork, x: Array) -> Known:
-    def scores(variant: Variant) -> Array:
-        return exact_forward(network, x, variant)[2]
-
-    right, a = scores(RIGHT_WAY), network.slope
-    yield value("holds scores: softmax is missing"), right
-    yield value("has gone through softmax twice"), softmax(softmax(right))
-    yield value("lacks the activations of the hidden layers"), softmax(scores(Variant(down=1.0)))
-    activated = softmax(scores(Variant(last_activated=True)))
-    yield value("has an activation before softmax, too"), activated
-    yield value("leaves the biases out"), softmax(scores(Variant(bias=False)))
-    yield value("sums up to 1 over the samples, not over the classes"), softmax(right.T).T
-    for other in (0.0, 0.02):
-        yield value("does not use the slope that it is given"), softmax(scores(Variant(down=other)))
-    swapped = softmax(scores(Variant(up=a, down=1.0)))
-    yield slope("applies the slope where the input is positive"), swapped
+    return Trial(comparison, lambda: diagnose(comparison, forward_mistakes(network, x)))
 
 
 def _backward(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
@@ -99,35 +74,11 @@ def _backward(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
         if worst.symptom == "shape":
             return diagnose(worst, is_gradient=True)
         allowed = max(comparison.allowed for comparison in compared)
-        together = Comparison(worst.parameter, _flat(computed), _flat(right), inputs, allowed)
-        known = _backward_mistakes(network, x, dout)
+        together = Comparison(worst.parameter, flat(computed), flat(right), inputs, allowed)
+        known = backward_mistakes(network, x, dout)
         return diagnose(together, known, is_gradient=True, otherwise="differs from the derivative")
 
     return Trial(worst, explain)
-
-
-def _flat(pairs: Sequence[tuple[Array, Array]]) -> Array:
-    return np.concatenate([np.ravel(gradient) for pair in pairs for gradient in pair])
-
-
-def _backward_mistakes(network: NumpyNetwork, x: Array, dout: Array) -> Known:
-    def given(variant: Variant) -> Array:
-        return _flat(exact_backward(network, x, dout, variant))
-
-    swapped = given(Variant(back_up=network.slope, back_down=1.0))
-    both = given(Variant(weights_mean=True, bias_mean=True))
-    diagonal = "goes back through the diagonal of softmax's Jacobian alone"
-    yield gradient("does not go back through softmax"), given(Variant(softmax="skipped"))
-    yield outer(diagonal), given(Variant(softmax="diagonal"))
-    yield outer("goes back through the probabilities alone"), given(Variant(softmax="product"))
-    yield slope("goes back through activations without their slope"), given(Variant(back_down=0.0))
-    yield slope("goes back through the slope on the wrong side"), swapped
-    yield slope("goes back through the slope squared"), given(Variant(back_down=network.slope**2))
-    yield gradient("does not go back through the activations"), given(Variant(back_down=1.0))
-    yield IGNORED, given(Variant(upstream="ignored"))
-    yield divided("holds means over the samples, not sums"), given(Variant(bias_mean=True))
-    yield divided("is divided by the batch size once too often"), given(Variant(weights_mean=True))
-    yield divided("is divided by the batch size, which the loss has done already"), both
 
 
 forward_values = _at_sizes("mlp.forward", _forward, (7, 5, 3), (8, 6, 5, 3))

@@ -8,7 +8,7 @@ from backproof.checker import causes
 from backproof.checker.calls import Array, Call, Fetch, Runner, need_all, need_array
 from backproof.checker.check_report import Evidence
 from backproof.checker.outcome import RIGHT, Outcome, wrong
-from backproof.checker.questions.numpy_mlp.mistakes import WEIGHT_TRANSPOSED
+from backproof.checker.questions.numpy_mlp.layer_mistakes import WEIGHT_TRANSPOSED
 
 SCALE = 1e-4
 _SIGMAS = 6

@@ -10,7 +10,7 @@ import numpy as np
 from backproof.checker import causes
 from backproof.checker.calls import Array
 from backproof.checker.diagnosis import Mistake
-from backproof.checker.questions.numpy_mlp.mistakes import softmax
+from backproof.checker.questions.numpy_mlp.layer_mistakes import softmax
 from backproof.gradcheck.derivatives import central_difference
 
 Function = Callable[[Array], Array]
