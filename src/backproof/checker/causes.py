@@ -11,7 +11,7 @@ CAUSES: dict[str, "Cause"] = {}
 
 @dataclass(frozen=True)
 class Cause:
-    """What is wrong with a submission; making one adds it to CAUSES (ValueError if its name is taken)."""
+    """What is wrong with a submission; making one registers it in CAUSES."""
 
     name: str
     """As reports and tables give it."""
@@ -21,6 +21,7 @@ class Cause:
     """For students: where to look, without test data or solution."""
 
     def __post_init__(self) -> None:
+        """Register it. Raises ValueError where its name stands for another cause."""
         if CAUSES.setdefault(self.name, self) != self:
             raise ValueError(f"two causes are called {self.name!r}")
 

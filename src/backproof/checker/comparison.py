@@ -31,13 +31,13 @@ def error_against(got: Array, truth: Array, floor: float = FLOOR) -> float:
 
 
 def tolerance(*arrays: Array) -> float:
-    """Return the relative error allowed: float32's where it takes part; nothing shorter will do."""
+    """Return the relative error allowed: float32's where it takes part, float64's otherwise."""
     return FLOAT32_TOLERANCE if any(array.dtype == np.float32 for array in arrays) else TOLERANCE
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A value of the submission beside the truth, with all that went into it."""
+    """A value of the submission, the exact one, and the inputs of both."""
 
     parameter: str
     """What it is, in the submission's words: grads['bias']."""

@@ -59,7 +59,7 @@ probabilities and one-hot targets. Each for a batch and numbers of inputs and ou
 def read_example(
     runner: Runner, module: str, class_name: str, rng: np.random.Generator
 ) -> LayerExample | None:
-    """Return the example that the class or its file gives, as a value or a function; None without one.
+    """Return the example that the class or its file gives, as a value or a function; None if there is none.
 
     ConfigError where it has another form, SubmissionError where the function fails.
     """

@@ -30,7 +30,7 @@ class Cell(NamedTuple):
 
 
 class Matrix(NamedTuple):
-    """An input as a table of numbers, and what of it had no room."""
+    """An input as a table of numbers, and the shape if not all of it is shown."""
 
     name: str
     rows: list[list[Cell]]

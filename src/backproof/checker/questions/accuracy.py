@@ -36,7 +36,7 @@ def _accuracy(script: str, tensors: bool, runner: Runner, rng: np.random.Generat
 
 
 def _call(runner: Runner, target: str, arrays: tuple[Array, ...], *, tensors: bool) -> Answer:
-    """Call accuracy with arrays; with tensors first, if it may want these."""
+    """Call accuracy with arrays; with tensors first, where it may need them."""
     if tensors:
         answer = runner.run([Call("accuracy", target, tuple(map(Tensor, arrays)))])[0]
         if answer.failure is None or answer.failure.kind != "crashed":

@@ -24,7 +24,7 @@ class Ending:
 
     @property
     def cause(self) -> str:
-        """Say why the worker is no more."""
+        """Say why the worker ended."""
         if self.reason:
             return f"ended by the checker: {self.reason}"
         if self.status is None:

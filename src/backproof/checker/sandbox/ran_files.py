@@ -13,7 +13,7 @@ from backproof.checker.submission_folder import MAX_FILE_BYTES, MAX_FILES
 class RanFiles:
     """What workers say that they imported; hashes are of the folder as it was read, where it has the file.
 
-    A submission that sets out to hide a file from its worker can.
+    A submission can hide a file from its worker on purpose.
     """
 
     def __init__(self, source: dict[str, bytes], prefix: Path) -> None:

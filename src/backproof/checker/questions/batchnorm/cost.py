@@ -1,4 +1,4 @@
-"""Batch norm has no loop over samples: as many bytecodes run for few samples as for many."""
+"""Check that batch norm has no loop over samples: few and many run as many bytecodes."""
 
 from collections.abc import Callable
 from typing import Any

@@ -18,7 +18,7 @@ class Gradients(NamedTuple):
 
 @dataclass(frozen=True)
 class BatchNormCase:
-    """One call: what goes in. Everything is float64."""
+    """The inputs of one call, in float64."""
 
     x: Array
     gamma: Array

@@ -1,4 +1,4 @@
-"""The values that question 3's checks look at in the function with a backward pass of its own."""
+"""Check question 3's function with a backward pass of its own."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The mistakes that are made in batch norm, by the value that they spoil, and what they give."""
+"""The mistakes that are made in batch norm, by the value that they change, and what it then is."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The values that question 3's checks look at in the two modules."""
+"""Check question 3's two modules."""
 
 from dataclasses import replace
 

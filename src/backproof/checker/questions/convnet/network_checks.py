@@ -47,7 +47,7 @@ _STATISTICS = Mistake(
 
 
 def _images(rng: np.random.Generator, *shape: int) -> Array:
-    """Draw images that have structure: neighbouring pixels alike, another colour each."""
+    """Draw images with structure: neighbouring pixels are alike, and each image has its own colour."""
     noise = rng.normal(size=shape)
     neighbours = noise + np.roll(noise, 1, axis=2) + np.roll(noise, 1, axis=3)
     images: Array = (0.7 * neighbours + rng.normal(size=(*shape[:2], 1, 1))).astype(np.float32)

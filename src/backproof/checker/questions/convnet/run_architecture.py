@@ -42,7 +42,7 @@ class ConvNetTensors:
 
 @dataclass
 class RunOutput:
-    """An output, and the batch's means that came by, by the convolution's number."""
+    """An output, and the batch's mean after each convolution, by its number."""
 
     output: Array
     means: dict[int, Tensor] = field(default_factory=dict)

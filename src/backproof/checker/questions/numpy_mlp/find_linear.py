@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from backproof.checker.calls import Call, Fetch, Ref, Runner, optional_array
 
 _DEPTH = 7
-_MOST = 64
+_MAX_PARTS = 64
 _PLAIN = {
     "int", "float", "str", "bool", "ndarray", "NoneType", "float64", "float32", "type", "module",
     "function", "method", "builtin_function_or_method", "method-wrapper",
@@ -26,7 +26,7 @@ def find_linear(runner: Runner, start: str) -> dict[str, tuple[int, ...]]:
                 inner.append(path)
             else:
                 shapes[path] = weight.shape
-        paths = [child for path in inner for child in _children(runner, path)][:_MOST]
+        paths = [child for path in inner for child in _children(runner, path)][:_MAX_PARTS]
     return shapes
 
 
@@ -52,4 +52,4 @@ def _list(runner: Runner, function: str, path: str) -> Sequence[object]:
 
 def _length(runner: Runner, path: str) -> int:
     value = runner.run([Call("_length", "builtins.len", (Ref(path),))])[0].value
-    return min(value, _MOST) if isinstance(value, int) else 0
+    return min(value, _MAX_PARTS) if isinstance(value, int) else 0

@@ -1,4 +1,4 @@
-"""The mistakes that are made in question 1.2's layers, by the value that they spoil, and what they give.
+"""The mistakes that are made in question 1.2's layers, by the value that they change, and what it then is.
 
 Letters are those of the equations: x, W (out, in), b, dout; a, the slope; for the loss x, probabilities,
 and y, one-hot targets.

@@ -110,7 +110,7 @@ class Worker:
             view = view[write(self.fd, view) :]
 
     def decode(self, kind: str, parts: list[Any]) -> Any:
-        """Turn what a request names into what it is here."""
+        """Return the object or tensor that a part of a request stands for."""
         if kind == "ref":
             return self.find(parts[0])
         return load_module("torch").from_numpy(parts[0]).requires_grad_(parts[1])
@@ -129,7 +129,7 @@ class Worker:
         return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
     def stamp(self, value: Any) -> Any:
-        """Return what changes when an array, tensor or list does; None for anything else."""
+        """Return the contents of an array, tensor or list, for a comparison later; None for anything else."""
         if isinstance(value, list):
             return repr(value)
         array = self.plain(value)
@@ -173,12 +173,12 @@ class Worker:
     # What a request can ask for
 
     def load(self, module: str) -> Answer:
-        """Import, apart from the call that needs it."""
+        """Import a module before it is needed."""
         self.module(module)
         return {}
 
     def call(self, name: str, target: str, args: list[Any], kwargs: dict[str, Any], counted: bool) -> Answer:
-        """Call, keep, and time or count."""
+        """Call a function, keep what it returns, and time it or count its bytecodes."""
         function, before, began = self.find(target), [self.stamp(arg) for arg in args], clock()
         value, bytecodes = counted_call(function, args, kwargs) if counted else (function(*args, **kwargs), 0)
         seconds = clock() - began
@@ -187,7 +187,7 @@ class Worker:
         return {"value": value, "seconds": seconds, "bytecodes": bytecodes, "changed": changed}
 
     def fetch(self, target: str) -> Answer:
-        """Return what is there."""
+        """Return the value of a path."""
         return {"value": self.find(target), "asked for": True}
 
     def assign(self, target: str, value: Any) -> Answer:
