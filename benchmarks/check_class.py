@@ -41,17 +41,17 @@ def write_class(folder: Path, count: int) -> list[Path]:
 def resident(process: int) -> tuple[int, int]:
     """Return the bytes of memory of a process, and of all its descendants together with it."""
     sizes, parents = {}, {}
-    for each in Path("/proc").glob("[0-9]*"):
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
-            pages = int((each / "statm").read_text().split()[1])
-            parents[each.name] = (each / "stat").read_text().rpartition(")")[2].split()[1]
+            pages = int((entry / "statm").read_text().split()[1])
+            parents[entry.name] = (entry / "stat").read_text().rpartition(")")[2].split()[1]
         except (FileNotFoundError, ProcessLookupError):  # ended since
             continue
-        sizes[each.name] = pages * os.sysconf("SC_PAGE_SIZE")
+        sizes[entry.name] = pages * os.sysconf("SC_PAGE_SIZE")
     family = {str(process)}
-    while more := {each for each, parent in parents.items() if parent in family} - family:
+    while more := {pid for pid, parent in parents.items() if parent in family} - family:
         family |= more
-    return sizes.get(str(process), 0), sum(sizes.get(each, 0) for each in family)
+    return sizes.get(str(process), 0), sum(sizes.get(pid, 0) for pid in family)
 
 
 def measure(count: int, jobs: int) -> str:

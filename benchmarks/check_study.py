@@ -42,25 +42,25 @@ def check(entry: Entry, seed: int) -> Row:
     with tempfile.TemporaryDirectory(prefix="check-study-") as name:
         folder = catalogue.write(catalogue.changed(entry.style, entry.changes), Path(name))
         report = check_folder(folder, seed=seed, only=entry.checks)
-    found = [
-        {"id": each.id, "verdict": each.verdict, "cause": each.cause, "explanation": each.explanation}
-        for each in report.findings
-        if each.verdict != "right"
+    findings = [
+        {name: getattr(finding, name) for name in ("id", "verdict", "cause", "explanation")}
+        for finding in report.findings
+        if finding.verdict != "right"
     ]
-    row = {"name": entry.name, "style": entry.style, "seed": seed, "found": found}
+    row = {"name": entry.name, "style": entry.style, "seed": seed, "found": findings}
     if isinstance(entry, catalogue.Variant):
         return row | {"outcome": "right" if report.ok else "false alarm"}
-    return row | {"cause": entry.cause, "expected": entry.verdict, "outcome": judge(entry, found)}
+    return row | {"cause": entry.cause, "expected": entry.verdict, "outcome": judge(entry, findings)}
 
 
-def judge(mistake: Entry, found: Sequence[dict[str, str]]) -> str:
+def judge(mistake: Entry, findings: Sequence[dict[str, str]]) -> str:
     """Say how a mistake fared: named, caught (where any cause is fine), misnamed or missed."""
-    verdicts = {each["verdict"] for each in found} - {"not run"}
+    verdicts = {finding["verdict"] for finding in findings} - {"not run"}
     if not verdicts or (mistake.verdict and mistake.verdict not in verdicts):
         return "missed"
     if not mistake.cause:
         return "caught"
-    return "named" if mistake.cause in {each["cause"] for each in found} else "misnamed"
+    return "named" if mistake.cause in {finding["cause"] for finding in findings} else "misnamed"
 
 
 def study(entries: Sequence[tuple[Entry, int]], jobs: int) -> Iterator[Row]:
@@ -72,8 +72,8 @@ def study(entries: Sequence[tuple[Entry, int]], jobs: int) -> Iterator[Row]:
             row = done.result()
             if row["outcome"] in BAD:
                 print(f"{row['outcome']}: {row['name']} ({row['style']}), seed {row['seed']}", flush=True)
-                for each in row["found"]:
-                    print("   ", *each.values(), sep=" | ", flush=True)
+                for finding in row["found"]:
+                    print("   ", *finding.values(), sep=" | ", flush=True)
             if number % 50 == 0:
                 seconds = time.perf_counter() - began
                 print(f"{number} of {len(waiting)} checked, {seconds:.0f} s", flush=True)
@@ -115,9 +115,9 @@ def tables(result: dict[str, Any]) -> str:
     """Write the figures for people."""
     mistakes, correct = result["mistakes"], result["correct"]
     lines = ["| mistakes | caught | called by name |", "|---|---|---|"]
-    for name, each in {**mistakes["by_cause"], **mistakes["by_style"], "all": mistakes}.items():
-        named = f"{each['called_by_it']} of {each['with_a_name']}" if each["with_a_name"] else ""
-        lines.append(f"| {name} | {each['caught']} of {each['checked']} | {named} |")
+    for name, counts in {**mistakes["by_cause"], **mistakes["by_style"], "all": mistakes}.items():
+        named = f"{counts['called_by_it']} of {counts['with_a_name']}" if counts["with_a_name"] else ""
+        lines.append(f"| {name} | {counts['caught']} of {counts['checked']} | {named} |")
     return "\n".join(
         [
             *lines,
@@ -158,10 +158,10 @@ def main() -> int:
     flags = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     described = environment.describe()  # before anything is written: the tree as it was measured
-    entries = [(each, 0) for each in catalogue.MISTAKES]
-    entries += [(each, seed) for each in catalogue.VARIANTS for seed in range(flags.seeds)]
+    entries = [(mistake, 0) for mistake in catalogue.MISTAKES]
+    entries += [(variant, seed) for variant in catalogue.VARIANTS for seed in range(flags.seeds)]
     began = time.perf_counter()
-    result = summary(list(study([each for each in entries if flags.only in str(each[0])], flags.jobs)))
+    result = summary(list(study([entry for entry in entries if flags.only in str(entry[0])], flags.jobs)))
     print(tables(result))
     if not flags.only:
         machine = {

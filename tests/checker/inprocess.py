@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from backproof.checker.calls import Answer, Assign, Call, Failure, Fetch, Ref, Request, Tensor
-from backproof.checker.sandbox.child.work_count import counted_call
+from backproof.checker.sandbox.child.bytecode_count import counted_call
 from checker.catalogue import write
 
 _STEP = re.compile(r"\.?([^\W\d]\w*)|\[(?:'([^']*)'|(-?\d+))\]")

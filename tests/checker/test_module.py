@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from backproof.checker.folder import FolderError
+from backproof.checker.check_report import Finding
 from backproof.checker.module import check_module
-from backproof.checker.result import Finding
+from backproof.checker.submission_folder import FolderError
 from backproof.errors import ConfigError
 from checker.catalogue import sources, write
 
@@ -387,7 +387,7 @@ def test_an_example_of_no_use_says_so_in_one_line(example: str, message: str, tm
 
 
 def test_a_check_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backproof.checker.runners._SECONDS_A_QUESTION", 0.0)
+    monkeypatch.setattr("backproof.checker.runner_wrappers._SECONDS_A_QUESTION", 0.0)
     finding = wrong_in(scale(tmp_path), "Scale")
     assert (finding.verdict, "s of a processor" in finding.explanation) == ("too slow", True)
 
@@ -459,7 +459,7 @@ def test_too_many_neighbours_are_told_by_the_users_folder(
 ) -> None:
     file = scale(tmp_path)
     (tmp_path / "neighbour.py").touch()
-    monkeypatch.setattr("backproof.checker.folder.MAX_FILES", 2)
+    monkeypatch.setattr("backproof.checker.submission_folder.MAX_FILES", 2)
     with pytest.raises(FolderError, match=f"^{tmp_path} holds more than"):
         check_module(file, "Scale")
 

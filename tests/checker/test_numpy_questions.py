@@ -11,9 +11,9 @@ from backproof.checker.causes import CAUSES
 from backproof.checker.check import check_folder, finding, run_check, run_checks, select
 from backproof.checker.comparison import Comparison
 from backproof.checker.diagnosis import diagnose
-from backproof.checker.outcome import RIGHT, Check, Outcome, failed
-from backproof.checker.questions import CHECKS, POINTS, scaled
-from backproof.checker.questions.numpy_mlp.mistakes import MISTAKES as KNOWN
+from backproof.checker.outcome import RIGHT, Check, Outcome, failure_outcome
+from backproof.checker.questions import CHECKS, QUESTIONS, scaled
+from backproof.checker.questions.numpy_mlp.layer_mistakes import linear_db_mistakes
 from backproof.checker.questions.numpy_mlp.question import NUMPY_MLP
 from backproof.errors import ConfigError
 from checker.catalogue import MISTAKES, VARIANTS, Mistake, Variant, changed, write
@@ -178,10 +178,10 @@ def wrong_ones(found: Mapping[str, Outcome]) -> dict[str, Outcome]:
 
 
 def test_points_sum_up_exactly() -> None:
-    assert sum(each.points for each in NUMPY_MLP) == POINTS["1.2"]
-    for question, points in POINTS.items():
-        shares = [each.points for each in CHECKS if each.question == question]
-        assert sum(shares) == points
+    assert sum(each.points for each in NUMPY_MLP) == QUESTIONS["1.2"].points
+    for number, question in QUESTIONS.items():
+        shares = [check.points for check in CHECKS if check.question == number]
+        assert sum(shares) == question.points
         assert min(shares) > 0
     assert len({each.id for each in CHECKS}) == len(CHECKS)
     assert all(each.id.startswith(f"{each.question}/") for each in CHECKS)
@@ -281,7 +281,7 @@ def test_a_mistake_that_gives_the_truth_on_a_special_shape_is_not_named() -> Non
 
     def cause(got: np.ndarray) -> str:
         shown = Comparison("grads['bias']", got, dout[0], inputs)
-        return diagnose(shown, KNOWN["linear.db"](inputs), is_gradient=True).cause
+        return diagnose(shown, linear_db_mistakes(inputs), is_gradient=True).cause.name
 
     assert cause(-dout[0]) == "opposite sign"
     assert cause(np.array([5.0])) == "bias summed over the wrong axis"
@@ -334,7 +334,7 @@ def test_the_time_of_a_question_is_bounded() -> None:
         for _ in range(3):
             answer = runner.run([Call("y", "layer.forward")])[0]
         assert answer.failure is not None
-        return failed(answer.failure)
+        return failure_outcome(answer.failure)
 
     runner = Hanging()
     checks = [Check(f"{name}", 1, "", ask_three_times) for name in ("1/a", "1/b", "1/c", "1/d", "2/a")]
@@ -377,7 +377,7 @@ def test_a_folder_in_the_sandbox(tmp_path: Path) -> None:
     assert (
         bad[0].rerun == f"backproof check '{tmp_path}/one'\"'\"'s own' --only 1.2/cross_entropy.dx --seed 3"
     )
-    assert sum(each.points for each in report.findings) == POINTS["1.2"]
+    assert sum(each.points for each in report.findings) == QUESTIONS["1.2"].points
     assert not report.ok
     assert {each.path for each in report.files} == set(TUPLES)
     again = check_folder(folder, seed=3, only=["1.2/cross_entropy.dx"]).findings

@@ -10,8 +10,10 @@ from backproof.checker.causes import CAUSES
 from backproof.checker.check import run_check
 from backproof.checker.outcome import Check, Outcome
 from backproof.checker.questions import CHECKS, torch_objects
-from backproof.checker.questions.batchnorm import formulas, ways
-from backproof.checker.questions.convnet import plan as plans
+from backproof.checker.questions.batchnorm import call_styles, formulas
+from backproof.checker.questions.batchnorm import mistakes as norm_mistakes
+from backproof.checker.questions.convnet import architectures
+from backproof.checker.questions.convnet.mistakes import mistakes
 from checker.catalogue import MISTAKES, STYLES, VARIANTS, Mistake, Variant, changed
 from checker.inprocess import InProcess, in_process
 
@@ -223,8 +225,8 @@ def make():
 
 def test_equal_layers_are_two_and_a_layer_of_two_names_is_one() -> None:
     with in_process({"mlp_pytorch.py": STATE}) as submission:
-        torch_objects.make(submission, "net", "mlp_pytorch.make", ())
-        assert [*torch_objects.state(submission, "net")] == ["0.weight", "0.bias", "1.weight", "1.bias"]
+        torch_objects.make_object(submission, "net", "mlp_pytorch.make", ())
+        assert [*torch_objects.get_state(submission, "net")] == ["0.weight", "0.bias", "1.weight", "1.bias"]
 
 
 def test_lazy_convolutions_are_right() -> None:
@@ -261,20 +263,20 @@ def test_the_slope_on_the_wrong_side() -> None:
 @pytest.mark.parametrize(
     ("recognised", "right"),
     [
-        (formulas.forward_mistakes, lambda bn: bn.y()),
-        (formulas.dx_mistakes, lambda bn: bn.gradients().dx),
-        (formulas.dgamma_mistakes, lambda bn: bn.gradients().dgamma),
-        (formulas.dbeta_mistakes, lambda bn: bn.gradients().dbeta),
+        (norm_mistakes.forward_mistakes, lambda bn: bn.y()),
+        (norm_mistakes.dx_mistakes, lambda bn: bn.gradients().dx),
+        (norm_mistakes.dgamma_mistakes, lambda bn: bn.gradients().dgamma),
+        (norm_mistakes.dbeta_mistakes, lambda bn: bn.gradients().dbeta),
     ],
 )
 def test_no_mistake_is_right(recognised: Callable[..., object], right: Callable[..., np.ndarray]) -> None:
-    bn = ways.draw(np.random.default_rng(3), (9, 5), ways.LARGE_EPS)
+    bn = call_styles.draw(np.random.default_rng(3), (9, 5), call_styles.LARGE_EPS)
     for mistake, value in recognised(bn):
         assert np.abs(value - right(bn)).max() > 1e-2, mistake
 
 
 def test_batch_norms_gradients_are_derivatives() -> None:
-    bn = ways.draw(np.random.default_rng(4), (4, 2), ways.LARGE_EPS)
+    bn = call_styles.draw(np.random.default_rng(4), (4, 2), call_styles.LARGE_EPS)
     for options in ({}, {"ddof": 1}, {"outside": True}):
         found = np.zeros_like(bn.x)
         for index in np.ndindex(*bn.x.shape):
@@ -283,15 +285,15 @@ def test_batch_norms_gradients_are_derivatives() -> None:
                 x = bn.x.copy()
                 x[index] += h
                 sides.append(
-                    (formulas.BatchNorm(x, bn.gamma, bn.beta, bn.eps, bn.dy).y(**options) * bn.dy).sum()
+                    (formulas.BatchNormCase(x, bn.gamma, bn.beta, bn.eps, bn.dy).y(**options) * bn.dy).sum()
                 )
             found[index] = (sides[0] - sides[1]) / 2e-6
         np.testing.assert_allclose(bn.gradients(**options).dx, found, atol=1e-7)
 
 
-def test_plans() -> None:
-    assert plans.size_after(plans.table_1(), 32) == 1
-    assert len({plan for _, plan in plans.mistakes()} | {plans.table_1()}) == 1 + sum(
-        1 for _ in plans.mistakes()
+def test_architectures() -> None:
+    assert architectures.size_after(architectures.table_1(), 32) == 1
+    assert len({architecture for _, architecture in mistakes()} | {architectures.table_1()}) == 1 + sum(
+        1 for _ in mistakes()
     )
-    assert {mistake.cause for mistake, _ in plans.mistakes()} <= set(CAUSES)
+    assert {mistake.cause.name for mistake, _ in mistakes()} <= set(CAUSES)

@@ -1,4 +1,4 @@
-"""What the checker asks of a submission's code, and what comes back: data, never objects.
+"""Requests to a submission's code, and the answers: data, never objects.
 
 The code runs in a child process. Calls are sent to it in order, and name what they make, so that later calls
 can use it. ``Ref("layer.grads['weight']")`` stands for something that an earlier call made, or a part of it.
@@ -83,7 +83,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of one request."""
+    """The answer to one request."""
 
     value: Any = None
     """Arrays (never of objects), numbers, strings, None; lists and dicts of them. Tensors come as arrays."""
@@ -91,11 +91,11 @@ class Answer:
     seconds: float = 0.0
     """Of the clock, for the call alone."""
     bytecodes: int = 0
-    """How many Python ran, if the call was to be counted."""
+    """How many Python ran, if the call is counted."""
     changed: tuple[int, ...] = ()
     """Which of the arguments (by position), arrays, tensors or lists, the call wrote to."""
     processor_seconds: float = 0.0
-    """What it took of a processor, whatever else the machine did."""
+    """Of a processor, whatever else the machine did."""
 
 
 class SubmissionError(Exception):
@@ -151,7 +151,7 @@ def need_all(answers: Sequence[Answer]) -> list[Answer]:
 
     That a call made an object, which is never sent back, is no failure.
     """
-    for each in answers:
-        if each.failure is not None and each.failure.kind != "refused":
-            need(each)
+    for answer in answers:
+        if answer.failure is not None and answer.failure.kind != "refused":
+            need(answer)
     return list(answers)

@@ -1,4 +1,4 @@
-"""Run the checks on a folder, each apart from the others, and put together what they found."""
+"""Run the checks on a folder, and put their outcomes into a report."""
 
 import zlib
 from collections.abc import Iterator, Sequence
@@ -10,13 +10,13 @@ from time import perf_counter
 import numpy as np
 
 from backproof.checker.calls import Runner, SubmissionError
-from backproof.checker.folder import code_folder
-from backproof.checker.outcome import Check, DecidedError, Outcome, failed
+from backproof.checker.check_report import CheckReport, Finding
+from backproof.checker.outcome import Check, Outcome, OutcomeError, failure_outcome
 from backproof.checker.questions import CHECKS
 from backproof.checker.reference import is_own_folder
-from backproof.checker.result import CheckReport, Finding
-from backproof.checker.runners import Metered, OwnCode, ReferenceRanError
+from backproof.checker.runner_wrappers import NoReferenceRunner, ReferenceRanError, TimeLimitedRunner
 from backproof.checker.sandbox import Limits, Session
+from backproof.checker.submission_folder import code_folder
 from backproof.checker.versions import versions
 from backproof.errors import ConfigError
 
@@ -48,13 +48,13 @@ def check_folder(
     is_own = is_own_folder(code_folder(folder))
     with Session(folder, limits or Limits()) as session:
         try:
-            found = list(run_checks(checks, session if is_own else OwnCode(session), seed))
+            results = list(run_checks(checks, session if is_own else NoReferenceRunner(session), seed))
         except ReferenceRanError:
-            found = [(check, _REFERENCE, 0.0) for check in checks]
+            results = [(check, _REFERENCE, 0.0) for check in checks]
         files, isolation = session.files(), session.isolation
     return CheckReport(
         folder=str(folder),
-        findings=[finding(*each, folder=folder, seed=seed) for each in found],
+        findings=[finding(*result, folder=folder, seed=seed) for result in results],
         files=list(files),
         isolation=isolation,
         versions=versions(),
@@ -65,12 +65,12 @@ def check_folder(
 
 def select(checks: Sequence[Check], only: Sequence[str]) -> list[Check]:
     """Return the checks that ``only`` names by id or question, in their own order; all if it is empty."""
-    known = {name for each in checks for name in (each.id, each.question)}
+    known = {name for check in checks for name in (check.id, check.question)}
     for name in only:
         if name not in known:
-            near = get_close_matches(name, known) or sorted({each.question for each in checks})
+            near = get_close_matches(name, known) or sorted({check.question for check in checks})
             raise ConfigError(f"no check is called {name!r}; there is {', '.join(near)}")
-    return [each for each in checks if not only or each.id in only or each.question in only]
+    return [check for check in checks if not only or check.id in only or check.question in only]
 
 
 def run_checks(checks: Sequence[Check], runner: Runner, seed: int) -> Iterator[tuple[Check, Outcome, float]]:
@@ -78,13 +78,13 @@ def run_checks(checks: Sequence[Check], runner: Runner, seed: int) -> Iterator[t
 
     A question's time is bounded: what is left after it is not run.
     """
-    question, is_right, metered = "", True, Metered(runner)
+    question, is_right, limited = "", True, TimeLimitedRunner(runner)
     for check in checks:
         if check.question != question:
-            metered.used = 0.0
+            limited.used = 0.0
         if question and (check.question != question or not is_right):
-            metered.reset()
-        outcome, seconds = (_NO_TIME, 0.0) if metered.is_over else run_check(check, metered, seed)
+            limited.reset()
+        outcome, seconds = (_NO_TIME, 0.0) if limited.is_over else run_check(check, limited, seed)
         yield check, outcome, seconds
         question, is_right = check.question, outcome.verdict == "right"
 
@@ -96,18 +96,18 @@ def run_check(check: Check, runner: Runner, seed: int) -> tuple[Outcome, float]:
     try:
         outcome = check.run(runner, rng)
     except SubmissionError as error:
-        outcome = failed(error.failure)
-    except DecidedError as error:
+        outcome = failure_outcome(error.failure)
+    except OutcomeError as error:
         outcome = error.outcome
     except ReferenceRanError:
         raise
-    except Exception as error:  # the other checks shall not be lost to an answer that nobody thought of
+    except Exception as error:  # an unforeseen answer must not cost the other checks
         outcome = Outcome("not run", explanation=_OWN_FAILURE.format(error=repr(error)), hint=_NOT_YOURS)
     return outcome, perf_counter() - start
 
 
 def finding(check: Check, outcome: Outcome, seconds: float, *, folder: Path, seed: int) -> Finding:
-    """Write an outcome down, with the command that shows it again."""
+    """Return the finding for an outcome, with the command that runs the check again."""
     return Finding(
         id=check.id,
         question=check.question,

@@ -1,4 +1,4 @@
-"""Hold a value of the submission against the truth: how far they are apart, may be, and where most."""
+"""Compare a value of the submission with the exact one: the error, its tolerance, and the worst entry."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from math import isfinite
 import numpy as np
 
 from backproof.checker.calls import Array
-from backproof.checker.result import Evidence
+from backproof.checker.check_report import Evidence
 
 FLOOR = 1e-3
 TOLERANCE = 1e-5
@@ -31,13 +31,13 @@ def error_against(got: Array, truth: Array, floor: float = FLOOR) -> float:
 
 
 def tolerance(*arrays: Array) -> float:
-    """Return the relative error allowed: float32's where it takes part; nothing shorter will do."""
-    return FLOAT32_TOLERANCE if any(each.dtype == np.float32 for each in arrays) else TOLERANCE
+    """Return the relative error allowed: float32's where it takes part, float64's otherwise."""
+    return FLOAT32_TOLERANCE if any(array.dtype == np.float32 for array in arrays) else TOLERANCE
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A value of the submission beside the truth, with all that went into it."""
+    """A value of the submission, the exact one, and the inputs of both."""
 
     parameter: str
     """What it is, in the submission's words: grads['bias']."""
@@ -59,7 +59,7 @@ class Comparison:
 
     @property
     def symptom(self) -> str:
-        """Of what kind the error is, roughly: for telling whether a smaller case shows the same."""
+        """The kind of error: a smaller case shows the same mistake if its kind is the same."""
         if self.right:
             return "right"
         if self.got.shape != self.truth.shape:
@@ -68,10 +68,10 @@ class Comparison:
 
     def evidence(self) -> Evidence:
         """Return the worst entry with everything that is needed to see it again."""
-        shapes = {name: list(np.shape(each)) for name, each in self.inputs.items()}
+        shapes = {name: list(np.shape(array)) for name, array in self.inputs.items()}
         inputs = {name: np.asarray(v).tolist() for name, v in self.inputs.items() if np.size(v) <= _SHOWN}
         if self.got.shape != self.truth.shape:
-            expected, got = (f"shape {each.shape}" for each in (self.truth, self.got))
+            expected, got = (f"shape {array.shape}" for array in (self.truth, self.got))
             return Evidence(
                 parameter=self.parameter, expected=expected, got=got, shapes=shapes, inputs=inputs
             )
@@ -79,12 +79,12 @@ class Comparison:
         worst = np.unravel_index(
             np.where(np.isfinite(difference), difference, np.inf).argmax(), self.got.shape
         )
-        due, found = float(self.truth[worst]), float(self.got[worst])
+        due, value = float(self.truth[worst]), float(self.got[worst])
         return Evidence(
             parameter=self.parameter,
             index=[int(i) for i in worst],
             expected=due if isfinite(due) else None,
-            got=found if isfinite(found) else str(found),  # JSON has no infinity
+            got=value if isfinite(value) else str(value),  # JSON has no infinity
             shapes=shapes,
             inputs=inputs,
             relative_error=self.error if isfinite(self.error) else None,

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import Array
+from backproof.checker.causes import Cause
 from backproof.checker.comparison import FLOOR, Comparison, error_against
 
 _SAME = 1e-6
@@ -17,10 +19,9 @@ _NEAR = 1e-5
 class Mistake:
     """What is wrong with a value."""
 
-    cause: str
-    """By its name in backproof.checker.causes."""
+    cause: Cause
     what: str
-    """In plain words, to stand after the name of the value: 'is the sum over …'."""
+    """To follow the name of the value in a sentence: 'is the sum over …'."""
     hint: str = ""
     """Where it says more than the cause's own."""
 
@@ -37,10 +38,10 @@ def diagnose(
     is_gradient: bool = False,
     otherwise: str = "",
 ) -> Mistake:
-    """Return the first known mistake that gives just what was got; else what can be said in general.
+    """Return the first known mistake that gives the value that was got; else a general one.
 
     A mistake that would give the truth as well, as on a special shape, proves nothing and is passed over.
-    ``again`` is the same value for another upstream gradient; ``otherwise`` is said where nothing fits.
+    ``again`` is the same value for another upstream gradient; ``otherwise`` describes it where nothing fits.
     """
     got, truth = comparison.got, comparison.truth
     floor = FLOOR * max(1.0, float(np.abs(truth).max(initial=0.0)))  # rounding of what should be zero
@@ -52,19 +53,17 @@ def diagnose(
         if same(got, value) and not same(truth, value):
             return mistake
     if again is not None and got.shape == again.shape and got.any() and np.array_equal(got, again):
-        return Mistake(
-            "upstream gradient ignored", "stays the same when the gradient given to backward changes"
-        )
-    general = "wrong gradient" if is_gradient else "wrong forward value"
+        return Mistake(causes.UPSTREAM_IGNORED, "stays the same when the gradient given to backward changes")
+    general = causes.WRONG_GRADIENT if is_gradient else causes.WRONG_FORWARD_VALUE
     if got.shape != truth.shape:
-        return Mistake("wrong shape", f"has shape {got.shape}, not {truth.shape}")
+        return Mistake(causes.WRONG_SHAPE, f"has shape {got.shape}, not {truth.shape}")
     if not np.isfinite(got).all():
         return Mistake(general, "is not finite")
     if not got.any():
         return Mistake(general, "is zero everywhere")
     if comparison.error < _NEAR:
         if np.array_equal(got, got.astype(np.float32)):
-            return Mistake("dtype promoted", "has no more digits than float32, though float64 goes in")
+            return Mistake(causes.DTYPE_PROMOTED, "has no more digits than float32, though float64 goes in")
         return Mistake(general, "is right to some digits alone: is a constant added, or float32 on the way?")
     factor = float(np.vdot(truth, got) / max(float(np.vdot(truth, truth)), 1e-300))
     if truth.size > 1 and factor and same(got, factor * truth):
@@ -73,13 +72,15 @@ def diagnose(
     return Mistake(general, otherwise or f"differs from the truth in {apart} of {truth.size} entries")
 
 
-def _multiple(factor: float, comparison: Comparison, general: str) -> Mistake:
+def _multiple(factor: float, comparison: Comparison, general: Cause) -> Mistake:
     batch = len(comparison.inputs["x"]) if np.ndim(comparison.inputs.get("x", 0)) else 1
-    if general == "wrong gradient" and batch > 1:
+    if general == causes.WRONG_GRADIENT and batch > 1:
         if np.isclose(factor * batch, 1, rtol=1e-3):
-            return Mistake("extra 1/B", f"is divided by the batch size (B = {batch}) once too often")
+            return Mistake(
+                causes.EXTRA_BATCH_MEAN, f"is divided by the batch size (B = {batch}) once too often"
+            )
         if np.isclose(factor, batch, rtol=1e-3):
-            return Mistake("missing 1/B", f"is B = {batch} times what it should be")
-    if general == "wrong gradient" and np.isclose(factor, -1, rtol=1e-3):
-        return Mistake("opposite sign", "has the opposite sign")
+            return Mistake(causes.MISSING_BATCH_MEAN, f"is B = {batch} times what it should be")
+    if general == causes.WRONG_GRADIENT and np.isclose(factor, -1, rtol=1e-3):
+        return Mistake(causes.OPPOSITE_SIGN, "has the opposite sign")
     return Mistake(general, f"is {factor:.4g} times what it should be")

@@ -10,12 +10,12 @@ from shlex import quote
 from time import perf_counter
 
 from backproof.checker.calls import SubmissionError
-from backproof.checker.folder import COURSE_FILES, FolderError, readable
-from backproof.checker.outcome import failed
-from backproof.checker.own_class import OwnClass
-from backproof.checker.result import CheckReport, Finding
-from backproof.checker.runners import Metered
+from backproof.checker.check_report import CheckReport, Finding
+from backproof.checker.layer_class import LayerClass
+from backproof.checker.outcome import failure_outcome
+from backproof.checker.runner_wrappers import TimeLimitedRunner
 from backproof.checker.sandbox import Session
+from backproof.checker.submission_folder import COURSE_FILES, FolderError, as_folder_errors
 from backproof.checker.versions import versions
 from backproof.errors import ConfigError
 
@@ -32,12 +32,12 @@ def check_module(file: Path, class_name: str, *, seed: int = 0) -> CheckReport:
         raise ConfigError(f"{file}: not a Python file")
     start = perf_counter()
     with _copied(file) as (folder, module), _session(folder, file) as session:
-        own = OwnClass(Metered(session), file, module, class_name, seed)
+        own = LayerClass(TimeLimitedRunner(session), file, module, class_name, seed)
         try:
             own.must_exist()
             outcomes = own.outcomes()
         except SubmissionError as error:
-            outcomes = {"": failed(error.failure)}
+            outcomes = {"": failure_outcome(error.failure)}
         files, isolation = session.files(), session.isolation
     target = f"{file}:{class_name}"
     return CheckReport(
@@ -71,10 +71,10 @@ def _copied(file: Path) -> Iterator[tuple[Path, str]]:
     """Copy a file and its neighbours into a folder of the course's layout; give the module's name there."""
     module = re.sub(r"\W|^(?=\d)", "_", file.stem)
     with tempfile.TemporaryDirectory(prefix="backproof-module-") as name:
-        for each in file.parent.glob("*.py"):
+        for neighbour in file.parent.glob("*.py"):
             with contextlib.suppress(OSError):  # one that is needed and not there fails at its import
-                shutil.copy(each, name)
-        with readable():
+                shutil.copy(neighbour, name)
+        with as_folder_errors():
             shutil.copy(file, Path(name, f"{module}.py"))
         Path(name, COURSE_FILES[0]).touch()
         yield Path(name), module

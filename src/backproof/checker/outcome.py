@@ -1,15 +1,16 @@
-"""A check of a submission, and what it finds out."""
+"""A check of a submission, and its outcome."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import Failure, Runner
-from backproof.checker.causes import CAUSES
+from backproof.checker.causes import Cause
+from backproof.checker.check_report import Evidence, Verdict
 from backproof.checker.comparison import Comparison
 from backproof.checker.diagnosis import Mistake
-from backproof.checker.result import Evidence, Verdict
 
 _VERDICTS: Mapping[str, Verdict] = {
     "crashed": "crashed",
@@ -27,7 +28,7 @@ _HINTS: Mapping[Verdict, str] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one check found out."""
+    """The result of one check."""
 
     verdict: Verdict
     cause: str = ""
@@ -36,7 +37,7 @@ class Outcome:
     hint: str = ""
     evidence: Evidence | None = None
     note: str = ""
-    """What is worth knowing though it costs no points."""
+    """A remark that costs no points."""
 
 
 RIGHT = Outcome("right")
@@ -45,7 +46,7 @@ Run = Callable[[Runner, np.random.Generator], Outcome]
 
 @dataclass(frozen=True)
 class Check:
-    """One thing to find out about a submission."""
+    """One property of a submission that is checked."""
 
     id: str
     """Unique and stable: question/thing.property, such as 1.2/linear.db."""
@@ -53,7 +54,7 @@ class Check:
     """What it is worth beside the other checks of its question."""
     title: str
     run: Run
-    """Raises SubmissionError or DecidedError where it cannot go on."""
+    """Raises SubmissionError or OutcomeError where it cannot go on."""
 
     @property
     def question(self) -> str:
@@ -61,7 +62,7 @@ class Check:
         return self.id.partition("/")[0]
 
 
-class DecidedError(Exception):
+class OutcomeError(Exception):
     """Raised where a check's outcome is decided before its end; carries it."""
 
     def __init__(self, outcome: Outcome) -> None:
@@ -69,23 +70,25 @@ class DecidedError(Exception):
         self.outcome = outcome
 
 
-def wrong(cause: str, explanation: str, evidence: Evidence, hint: str = "") -> Outcome:
-    """Write down what is wrong; the hint is the cause's own unless there is a more telling one."""
-    return Outcome("wrong", cause, explanation, hint or CAUSES[cause].hint, evidence)
+def wrong(cause: Cause, explanation: str, evidence: Evidence, hint: str = "") -> Outcome:
+    """Return the outcome "wrong"; the hint is the cause's own unless another is given."""
+    return Outcome("wrong", cause.name, explanation, hint or cause.hint, evidence)
 
 
-def wrong_value(mistake: Mistake, shown: Comparison) -> Outcome:
-    """Write down a mistake in a value, and the case that shows it."""
-    return wrong(mistake.cause, f"{shown.parameter} {mistake.what}.", shown.evidence(), mistake.hint)
+def wrong_value(mistake: Mistake, comparison: Comparison) -> Outcome:
+    """Return the outcome "wrong" for a value with a mistake, and the case that shows it."""
+    return wrong(
+        mistake.cause, f"{comparison.parameter} {mistake.what}.", comparison.evidence(), mistake.hint
+    )
 
 
-def failed(failure: Failure) -> Outcome:
-    """Turn a failure of the submission's code into a verdict: a program that stops is no wrong number."""
+def failure_outcome(failure: Failure) -> Outcome:
+    """Return the outcome for a failure of the submission's code, which is no wrong value."""
     where = f" ({failure.where})" if failure.where else ""
     if failure.kind == "refused":
         if "NoneType" not in failure.message:
             evidence = Evidence(parameter="the value", expected="numbers", got=failure.message)
-            return wrong("wrong shape", f"{failure.message}{where}", evidence)
+            return wrong(causes.WRONG_SHAPE, f"{failure.message}{where}", evidence)
         failure = Failure("not implemented", "nothing is returned (None) where a value is due")
     verdict = _VERDICTS[failure.kind]
     return Outcome(verdict, explanation=f"{failure.message or failure.kind}{where}", hint=_HINTS[verdict])

@@ -1,4 +1,4 @@
-"""The reference is told from a submission's own code."""
+"""Tell backproof's own code, the reference, from a submission's."""
 
 import contextlib
 import functools

@@ -1,4 +1,4 @@
-"""A layer that lives in the sandbox, with the face of one that lives here."""
+"""A layer in the sandbox, behind the interface of a local one."""
 
 import copy
 from collections.abc import Mapping
@@ -136,9 +136,9 @@ class RemoteLayer:
             for key in value:
                 if repr(key)[1:-1] != key:
                     raise ConfigError(f"{name} cannot be read: its key {key!r} is no plain name; {_READABLE}")
-            value = {key: _part(f"{name}[{key!r}]", each) for key, each in value.items()}
+            value = {key: _part(f"{name}[{key!r}]", part) for key, part in value.items()}
         elif isinstance(value, list | tuple):
-            value = [_part(f"{name}[{index}]", each) for index, each in enumerate(value)]
+            value = [_part(f"{name}[{index}]", part) for index, part in enumerate(value)]
         else:
             value = _part(name, value)
         setattr(self, name, value)

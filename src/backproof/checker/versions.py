@@ -1,4 +1,4 @@
-"""Versions that a verdict may depend on."""
+"""The versions of Python and packages, as a report gives them."""
 
 from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
@@ -6,10 +6,10 @@ from platform import python_version
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that a verdict may depend on, where installed."""
-    found = {"python": python_version()}
+    installed = {"python": python_version()}
     for name in ("backproof", "numpy", "torch"):
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return installed

@@ -15,7 +15,7 @@ from backproof.cli.training_session import INTERRUPTED
 from backproof.errors import BackproofError, ConfigError
 
 if TYPE_CHECKING:
-    from backproof.checker.result import CheckReport
+    from backproof.checker.check_report import CheckReport
 
 SOMETHING_WRONG = 1
 _MODULE = "module"
@@ -82,22 +82,22 @@ def check(
 
 def _report(targets: Sequence[str], only: Sequence[str], seed: int) -> "CheckReport":
     """Check one folder, or one layer (BackproofError)."""
-    from backproof.checker.folder import readable
+    from backproof.checker.submission_folder import as_folder_errors
     from backproof.training.learners.make import imported
 
-    found: CheckReport
+    report: CheckReport
     if targets[0] == _MODULE:
         if len(targets) != 2 or only:
             raise ConfigError("a layer is checked by: backproof check module FILE:CLASS, without --only")
-        with readable():
+        with as_folder_errors():
             file, class_name = _layer(targets[1])
         checker = imported("backproof.checker.module", "backproof check module")
-        found = checker.check_module(file, class_name, seed=seed)
-        return found
+        report = checker.check_module(file, class_name, seed=seed)
+        return report
     if len(targets) > 1:
         raise ConfigError("several folders need --csv FILE, for a row of each")
     folder = Path(targets[0])
-    with readable():
+    with as_folder_errors():
         if not folder.is_dir():
             raise ConfigError(
                 f"there is no folder '{targets[0]}'; give the one that holds the code, such as modules.py"
@@ -105,8 +105,8 @@ def _report(targets: Sequence[str], only: Sequence[str], seed: int) -> "CheckRep
     if str(folder) == _MODULE or str(folder).startswith("-"):  # else what reruns a check means another
         folder = folder.absolute()
     checker = imported("backproof.checker.check", "backproof check")
-    found = checker.check_folder(folder, seed=seed, only=only)
-    return found
+    report = checker.check_folder(folder, seed=seed, only=only)
+    return report
 
 
 def _layer(target: str) -> tuple[Path, str]:
@@ -158,12 +158,12 @@ def _show(report: "CheckReport", as_json: bool, html: Path | None, hints: bool) 
     import msgspec
 
     from backproof.checker.output.page import page
-    from backproof.checker.output.readers import harmless, hinted
+    from backproof.checker.output.report_filters import escape_control_characters, hints_only
     from backproof.checker.output.terminal import text
     from backproof.cli.output import deliver
     from backproof.files import write_atomically
 
-    report = harmless(hinted(report) if hints else report)
+    report = escape_control_characters(hints_only(report) if hints else report)
     if html is not None:
         try:
             write_atomically(html, page(report).encode())

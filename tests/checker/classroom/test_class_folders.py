@@ -140,7 +140,7 @@ def test_a_signal_keeps_the_rows(sent: signal.Signals, submission: Submission, r
         f"signal.signal({int(sent)}, signal.default_int_handler)\n"  # which nohup would have it ignore
         "from backproof.checker.classroom import process\n"
         f"process.COMMAND = {process.COMMAND!r}\n"
-        "from backproof import output\n"
+        "from backproof.cli import output\n"
         f"output.say = lambda text: os.kill(os.getpid(), {int(sent)})\n"  # once the first row is there
         "from backproof.cli.main import main\n"
         "sys.exit(main())"

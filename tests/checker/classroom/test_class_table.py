@@ -17,8 +17,8 @@ CLI = Callable[..., tuple[int, str, str]]
 )
 def test_spreadsheets_compute_nothing(text: str, tmp_path: Path) -> None:
     row = dict.fromkeys(table.COLUMNS, text)
-    table.write(tmp_path / "t.csv", [row])
-    assert table.read(tmp_path / "t.csv") == {text: row}
+    table.write_table(tmp_path / "t.csv", [row])
+    assert table.read_table(tmp_path / "t.csv") == {text: row}
     with (tmp_path / "t.csv").open(encoding="utf-8", newline="") as file:
         cells = list(csv.reader(file))[1]
     assert not any(cell.startswith(("=", "+", "-", "@", "＝")) for cell in cells)
@@ -26,10 +26,10 @@ def test_spreadsheets_compute_nothing(text: str, tmp_path: Path) -> None:
 
 def test_a_table_that_a_spreadsheet_saved(tmp_path: Path) -> None:
     row = dict.fromkeys(table.COLUMNS, "ε")
-    table.write(tmp_path / "t.csv", [row])
+    table.write_table(tmp_path / "t.csv", [row])
     written = (tmp_path / "t.csv").read_bytes()
     (tmp_path / "t.csv").write_bytes(b"\xef\xbb\xbf" + written.replace(b"\r\n", b"\n"))
-    assert table.read(tmp_path / "t.csv") == {"ε": row}
+    assert table.read_table(tmp_path / "t.csv") == {"ε": row}
 
 
 @pytest.mark.parametrize("content", [b"name,age\nx,3\n", b"\xff\x00", b'"never ends', b"folder\n", b""])
@@ -49,7 +49,7 @@ def test_a_table_that_cannot_be_read_or_written(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(table, "write_atomically", full)
     with pytest.raises(BackproofError, match=r"cannot write .*No space left"):
-        table.write(tmp_path / "t.csv", [])
-    assert table.read(tmp_path / "t.csv") == {}
+        table.write_table(tmp_path / "t.csv", [])
+    assert table.read_table(tmp_path / "t.csv") == {}
     with pytest.raises(ConfigError):
-        table.read(tmp_path)
+        table.read_table(tmp_path)

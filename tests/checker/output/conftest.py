@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from backproof.checker.result import CheckReport
+from backproof.checker.check_report import CheckReport
 from checker.output.reports import OTHERS, RIGHT, WRONG, report
 
 

@@ -1,6 +1,6 @@
 """Made-up reports, with everything in them that a reader could see."""
 
-from backproof.checker.result import CheckReport, Evidence, Finding, RanFile
+from backproof.checker.check_report import CheckReport, Evidence, Finding, RanFile
 
 WRONG = Finding(
     id="1.2/linear.db", question="1.2", title="the bias's gradient", verdict="wrong", points=0.5,

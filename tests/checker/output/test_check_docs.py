@@ -1,21 +1,29 @@
 """The page about the command: what it lists is what there is."""
 
+import importlib
 import re
+import sys
 from itertools import groupby
 from pathlib import Path
+from types import ModuleType
+
+import pytest
 
 from backproof.checker.causes import CAUSES
 from backproof.checker.classroom.table import COLUMNS
-from backproof.checker.questions import CHECKS, POINTS
+from backproof.checker.questions import CHECKS, QUESTIONS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "howto" / "check.md").read_text("utf-8")
+STALE = "run python benchmarks/check_docs.py"
 
 
 def test_the_example_has_all_checks() -> None:
-    for question, findings in groupby(CHECKS, lambda each: each.question):
-        worth, count = f"{POINTS[question]:g}", len(list(findings))
-        assert re.search(rf"^{question} .* of {worth} .* of {count} checks right$", PAGE, re.MULTILINE)
-    assert f" of {sum(POINTS.values()):g} points, {len(CHECKS) - 3} of {len(CHECKS)} checks right\n" in PAGE
+    for number, checks in groupby(CHECKS, lambda check: check.question):
+        worth, count = f"{QUESTIONS[number].points:g}", len(list(checks))
+        line = rf"^{number} .* of {worth} .* of {count} checks right$"
+        assert re.search(line, PAGE, re.MULTILINE), STALE
+    points, total = sum(question.points for question in QUESTIONS.values()), len(CHECKS)
+    assert f" of {points:g} points, {total - 3} of {total} checks right\n" in PAGE, STALE
 
 
 def rows(heading: str) -> list[list[str]]:
@@ -25,10 +33,27 @@ def rows(heading: str) -> list[list[str]]:
 
 
 def test_every_cause_is_there_with_its_meaning() -> None:
-    assert dict(rows("cause")) == {name: cause.meaning for name, cause in CAUSES.items()}
+    assert dict(rows("cause")) == {name: cause.meaning for name, cause in CAUSES.items()}, STALE
 
 
 def test_every_column_is_there() -> None:
     listed = [name for cell, _ in rows("column") for name in re.findall("`(.*?)`", cell)]
     points = [name for name in COLUMNS if name.startswith("points")]
     assert [name for name in COLUMNS if name not in points[1:-1]] == listed
+
+
+@pytest.fixture
+def check_docs(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(Path(__file__).parents[3] / "benchmarks")
+    module = importlib.import_module("check_docs")
+    monkeypatch.delitem(sys.modules, "check_docs")
+    return module
+
+
+def test_the_script_brings_the_page_up_to_date(check_docs: ModuleType) -> None:
+    stale = PAGE.replace("19 of 22 checks", "17 of 20 checks")
+    stale = stale.replace("of 59 points, 52 of 55", "of 7 points, 1 of 4")
+    assert stale != PAGE
+    assert check_docs.with_counts(stale) == PAGE
+    (row,) = re.findall(r"^\| missing 1/B .*\n", PAGE, re.MULTILINE)
+    assert sorted(check_docs.with_causes(PAGE.replace(row, "")).splitlines()) == sorted(PAGE.splitlines())

@@ -10,8 +10,8 @@ import jsonschema
 import msgspec
 import pytest
 
-from backproof.checker.output.readers import NO_HINT
-from backproof.checker.result import CheckReport, Evidence
+from backproof.checker.check_report import CheckReport, Evidence
+from backproof.checker.output.report_filters import NO_HINT
 from backproof.cli.main import main
 from checker.catalogue import changed, write
 from checker.output.reports import OTHERS, RIGHT, WRONG, report

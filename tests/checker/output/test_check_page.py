@@ -10,9 +10,9 @@ from urllib.parse import unquote
 import msgspec
 import pytest
 
+from backproof.checker.check_report import CheckReport, Evidence
 from backproof.checker.output.page import Matrix, matrices, page
-from backproof.checker.output.readers import harmless
-from backproof.checker.result import CheckReport, Evidence
+from backproof.checker.output.report_filters import escape_control_characters
 from checker.output.reports import OTHERS, RIGHT, WRONG, report
 
 CLI = Callable[..., tuple[int, str, str]]
@@ -61,7 +61,7 @@ def test_it_says_all_that_helps() -> None:
 
 
 def test_nothing_in_it_is_markup_or_steers_a_terminal() -> None:
-    text = page(harmless(report(*OTHERS, folder="</title><script>x")))
+    text = page(escape_control_characters(report(*OTHERS, folder="</title><script>x")))
     assert "<script" not in text
     assert "&lt;script&gt;" in text
     assert all(each.isprintable() or each == "\n" for each in text)

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from backproof.checker.causes import CAUSES
-from backproof.checker.output import terminal, words
-from backproof.checker.result import CheckReport, Evidence
+from backproof.checker.check_report import CheckReport, Evidence
+from backproof.checker.output import report_text, terminal
 from checker.output.reports import OTHERS, RIGHT, WRONG, report
 
 CLI = Callable[..., tuple[int, str, str]]
@@ -101,7 +101,9 @@ def test_what_is_said_alike_is_said_once() -> None:
     named = msgspec.structs.replace(WRONG, id="3.1/ε", question="3.1")
     unknown = msgspec.structs.replace(named, id="3.1/odd", cause="wrong gradient", explanation="")
     last = msgspec.structs.replace(OTHERS[3], question="4")
-    groups = words.alike([crashed[0], unknown, crashed[1], named, OTHERS[3], crashed[2], last])
+    groups = report_text.group_by_explanation(
+        [crashed[0], unknown, crashed[1], named, OTHERS[3], crashed[2], last]
+    )
     assert [[each.id for each in group] for group in groups] == [
         ["3.1/ε"],
         ["3.1/y", "3.1/dx"],
@@ -115,7 +117,7 @@ def test_what_is_said_alike_is_said_once() -> None:
 
 
 def values(evidence: Evidence) -> dict[str, str]:
-    details = dict(words.details(msgspec.structs.replace(WRONG, evidence=evidence)))
+    details = dict(report_text.details(msgspec.structs.replace(WRONG, evidence=evidence)))
     return {name: details[name] for name in ("expected", "got") if name in details}
 
 
@@ -131,10 +133,10 @@ def test_what_was_expected_and_found_can_be_told_apart() -> None:
 
 def test_evidence_says_no_more_than_it_knows() -> None:
     bare = msgspec.structs.replace(WRONG, evidence=Evidence(parameter="the output", shapes={"a": []}))
-    details = dict(words.details(bare))
+    details = dict(report_text.details(bare))
     assert "where" not in details
     assert details["smallest case"] == "a scalar"
 
 
 def test_points_are_sixteenths() -> None:
-    assert [words.number(each) for each in (0.125, 12.5, 15.0)] == ["0.125", "12.5", "15"]
+    assert [report_text.format_points(each) for each in (0.125, 12.5, 15.0)] == ["0.125", "12.5", "15"]

@@ -50,6 +50,6 @@ def session(request: pytest.FixtureRequest, folder: Path, mark: str) -> Iterator
                 "bubblewrap: " if request.param == "bubblewrap" else "a process"
             )
             yield session
-    assert not processes_with(session._warden._mark, "environ")
+    assert not processes_with(session._supervisor._mark, "environ")
     assert not processes_with(mark, "cmdline")
     assert not session._base.exists()

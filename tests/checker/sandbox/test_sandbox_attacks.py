@@ -114,7 +114,7 @@ def test_the_warden_cannot_be_killed_in_bubblewrap_and_is_started_anew_elsewhere
 def test_the_worker_ends_with_its_warden(session: Session) -> None:
     session.reset()
     assert alive(session)
-    process = session._warden._process.pid
+    process = session._supervisor._process.pid
     is_inside = session.isolation.startswith("bubblewrap")
     os.kill(descendants(process, processes())[0] if is_inside else process, signal.SIGKILL)
     while ask(session, "add", 1) == 2:  # it takes a moment

@@ -90,7 +90,8 @@ from backproof.checker.sandbox import Session
 
 with Session(Path(sys.argv[1])) as session:
     (answer,) = session.run([Call("sum", "modules.add", (1, 2))])
-    print(answer.value, session.isolation.partition(":")[0], session._base, session._warden._mark, flush=True)
+    mark = session._supervisor._mark
+    print(answer.value, session.isolation.partition(":")[0], session._base, mark, flush=True)
     if sys.argv[2:]:
         time.sleep(600)
 """

@@ -1,1 +1,1 @@
-"""A whole class: many folders, each checked by a process of its own, and a table of how they did."""
+"""Check many folders, each by a process of its own, and write a table of their results."""

@@ -1,4 +1,4 @@
-"""Check many folders, some at a time, and fill a table that any kill leaves whole."""
+"""Check many folders, some at a time, and write a table that is complete whenever the process is killed."""
 
 import asyncio
 import hashlib
@@ -10,10 +10,10 @@ from pathlib import Path
 from backproof import __version__
 from backproof.checker.check import select
 from backproof.checker.classroom.process import checked
-from backproof.checker.classroom.table import Row, failed, only_writer_of, read, still_holds, write
-from backproof.checker.folder import code_folder, read_folder
-from backproof.checker.output.readers import plain
+from backproof.checker.classroom.table import Row, error_row, is_up_to_date, locked, read_table, write_table
+from backproof.checker.output.report_filters import escape_text
 from backproof.checker.questions import CHECKS
+from backproof.checker.submission_folder import code_folder, read_folder
 
 _POLL_SECONDS = 0.2
 
@@ -35,8 +35,8 @@ def check_folders(
     is in use or cannot be written.
     """
     select(CHECKS, only)  # which raises for what is no check, rather than each folder's row
-    names = list(dict.fromkeys(str(Path(each)) for each in folders))  # good/ is good
-    with only_writer_of(table):
+    names = list(dict.fromkeys(str(Path(folder)) for folder in folders))  # good/ is good
+    with locked(table):
         room = _Classroom(table, only, seed, say)
         return asyncio.run(room.check(names, jobs or _processors(), should_stop))
 
@@ -46,60 +46,60 @@ class _Classroom:
 
     def __init__(self, table: Path, only: Sequence[str], seed: int, say: Callable[[str], None]) -> None:
         self._table, self._say = table, say
-        self._rows = read(table)
-        self._options = ["--seed", str(seed), *(word for each in only for word in ("--only", each))]
+        self._rows = read_table(table)
+        self._options = ["--seed", str(seed), *(word for name in only for word in ("--only", name))]
         self._made_from = {"seed": str(seed), "only": " ".join(only), "version": __version__}
 
     async def check(self, folders: Sequence[str], jobs: int, should_stop: Callable[[], bool]) -> bool | None:
         slots = asyncio.Semaphore(jobs)
-        names = [plain(each) for each in folders]
+        names = [escape_text(folder) for folder in folders]
         order = list(dict.fromkeys([*self._rows, *names]))
-        waiting = {asyncio.create_task(self._row(each, slots)) for each in folders}
+        waiting = {asyncio.create_task(self._row(folder, slots)) for folder in folders}
         start, new, done = time.monotonic(), 0, 0
         try:
             while waiting and not should_stop():
                 finished, waiting = await asyncio.wait(
                     waiting, timeout=_POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED
                 )
-                for row, is_new in [each.result() for each in finished]:
+                for row, is_new in [task.result() for task in finished]:
                     done, new = done + 1, new + is_new
                     if is_new:
                         self._rows[row["folder"]] = row
-                        write(self._table, [self._rows[name] for name in order if name in self._rows])
+                        write_table(self._table, [self._rows[name] for name in order if name in self._rows])
                     left = (time.monotonic() - start) / max(new, 1) * len(waiting) / 60
                     about = f"; about {left:.0f} min left" if is_new and left >= 1 else ""
                     count = f"{done:{len(str(len(folders)))}}/{len(folders)}"
                     self._say(f"{count}  {_line(row, is_new=is_new)}{about}")
         finally:
-            for each in waiting:
-                each.cancel()
+            for task in waiting:
+                task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
         return None if waiting else all(self._rows[name]["verdict"] == "right" for name in names)
 
     async def _row(self, folder: str, slots: asyncio.Semaphore) -> tuple[Row, bool]:
         """Return a folder's row, and whether it is new; what is wrong with the folder becomes its error."""
-        made_from = {"folder": plain(folder), **self._made_from, "files": ""}
+        made_from = {"folder": escape_text(folder), **self._made_from, "files": ""}
         async with slots:
             try:
                 made_from["files"] = fingerprint(Path(folder))
                 old = self._rows.get(made_from["folder"])
-                if old and still_holds(old, made_from):
+                if old and is_up_to_date(old, made_from):
                     return old, False
                 return {"error": "", **await checked(Path(folder), self._options), **made_from}, True
             except Exception as error:  # one bad folder never stops the others
-                return {**failed(str(error)), **made_from}, True
+                return {**error_row(str(error)), **made_from}, True
 
 
 def fingerprint(folder: Path) -> str:
     """Hash the names and contents of the files that a check would see (FolderError if it would see none)."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for name, content in read_folder(code_folder(folder)).items():
-        found.update(b"%s\0%s" % (os.fsencode(name), hashlib.sha256(content).digest()))
-    return found.hexdigest()
+        digest.update(b"%s\0%s" % (os.fsencode(name), hashlib.sha256(content).digest()))
+    return digest.hexdigest()
 
 
 def _line(row: Row, *, is_new: bool) -> str:
-    """Say of a row what a teacher wants to see go by."""
+    """Return the line of progress for a row."""
     if row["error"]:
         return f"{row['folder']}  could not run: {row['error']}"
     wrong = len(row["not right"].split())

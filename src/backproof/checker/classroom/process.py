@@ -1,4 +1,4 @@
-"""Check one folder by a process of its own: whatever becomes of it, it has a row and leaves nothing."""
+"""Check one folder by a process of its own: it gets a row whatever happens, and no process is left."""
 
 import asyncio
 import os
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from backproof.checker.classroom.table import Row, failed, row_of
-from backproof.checker.result import CheckReport
+from backproof.checker.check_report import CheckReport
+from backproof.checker.classroom.table import Row, error_row, row_of
 
 COMMAND = (sys.executable, "-P", "-m", "backproof")
 """This program again. -P: nothing is imported from the folder it is called from, perhaps a submission."""
@@ -22,23 +22,23 @@ _USER_ERROR = 2
 
 
 async def checked(folder: Path, options: Sequence[str]) -> Row:
-    """Return what is to be said of a folder; ``options`` are those of `backproof check`."""
+    """Return the row of a folder; ``options`` are those of `backproof check`."""
     place = str(folder.absolute())  # which no option, nor the word module, looks like
     # Files take the output: a pipe would stay open as long as any process of the submission has it.
     with tempfile.TemporaryDirectory(prefix="backproof-class-", ignore_cleanup_errors=True) as scratch:
         out, err = Path(scratch, "out"), Path(scratch, "err")
         code = await _run([*COMMAND, "check", "--json", *options, place], out, err)
-        report, said = out.read_bytes(), err.read_text(encoding="utf-8", errors="replace").strip()
+        report, messages = out.read_bytes(), err.read_text(encoding="utf-8", errors="replace").strip()
     if code is None:
-        return failed(f"the check took longer than {LONGEST_SECONDS / 60:.0f} minutes")
+        return error_row(f"the check took longer than {LONGEST_SECONDS / 60:.0f} minutes")
     if code in (0, 1):  # else it is none of the checker's, whatever it says
         with suppress(msgspec.MsgspecError):
             return row_of(msgspec.json.decode(report, type=CheckReport))
-    last = said.rpartition("\n")[2].removeprefix("backproof: ")
+    last = messages.rpartition("\n")[2].removeprefix("backproof: ")
     if code == _USER_ERROR:
-        return failed(last)
+        return error_row(last)
     ended = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-    return failed(f"the check ended with {ended}: {last or 'no report'}")
+    return error_row(f"the check ended with {ended}: {last or 'no report'}")
 
 
 async def _run(command: Sequence[str], out: Path, err: Path) -> int | None:

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from backproof.checker.output import words
-from backproof.checker.result import CheckReport, Evidence
+from backproof.checker.check_report import CheckReport, Evidence
+from backproof.checker.output import report_text
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
@@ -30,7 +30,7 @@ class Cell(NamedTuple):
 
 
 class Matrix(NamedTuple):
-    """An input as a table of numbers, and what of it had no room."""
+    """An input as a table of numbers, and the shape if not all of it is shown."""
 
     name: str
     rows: list[list[Cell]]
@@ -38,13 +38,13 @@ class Matrix(NamedTuple):
 
 
 def page(report: CheckReport) -> str:
-    """Return the page of a ``harmless`` report; one that was ``hinted`` has no test data to get into it."""
+    """Return the page of a report after ``escape_control_characters``, and ``hints_only`` for students."""
     template = _TEMPLATES.get_template("page.html")
-    return template.render(report=report, words=words, matrices=matrices)
+    return template.render(report=report, report_text=report_text, matrices=matrices)
 
 
 def matrices(evidence: Evidence) -> Iterator[Matrix]:
-    """Yield the smallest input, array by array; those of more than two axes are told by their shape alone.
+    """Yield the smallest input, array by array; of those with more than two axes only the shape.
 
     Marked is the entry whose gradient is wrong.
     """
@@ -60,7 +60,9 @@ def matrices(evidence: Evidence) -> Iterator[Matrix]:
             for row in zip(*shown, strict=True)
             if array.ndim <= 2
         ]
-        yield Matrix(name, rows, words.shape(array.shape) if sum(map(len, rows)) < array.size else "")
+        yield Matrix(
+            name, rows, report_text.format_shape(array.shape) if sum(map(len, rows)) < array.size else ""
+        )
 
 
 def _number(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from backproof.checker.outcome import Check
 from backproof.checker.questions.batchnorm.question import BATCHNORM
@@ -9,26 +10,42 @@ from backproof.checker.questions.convnet.question import CONVNET
 from backproof.checker.questions.numpy_mlp.question import NUMPY_MLP
 from backproof.checker.questions.torch_mlp.question import TORCH_MLP
 
-POINTS = {"1.2": 15.0, "2": 20.0, "3.1": 10.0, "3.2b": 3.0, "3.2c": 1.0, "4": 10.0}
-"""What the assignment gives for each question's code."""
+
+class Question(NamedTuple):
+    """A question of the assignment."""
+
+    title: str
+    points: float
+    """What the assignment gives for its code."""
+
+
+QUESTIONS = {
+    "1.2": Question("NumPy MLP", 15.0),
+    "2": Question("PyTorch MLP", 20.0),
+    "3.1": Question("batch norm by autograd", 10.0),
+    "3.2b": Question("batch norm by hand", 3.0),
+    "3.2c": Question("batch norm as a module", 1.0),
+    "4": Question("ConvNet", 10.0),
+}
+"""By the number that the ids of its checks begin with."""
 _PARTS = 16
 
 
 def scaled(checks: Sequence[Check], points: float) -> list[Check]:
     """Share a question's points by the checks' weights, in sixteenths, so that they sum up exactly."""
-    total = sum(each.points for each in checks)
+    total = sum(check.points for check in checks)
     weight, reached, shared = 0.0, 0, []
-    for each in checks:
-        weight += each.points
+    for check in checks:
+        weight += check.points
         upto = round(points * _PARTS * weight / total)
-        shared.append(replace(each, points=(upto - reached) / _PARTS))
+        shared.append(replace(check, points=(upto - reached) / _PARTS))
         reached = upto
     return shared
 
 
 _ALL = [*NUMPY_MLP, *TORCH_MLP, *BATCHNORM, *CONVNET]
 CHECKS: list[Check] = [
-    each
-    for question, points in POINTS.items()
-    for each in scaled([check for check in _ALL if check.question == question], points)
+    check
+    for number, question in QUESTIONS.items()
+    for check in scaled([check for check in _ALL if check.question == number], question.points)
 ]

@@ -4,18 +4,19 @@ from functools import partial
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import Answer, Array, Call, Runner, Tensor, need_scalar
 from backproof.checker.comparison import Comparison
 from backproof.checker.diagnosis import Known, Mistake, diagnose
-from backproof.checker.questions.trials import Sizes, Trial, Trials
+from backproof.checker.questions.check_at_sizes import CheckAtSizes, Sizes, Trial
 
 _SIZES = tuple({"B": b, "C": c} for b, c in ((23, 4), (1, 3), (12, 5), (40, 10)))
 _SMALLER = tuple({"B": b, "C": c} for b, c in ((1, 2), (2, 2), (2, 3), (3, 3)))
 
 
-def accuracy(script: str, *, tensors: bool = False) -> Trials:
+def accuracy(script: str, *, tensors: bool = False) -> CheckAtSizes:
     """Return the check of a script's accuracy: the share of samples whose largest score is the target's."""
-    return Trials("accuracy", partial(_accuracy, script, tensors), _SIZES, _SMALLER, {"B": 4, "C": 4})
+    return CheckAtSizes("accuracy", partial(_accuracy, script, tensors), _SIZES, _SMALLER, {"B": 4, "C": 4})
 
 
 def _accuracy(script: str, tensors: bool, runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
@@ -28,12 +29,14 @@ def _accuracy(script: str, tensors: bool, runner: Runner, rng: np.random.Generat
     targets = np.eye(classes, dtype=np.float32)[labels]
     got = need_scalar(_call(runner, f"{script}.accuracy", (scores, targets), tensors=tensors))
     right = np.asarray(float(np.mean(guess == labels)))
-    shown = Comparison("the returned accuracy", got, right, {"predictions": scores, "targets": targets}, 1e-5)
-    return Trial(shown, lambda: diagnose(shown, _known(right, scores, targets)))
+    comparison = Comparison(
+        "the returned accuracy", got, right, {"predictions": scores, "targets": targets}, 1e-5
+    )
+    return Trial(comparison, lambda: diagnose(comparison, _known(right, scores, targets)))
 
 
 def _call(runner: Runner, target: str, arrays: tuple[Array, ...], *, tensors: bool) -> Answer:
-    """Call accuracy with arrays; with tensors first, if it may want these."""
+    """Call accuracy with arrays; with tensors first, where it may need them."""
     if tensors:
         answer = runner.run([Call("accuracy", target, tuple(map(Tensor, arrays)))])[0]
         if answer.failure is None or answer.failure.kind != "crashed":
@@ -42,7 +45,9 @@ def _call(runner: Runner, target: str, arrays: tuple[Array, ...], *, tensors: bo
 
 
 def _known(right: Array, scores: Array, targets: Array) -> Known:
-    mistake = partial(Mistake, "wrong forward value", hint="Work out the accuracy of three samples by hand.")
+    mistake = partial(
+        Mistake, causes.WRONG_FORWARD_VALUE, hint="Work out the accuracy of three samples by hand."
+    )
     batch, classes = scores.shape
     along = np.asarray(np.mean(scores.argmax(0) == targets.argmax(0)))
     entries = np.asarray(np.mean(np.eye(classes)[scores.argmax(1)] == targets))

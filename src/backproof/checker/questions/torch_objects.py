@@ -1,10 +1,11 @@
-"""Talk to a submission's torch modules: make them, read and set their parameters, go forward and back."""
+"""Requests to a submission's torch modules: make them, read parameters, run forward and backward."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import (
     Answer,
     Array,
@@ -18,13 +19,13 @@ from backproof.checker.calls import (
     need,
     need_array,
 )
-from backproof.checker.outcome import DecidedError, wrong
-from backproof.checker.result import Evidence
+from backproof.checker.check_report import Evidence
+from backproof.checker.outcome import OutcomeError, wrong
 
 Arguments = tuple[Any, ...]
 
 
-def make(runner: Runner, name: str, target: str, *alternatives: Arguments) -> int:
+def make_object(runner: Runner, name: str, target: str, *alternatives: Arguments) -> int:
     """Call ``target`` and keep what it returns, an object; say which of the alternative arguments it took.
 
     The next alternative is tried where the number of arguments does not fit (SubmissionError).
@@ -33,13 +34,13 @@ def make(runner: Runner, name: str, target: str, *alternatives: Arguments) -> in
 
 
 def must_leave_arguments(runner: Runner, target: str, *alternatives: Arguments) -> None:
-    """Raise DecidedError if a list that ``target`` is given is changed by the call (SubmissionError)."""
+    """Raise OutcomeError if a list that ``target`` is given is changed by the call (SubmissionError)."""
     number, answer = _made(runner, "_", target, alternatives)
     if answer.changed:
         given = str(alternatives[number][answer.changed[0]])
-        shown = Evidence(parameter="the list given", expected=given, got="another list")
-        raise DecidedError(
-            wrong("input changed in place", f"{target} writes to the list it is given.", shown)
+        evidence = Evidence(parameter="the list given", expected=given, got="another list")
+        raise OutcomeError(
+            wrong(causes.INPUT_CHANGED_IN_PLACE, f"{target} writes to the list it is given.", evidence)
         )
 
 
@@ -59,7 +60,7 @@ def leaf(name: str, array: Array) -> Call:
     return Call(name, "torch.tensor", (array,), {"requires_grad": True})
 
 
-def state(runner: Runner, module: str, example: Array | None = None) -> dict[str, Array]:
+def get_state(runner: Runner, module: str, example: Array | None = None) -> dict[str, Array]:
     """Return the parameters and buffers that a module has registered, in that order (SubmissionError).
 
     One that bears several names is there once. ``example``: input for a first call, if there are lazy layers,
@@ -69,15 +70,15 @@ def state(runner: Runner, module: str, example: Array | None = None) -> dict[str
     answer = runner.run([Call(name, f"{module}.state_dict")])[0]
     if answer.failure is None and answer.value is None and example is not None:
         need_array(runner.run([Call("_", f"{module}.forward", (Tensor(example),))])[0])
-        return state(runner, module)
+        return get_state(runner, module)
     if answer.failure is not None and answer.failure.kind in ("missing", "crashed"):
         kind, where = answer.failure.kind, answer.failure.where
         message = f"no usable state_dict, so this is not a torch.nn.Module: {answer.failure.message}"
         raise SubmissionError(Failure(kind, message, where))
-    found = need(answer)
-    if not isinstance(found, dict):
+    registered = need(answer)
+    if not isinstance(registered, dict):
         raise SubmissionError(Failure("refused", "state_dict() returned no dict; is it a torch.nn.Module?"))
-    arrays = {str(key): value for key, value in found.items() if isinstance(value, np.ndarray)}
+    arrays = {str(key): value for key, value in registered.items() if isinstance(value, np.ndarray)}
     places = runner.run([Call("_", f"{name}['{key}'].data_ptr") for key in arrays])
     once: dict[Any, str] = {}
     for key, place in zip(arrays, places, strict=True):
@@ -100,9 +101,9 @@ def like_beta(name: str, value: Array) -> int:
     return -1 if np.all(value == 1) else int(np.all(value == 0))
 
 
-def name_parameters(runner: Runner, module: str, found: dict[str, Array]) -> dict[str, str]:
+def name_parameters(runner: Runner, module: str, state: dict[str, Array]) -> dict[str, str]:
     """Give each parameter a name of its own in the child: state's name → that name. Buffers are left out."""
-    keys = [key for key in found if not is_buffer(key)]
+    keys = [key for key in state if not is_buffer(key)]
     names = [f"{module}_p{number}" for number in range(len(keys))]
     # Arrays of millions of numbers would come back: these are named by a call, and fetched only if asked for.
     calls: list[Request] = [
@@ -112,42 +113,46 @@ def name_parameters(runner: Runner, module: str, found: dict[str, Array]) -> dic
     return {key: name for key, name, a in zip(keys, names, answers, strict=True) if a.failure is None}
 
 
-def forward(runner: Runner, module: str, x: Array, mode: str | None = None) -> Array:
+def call_forward(runner: Runner, module: str, x: Array, mode: str | None = None) -> Array:
     """Return the module's output on x, after .train() or .eval() if ``mode`` names it (SubmissionError)."""
     requests: list[Request] = [Call("_", f"{module}.{mode}")] if mode else []
     return need_array(runner.run([*requests, Call("y", f"{module}.forward", (Tensor(x),))])[-1])
 
 
 def check_shape(got: Array, due: tuple[int, ...], x: Array) -> None:
-    """Raise DecidedError if the output for ``x`` has another shape than is due."""
+    """Raise OutcomeError if the output for ``x`` has another shape than is due."""
     if got.shape != due:
-        expected, found = f"shape {due}", f"shape {got.shape}"
-        shown = Evidence(parameter="the output", expected=expected, got=found, shapes={"x": list(x.shape)})
-        said = f"the output for input of shape {x.shape} has shape {got.shape}, not {due}."
-        raise DecidedError(wrong("wrong shape", said, shown))
+        expected, got_shape = f"shape {due}", f"shape {got.shape}"
+        evidence = Evidence(
+            parameter="the output", expected=expected, got=got_shape, shapes={"x": list(x.shape)}
+        )
+        explanation = f"the output for input of shape {x.shape} has shape {got.shape}, not {due}."
+        raise OutcomeError(wrong(causes.WRONG_SHAPE, explanation, evidence))
 
 
 def output(runner: Runner, target: str, inputs: tuple[Any, ...], due: tuple[int, ...]) -> Array:
     """Return what ``target`` makes of tensors and numbers, of the shape ``due`` and the first one's dtype.
 
-    Raises SubmissionError, and DecidedError where shape or dtype are others, or it writes to its input.
+    Raises SubmissionError, and OutcomeError where shape or dtype are others, or it writes to its input.
     """
     answer = runner.run([Call("y", target, inputs)])[0]
     got, x = need_array(answer), inputs[0].array
     shapes = {"x": list(x.shape)}
     check_shape(got, due, x)
     if answer.changed:
-        shown = Evidence(parameter="the input", expected="as before", got="other numbers", shapes=shapes)
-        raise DecidedError(
-            wrong("input changed in place", f"{target} writes to the tensor it is given.", shown)
+        evidence = Evidence(parameter="the input", expected="as before", got="other numbers", shapes=shapes)
+        raise OutcomeError(
+            wrong(causes.INPUT_CHANGED_IN_PLACE, f"{target} writes to the tensor it is given.", evidence)
         )
     if got.dtype.kind == "f" and got.dtype != x.dtype:
-        shown = Evidence(parameter="the output", expected=str(x.dtype), got=str(got.dtype), shapes=shapes)
-        raise DecidedError(wrong("dtype promoted", f"the output is {got.dtype} for {x.dtype}.", shown))
+        evidence = Evidence(parameter="the output", expected=str(x.dtype), got=str(got.dtype), shapes=shapes)
+        raise OutcomeError(
+            wrong(causes.DTYPE_PROMOTED, f"the output is {got.dtype} for {x.dtype}.", evidence)
+        )
     return got
 
 
-def gradients(
+def get_gradients(
     runner: Runner,
     target: str,
     inputs: tuple[Any, ...],
@@ -157,8 +162,8 @@ def gradients(
 ) -> dict[str, Array]:
     """Call ``target``, then what comes ``between``, go back with ``upstream``, and return gradients.
 
-    ``wanted``: words for people → name in the child, kept in the answer. Raises SubmissionError, and
-    DecidedError where no gradient arrives, or backward writes to what it is given.
+    ``wanted``: a label for people → name in the child, kept in the answer. Raises SubmissionError, and
+    OutcomeError where no gradient arrives, or backward writes to what it is given.
     """
     back = Call("_", "y.backward", (Tensor(upstream),))
     first, *_, last = runner.run([Call("y", target, inputs), *between, back])
@@ -169,18 +174,20 @@ def gradients(
         raise _none(", ".join(wanted))
     if last.changed:
         shapes = {"dy": list(upstream.shape)}
-        shown = Evidence(parameter="dy", expected="as before", got="other numbers", shapes=shapes)
-        raise DecidedError(wrong("input changed in place", "backward writes to what it is given.", shown))
-    found = {}
-    for words, answer in zip(
-        wanted, runner.run([Fetch(f"{each}.grad") for each in wanted.values()]), strict=True
+        evidence = Evidence(parameter="dy", expected="as before", got="other numbers", shapes=shapes)
+        raise OutcomeError(
+            wrong(causes.INPUT_CHANGED_IN_PLACE, "backward writes to what it is given.", evidence)
+        )
+    arrived = {}
+    for label, answer in zip(
+        wanted, runner.run([Fetch(f"{name}.grad") for name in wanted.values()]), strict=True
     ):
         if answer.failure is not None or answer.value is None:
-            raise _none(words)
-        found[words] = need_array(answer)
-    return found
+            raise _none(label)
+        arrived[label] = need_array(answer)
+    return arrived
 
 
-def _none(what: str) -> DecidedError:
-    shown = Evidence(parameter=f"gradient of {what}", expected="an array", got="None")
-    return DecidedError(wrong("no gradient arrives", f"no gradient arrives at {what}.", shown))
+def _none(what: str) -> OutcomeError:
+    evidence = Evidence(parameter=f"gradient of {what}", expected="an array", got="None")
+    return OutcomeError(wrong(causes.NO_GRADIENT_ARRIVES, f"no gradient arrives at {what}.", evidence))

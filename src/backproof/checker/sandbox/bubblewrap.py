@@ -1,4 +1,4 @@
-"""Bubblewrap, where there is one: a system of the submission's own, with nothing in it worth taking."""
+"""Run the sandbox in bubblewrap, where that works: read-only, without network and the user's files."""
 
 import contextlib
 import functools
@@ -28,7 +28,7 @@ SYSTEM = {
         "usr",
     )
 }
-"""What programs may need of the root folder; the rest may be anybody's files."""
+"""Folders at the root that programs may need; all others are hidden."""
 
 
 def obstacle() -> str:

@@ -1,14 +1,14 @@
-"""A connection to a worker: a frame there, a frame back, within a time."""
+"""A connection to a worker: a frame is sent, and one received within a time."""
 
 import select
 import socket
 import time
 from collections.abc import Callable
 
-from backproof.checker.sandbox.child import wire
+from backproof.checker.sandbox.child import serialization
 
 CHUNK = 1 << 20
-PATIENCE = 10
+MAX_EXTENSIONS = 10
 """A worker that a busy machine keeps waiting may take so many times its time by the clock."""
 
 
@@ -21,7 +21,7 @@ class Connection:
         worker.setblocking(False)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._worker.close()
 
     def exchange(self, frame: bytes, seconds: float, is_starved: Callable[[], bool]) -> tuple[bytes, bytes]:
@@ -32,10 +32,10 @@ class Connection:
         no frame.
         """
         end = time.monotonic() + seconds
-        latest = end + (PATIENCE - 1) * seconds
+        latest = end + (MAX_EXTENSIONS - 1) * seconds
         unsent, received = memoryview(frame), bytearray()
         text_size = data_size = 0
-        needed = wire.HEAD.size
+        needed = serialization.HEAD.size
         while len(received) < needed:
             try:
                 can_read, can_write = self._wait(end, writing=bool(unsent))
@@ -48,11 +48,11 @@ class Connection:
                 received += self._receive(needed - len(received))
             if can_write:
                 unsent = unsent[self._worker.send(unsent[:CHUNK]) :]
-            if can_read and len(received) == wire.HEAD.size:
-                text_size, data_size = wire.lengths(bytes(received))
+            if can_read and len(received) == serialization.HEAD.size:
+                text_size, data_size = serialization.lengths(bytes(received))
                 needed += text_size + data_size
-        text_end = wire.HEAD.size + text_size
-        return bytes(received[wire.HEAD.size : text_end]), bytes(received[text_end:])
+        text_end = serialization.HEAD.size + text_size
+        return bytes(received[serialization.HEAD.size : text_end]), bytes(received[text_end:])
 
     def _wait(self, end: float, *, writing: bool) -> tuple[bool, bool]:
         """Wait until the worker's end can be read, or written to."""

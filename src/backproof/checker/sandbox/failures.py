@@ -1,4 +1,4 @@
-"""Why there is no answer, in a line for people."""
+"""Say in one line why there is no answer."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ MAX_LINE = 300
 
 @dataclass(frozen=True)
 class Ending:
-    """What the warden knows of a worker's end; nothing, if it was killed itself."""
+    """How a worker ended, as the supervisor reports it; the defaults if that was killed itself."""
 
     is_clean: bool = False
     """All that the worker started is gone too."""
@@ -24,11 +24,11 @@ class Ending:
 
     @property
     def cause(self) -> str:
-        """Say why the worker is no more."""
+        """Say why the worker ended."""
         if self.reason:
             return f"ended by the checker: {self.reason}"
         if self.status is None:
-            return "the process, or the sandbox around it, was ended, by the submission as it seems"
+            return "the process, or the sandbox around it, was ended, apparently by the submission"
         if os.WIFSIGNALED(self.status):
             number = os.WTERMSIG(self.status)
             name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
@@ -41,7 +41,7 @@ class Ending:
         return f"the process ended itself with exit code {code}{printed}"
 
 
-def failed(kind: str, message: str, where: str = "") -> Answer:
+def failure_answer(kind: str, message: str, where: str = "") -> Answer:
     """Return an answer that is a failure, with text that may come from the submission."""
     return Answer(failure=Failure(kind, printable(message), printable(where)))
 

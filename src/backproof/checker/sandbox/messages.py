@@ -1,4 +1,4 @@
-"""Requests as messages to a worker, and its answers, in which nothing is trusted."""
+"""Turn requests into messages to a worker, and its messages, which are not trusted, into answers."""
 
 import re
 from dataclasses import dataclass
@@ -6,15 +6,15 @@ from math import isfinite
 from typing import Any
 
 from backproof.checker.calls import Answer, Assign, Call, Fetch, Ref, Request, Tensor
-from backproof.checker.sandbox.child import wire
-from backproof.checker.sandbox.failures import failed
+from backproof.checker.sandbox.child import serialization
+from backproof.checker.sandbox.failures import failure_answer
 
 KINDS = {"crashed", "missing", "not implemented", "killed", "refused"}
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What a worker says."""
+    """A worker's message."""
 
     answer: Answer
     files: list[tuple[str, str]]
@@ -24,29 +24,29 @@ class Reply:
     """What the worker had of a processor since its start."""
 
 
-def pack(request: Request) -> bytes:
+def pack_request(request: Request) -> bytes:
     """Turn a request into a frame. Raises RefusedError for arguments that are no data."""
     match request:
         case Call():
             named = {"do": "call", "name": request.name, "target": request.target}
             arguments = {"args": list(request.args), "kwargs": request.kwargs, "counted": request.counted}
-            return wire.pack({**named, **arguments}, _encode)
+            return serialization.pack({**named, **arguments}, _encode)
         case Assign():
-            return wire.pack({"do": "assign", "target": request.target, "value": request.value})
+            return serialization.pack({"do": "assign", "target": request.target, "value": request.value})
         case Fetch():
-            return wire.pack({"do": "fetch", "target": request.target})
+            return serialization.pack({"do": "fetch", "target": request.target})
 
 
 def pack_import(module: str) -> bytes:
     """Return the frame that asks for an import alone."""
-    return wire.pack({"do": "load", "module": module})
+    return serialization.pack({"do": "load", "module": module})
 
 
-def unpack(text: bytes, data: bytes, number: int) -> Reply:
-    """Take the reply to a worker's request of that number apart. Raises RefusedError."""
-    tree = wire.unpack(text, data, _decode)
+def unpack_reply(text: bytes, data: bytes, number: int) -> Reply:
+    """Read the reply to the request of that number. Raises RefusedError."""
+    tree = serialization.unpack(text, data, _decode)
     if not isinstance(tree, dict) or tree.get("id") != number:
-        raise wire.RefusedError("not the answer to what was asked")
+        raise serialization.RefusedError("not the answer to what was asked")
     failure, files = tree.get("failure"), tree.get("files", [])
     seconds, bytecodes = tree.get("seconds", 0.0), tree.get("bytecodes", 0)
     processor_seconds = tree.get("processor_seconds", 0.0)
@@ -63,9 +63,9 @@ def unpack(text: bytes, data: bytes, number: int) -> Reply:
         and (failure is None or _is_failure(failure))
     )
     if not well_formed:
-        raise wire.RefusedError("no answer")
+        raise serialization.RefusedError("no answer")
     if failure is not None:
-        answer = failed(*map(str, failure))
+        answer = failure_answer(*map(str, failure))
     else:
         answer = Answer(tree.get("value"), seconds=seconds, bytecodes=bytecodes, changed=tuple(changed))
     return Reply(answer, files, tree.get("torch") is True, processor_seconds)
@@ -105,14 +105,14 @@ def _encode(value: Any) -> tuple[Any, ...] | None:
 
 def _decode(kind: str, parts: list[Any]) -> Any:
     if kind != "tensor" or len(parts) != 1:
-        raise wire.RefusedError("of an unknown kind")
+        raise serialization.RefusedError("of an unknown kind")
     return parts[0]
 
 
 def _values(request: Request) -> list[Any]:
     """Return all values of a request's arguments, those in containers too."""
     values: list[Any] = [*request.args, *request.kwargs.values()] if isinstance(request, Call) else []
-    for value in values:  # grows while it is walked through
+    for value in values:  # grows during the loop
         if isinstance(value, list | tuple):
             values += value
         elif isinstance(value, dict):

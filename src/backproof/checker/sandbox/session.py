@@ -1,4 +1,4 @@
-"""A submission's code, ready to be asked."""
+"""Run requests on a submission's code, in the sandbox."""
 
 import re
 import tempfile
@@ -11,16 +11,16 @@ from types import TracebackType
 from typing import Self
 
 from backproof.checker.calls import Answer, Assign, Call, Failure, Request
-from backproof.checker.folder import code_folder, read_folder
-from backproof.checker.result import RanFile
+from backproof.checker.check_report import RanFile
 from backproof.checker.sandbox import messages
-from backproof.checker.sandbox.child import wire
+from backproof.checker.sandbox.child import serialization
 from backproof.checker.sandbox.child.limits import Limits
 from backproof.checker.sandbox.child.removal import remove_inside
 from backproof.checker.sandbox.connection import Connection
-from backproof.checker.sandbox.failures import Ending, failed
+from backproof.checker.sandbox.failures import Ending, failure_answer
 from backproof.checker.sandbox.ran_files import RanFiles
-from backproof.checker.sandbox.warden_process import WardenProcess
+from backproof.checker.sandbox.supervisor_process import SupervisorProcess
+from backproof.checker.submission_folder import code_folder, read_folder
 
 NORMAL = Limits()
 SHARE = 5
@@ -28,7 +28,7 @@ SHARE = 5
 
 
 class Session:
-    """A submission's code, ready to be asked; a context manager, since it runs processes.
+    """A submission's code in the sandbox, as a context manager that starts and ends its processes.
 
     Objects stay alive from one ``run`` to the next, until ``reset`` or until the worker dies. Every fresh
     worker starts from the files as they were when the session began, and with random numbers of its own.
@@ -43,9 +43,9 @@ class Session:
         self._is_alive: dict[str, bool] = {}
         """Whether an object that a request made is still there, by its name."""
         self._imported: set[str] = set()
-        self._deadly: dict[str, Failure] = {}
-        """Modules whose import ended a worker: not worth another minute."""
-        self._wants_torch = False
+        self._failed_imports: dict[str, Failure] = {}
+        """Modules whose import ended a worker; they are not imported again."""
+        self._needs_torch = False
         self._connection: Connection | None = None
         self._requests = 0
         """How many were sent to the present worker."""
@@ -58,7 +58,7 @@ class Session:
             temporary = tempfile.TemporaryDirectory(prefix="backproof-check-", ignore_cleanup_errors=True)
             self._base = Path(stack.enter_context(temporary)).resolve()
             stack.callback(remove_inside, self._base)
-            self._warden = stack.enter_context(WardenProcess(self._base, self.limits))
+            self._supervisor = stack.enter_context(SupervisorProcess(self._base, self.limits))
             self._resources = stack.pop_all()
         return self
 
@@ -71,8 +71,8 @@ class Session:
 
     @property
     def isolation(self) -> str:
-        """What keeps the submission in, in words."""
-        return self._warden.isolation
+        """How the submission is isolated, in words."""
+        return self._supervisor.isolation
 
     @property
     def ran_reference(self) -> bool:
@@ -86,7 +86,7 @@ class Session:
     def run(self, requests: Sequence[Request]) -> list[Answer]:
         """Answer requests, in order; one that fails does not keep later ones from being tried."""
         if self._connection is None:
-            self._wants_torch |= any(map(self._will_use_torch, requests))
+            self._needs_torch |= any(map(self._will_use_torch, requests))
         return [self._answer(request) for request in requests]
 
     def reset(self) -> None:
@@ -107,7 +107,7 @@ class Session:
         used = messages.names_used(request)
         for name in used:
             if not self._is_alive.get(name, True):
-                return failed(
+                return failure_answer(
                     "missing", f"there is no {name}: what makes it failed, or its process ended since"
                 )
         module = used[0]
@@ -116,17 +116,17 @@ class Session:
             answer = self._import(module)
             if answer.failure is not None:
                 return answer
-        return self._ask(messages.pack(request), self.limits.seconds)
+        return self._ask(messages.pack_request(request), self.limits.seconds)
 
     def _import(self, module: str) -> Answer:
         """Import a module, in the time for imports; one that ended a process is not tried again."""
-        if module in self._deadly:
-            return Answer(failure=self._deadly[module])
+        if module in self._failed_imports:
+            return Answer(failure=self._failed_imports[module])
         answer = self._ask(messages.pack_import(module), self.limits.start_seconds)
         if answer.failure is None:
             self._imported.add(module)
         elif self._connection is None:
-            self._deadly[module] = answer.failure
+            self._failed_imports[module] = answer.failure
         return answer
 
     def _will_use_torch(self, request: Request) -> bool:
@@ -141,27 +141,29 @@ class Session:
         self._requests += 1
         start, enough = time.monotonic(), self._processor_seconds + seconds
         try:
-            parts = self._connection.exchange(frame, seconds, lambda: self._warden.is_starved(enough))
-            reply = messages.unpack(*parts, self._requests)
+            parts = self._connection.exchange(frame, seconds, lambda: self._supervisor.is_starved(enough))
+            reply = messages.unpack_reply(*parts, self._requests)
         except TimeoutError:
             ending = self._end_worker("stuck")
             if not ending.reason:
-                slow = failed("too slow", f"no answer within {seconds:g} seconds", self._where(ending))
+                slow = failure_answer(
+                    "too slow", f"no answer within {seconds:g} seconds", self._where(ending)
+                )
                 return replace(slow, processor_seconds=seconds)
-        except wire.RefusedError as error:
+        except serialization.RefusedError as error:
             self._end_worker("alive")
-            return failed("refused", f"what came back is {error}")
+            return failure_answer("refused", f"what came back is {error}")
         except OSError:  # the worker is no more
             ending = self._end_worker("dead")
         else:
             for module, file in reply.files:
                 self._ran.note(module, file, self._folder)
-            self._wants_torch |= reply.has_torch
-            told = reply.processor_seconds - self._processor_seconds
+            self._needs_torch |= reply.has_torch
+            used = reply.processor_seconds - self._processor_seconds
             self._processor_seconds = reply.processor_seconds
-            took = max(told, (time.monotonic() - start) / SHARE)  # workers may lie, and sleep
+            took = max(used, (time.monotonic() - start) / SHARE)  # workers may lie, and sleep
             return replace(reply.answer, processor_seconds=took)
-        return failed("killed", ending.cause, self._where(ending))
+        return failure_answer("killed", ending.cause, self._where(ending))
 
     # The worker
 
@@ -175,15 +177,15 @@ class Session:
             (self._folder / name).parent.mkdir(parents=True, exist_ok=True)
             (self._folder / name).write_bytes(content)
         self._requests, self._processor_seconds = 0, 0.0
-        return self._warden.fork(self._folder, with_torch=self._wants_torch)
+        return self._supervisor.fork(self._folder, with_torch=self._needs_torch)
 
     def _end_worker(self, case: str) -> Ending:
-        """Kill the worker and all that it started; ``case`` as for WardenProcess.end."""
+        """Kill the worker and all that it started; ``case`` as for SupervisorProcess.end."""
         if self._connection is None:
             return Ending()
         self._is_alive = dict.fromkeys(self._is_alive, False)
         self._imported = set()
-        ending = self._warden.end(case)
+        ending = self._supervisor.end(case)
         self._disconnect()
         return ending
 
@@ -195,5 +197,5 @@ class Session:
     def _where(self, ending: Ending) -> str:
         """Find the submission's innermost line in the stack that faulthandler printed."""
         folder = re.escape(str(self._folder))
-        found = re.search(rf'File "{folder}/([^"]+)", line (\d+)', ending.output)
-        return f"{found[1]}:{found[2]}" if found else ""
+        match = re.search(rf'File "{folder}/([^"]+)", line (\d+)', ending.output)
+        return f"{match[1]}:{match[2]}" if match else ""

@@ -1,29 +1,30 @@
-"""Batch norm has no loop over samples: as many bytecodes run for few samples as for many."""
+"""Check that batch norm has no loop over samples: few and many run as many bytecodes."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import Call, Ref, Runner, need_all
+from backproof.checker.check_report import Evidence
 from backproof.checker.outcome import RIGHT, Outcome, wrong
-from backproof.checker.questions import torch_objects as remote
-from backproof.checker.questions.batchnorm import ways
-from backproof.checker.questions.batchnorm.formulas import BatchNorm
+from backproof.checker.questions import torch_objects
+from backproof.checker.questions.batchnorm import call_styles
+from backproof.checker.questions.batchnorm.formulas import BatchNormCase
 from backproof.checker.questions.numpy_mlp.cost import FEW, MANY, is_loop
-from backproof.checker.result import Evidence
 
-Given = Callable[[BatchNorm], tuple[Any, ...]]
+Given = Callable[[BatchNormCase], tuple[Any, ...]]
 """What is called with it, made in the child."""
 _NEURONS = 4
 
 
 def module(runner: Runner, rng: np.random.Generator) -> Outcome:
     """Check CustomBatchNormAutograd."""
-    made = ways.make_module(runner, ways.AUTOGRAD, _NEURONS)
+    made = call_styles.make_module(runner, call_styles.AUTOGRAD, _NEURONS)
 
-    def given(bn: BatchNorm) -> tuple[Any, ...]:
-        runner.run([remote.leaf("x", made.cast(bn.x))])
+    def given(bn: BatchNormCase) -> tuple[Any, ...]:
+        runner.run([torch_objects.leaf("x", made.cast(bn.x))])
         return (Ref("x"),)
 
     return _cost(runner, rng, "bn.forward", given)
@@ -31,31 +32,31 @@ def module(runner: Runner, rng: np.random.Generator) -> Outcome:
 
 def function(runner: Runner, rng: np.random.Generator) -> Outcome:
     """Check CustomBatchNormManualFunction."""
-    way = ways.find_way(runner)
+    style = call_styles.find_call_style(runner)
 
-    def given(bn: BatchNorm) -> tuple[Any, ...]:
-        return way.leaves(runner, bn, ("x", "gamma", "beta"))
+    def given(bn: BatchNormCase) -> tuple[Any, ...]:
+        return style.leaves(runner, bn, ("x", "gamma", "beta"))
 
-    return _cost(runner, rng, way.target(runner, _NEURONS), given)
+    return _cost(runner, rng, style.target(runner, _NEURONS), given)
 
 
 def _cost(runner: Runner, rng: np.random.Generator, target: str, given: Given) -> Outcome:
     counts = []
     for batch in (FEW, MANY):
-        bn = ways.draw(rng, (batch, _NEURONS), ways.DEFAULT_EPS)
+        bn = call_styles.draw(rng, (batch, _NEURONS), call_styles.DEFAULT_EPS)
         there = Call("y", target, given(bn), counted=True)
         back = Call("_", "y.backward", (Ref("y"),), counted=True)
         # The second of two passes: what is made once, such as a cache, is there by then.
         counts.append(need_all(runner.run([there, back, there, back]))[-2:])
     for name, *answers in zip(("forward", "backward"), *counts, strict=True):
-        few, many = (each.bytecodes for each in answers)
+        few, many = (answer.bytecodes for answer in answers)
         if is_loop(few, many):
-            said = f"{name} loops in Python: {many} bytecodes for {MANY} samples, {few} for {FEW}."
-            shown = Evidence(
+            explanation = f"{name} loops in Python: {many} bytecodes for {MANY} samples, {few} for {FEW}."
+            evidence = Evidence(
                 parameter=f"bytecodes that {name} runs for {MANY} samples",
                 expected=f"about {few}, as for {FEW}",
                 got=float(many),
                 shapes={"x": [MANY, _NEURONS]},
             )
-            return wrong("loop over samples", said, shown)
+            return wrong(causes.LOOP_OVER_SAMPLES, explanation, evidence)
     return RIGHT

@@ -2,7 +2,7 @@
 
 from backproof.checker.outcome import Check
 from backproof.checker.questions.batchnorm import cost, function, modules
-from backproof.checker.questions.batchnorm.ways import AUTOGRAD, FUNCTION, MODULE
+from backproof.checker.questions.batchnorm.call_styles import AUTOGRAD, FUNCTION, MODULE
 
 _START = "γ and β are registered, first 1 and 0"
 _LARGE = "output for a large ε"

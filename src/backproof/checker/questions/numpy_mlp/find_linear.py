@@ -1,11 +1,11 @@
-"""Find the linear layers inside an MLP of any style: whatever it keeps them in has parts to look into."""
+"""Find the linear layers of an MLP, in whatever attributes and containers it keeps them."""
 
 from collections.abc import Sequence
 
 from backproof.checker.calls import Call, Fetch, Ref, Runner, optional_array
 
 _DEPTH = 7
-_MOST = 64
+_MAX_PARTS = 64
 _PLAIN = {
     "int", "float", "str", "bool", "ndarray", "NoneType", "float64", "float32", "type", "module",
     "function", "method", "builtin_function_or_method", "method-wrapper",
@@ -15,7 +15,7 @@ _PLAIN = {
 
 def find_linear(runner: Runner, start: str) -> dict[str, tuple[int, ...]]:
     """Return paths and shapes of all that has params['weight'], in containers and attributes."""
-    found: dict[str, tuple[int, ...]] = {}
+    shapes: dict[str, tuple[int, ...]] = {}
     paths = [start]
     for _ in range(_DEPTH):
         inner = []
@@ -25,14 +25,14 @@ def find_linear(runner: Runner, start: str) -> dict[str, tuple[int, ...]]:
             if weight is None:
                 inner.append(path)
             else:
-                found[path] = weight.shape
-        paths = [child for path in inner for child in _children(runner, path)][:_MOST]
-    return found
+                shapes[path] = weight.shape
+        paths = [child for path in inner for child in _children(runner, path)][:_MAX_PARTS]
+    return shapes
 
 
 def _children(runner: Runner, path: str) -> list[str]:
     """Return the paths of an object's attributes, its class's among them, and of its items."""
-    names = [str(each) for each in _list(runner, "dir", path)]
+    names = [str(name) for name in _list(runner, "dir", path)]
     parts = [f"{path}.{name}" for name in names if name.isidentifier() and not name.startswith("__")]
     if "__getitem__" in names:
         items = _list(runner, "list", path) if "keys" in names else range(_length(runner, path))
@@ -52,4 +52,4 @@ def _list(runner: Runner, function: str, path: str) -> Sequence[object]:
 
 def _length(runner: Runner, path: str) -> int:
     value = runner.run([Call("_length", "builtins.len", (Ref(path),))])[0].value
-    return min(value, _MOST) if isinstance(value, int) else 0
+    return min(value, _MAX_PARTS) if isinstance(value, int) else 0

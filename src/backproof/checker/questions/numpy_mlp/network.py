@@ -1,4 +1,4 @@
-"""An MLP of the submission with random weights, and what it computes, exactly."""
+"""An MLP of the submission with random weights, and the exact values of its passes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from math import prod
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import (
     Answer,
     Array,
@@ -18,20 +19,20 @@ from backproof.checker.calls import (
     need_all,
     need_array,
 )
+from backproof.checker.check_report import Evidence
 from backproof.checker.comparison import tolerance
-from backproof.checker.outcome import DecidedError, Outcome, wrong
+from backproof.checker.outcome import Outcome, OutcomeError, wrong
 from backproof.checker.questions.numpy_mlp.find_linear import find_linear
-from backproof.checker.questions.numpy_mlp.layers import must_keep
-from backproof.checker.questions.numpy_mlp.mistakes import softmax
+from backproof.checker.questions.numpy_mlp.layer_checks import must_keep
+from backproof.checker.questions.numpy_mlp.layer_mistakes import softmax
 from backproof.checker.questions.numpy_mlp.parameters import fits
-from backproof.checker.result import Evidence
 
 _SLACK = 10
 """Errors of single layers add up."""
 
 
 @dataclass(frozen=True)
-class Network:
+class NumpyNetwork:
     """An MLP in the child, and its parameters."""
 
     name: str
@@ -51,7 +52,7 @@ class Network:
         """Slope and parameters, by name."""
         numbered = enumerate(zip(self.weights, self.biases, strict=True), 1)
         named = {
-            f"{letter}{i}": each for i, pair in numbered for letter, each in zip("Wb", pair, strict=True)
+            f"{letter}{i}": array for i, pair in numbered for letter, array in zip("Wb", pair, strict=True)
         }
         return {"a": np.array(self.slope), **named}
 
@@ -61,7 +62,7 @@ class Network:
 
     def gradients(self, answers: Sequence[Answer]) -> list[tuple[Array, Array]]:
         """Read the answers to ``fetches`` as gradients of weights (out, in) and biases (out,)."""
-        flat = [need_array(each) for each in need_all(answers)]
+        flat = [need_array(answer) for answer in need_all(answers)]
         pairs = zip(flat[::2], flat[1::2], self.transposed, self.bias_shapes, strict=True)
         return [
             (dw.T if t else dw, db.reshape(-1) if fits(db.shape, shape) else db) for dw, db, t, shape in pairs
@@ -74,10 +75,10 @@ class Network:
 
 def make_network(
     runner: Runner, rng: np.random.Generator, widths: Sequence[int], name: str = "mlp"
-) -> Network:
+) -> NumpyNetwork:
     """Make an MLP of widths that all differ, so that each of its layers is known by its shape.
 
-    Raises SubmissionError, and DecidedError where a layer is not to be found.
+    Raises SubmissionError, and OutcomeError where a layer is not to be found.
     """
     slope = float(rng.uniform(0.05, 0.6))
     arguments = (widths[0], list(widths[1:-1]), widths[-1])
@@ -88,29 +89,35 @@ def make_network(
         if older[0].failure is None:
             made, slope = older, 0.0
     need_all(made)
-    found = find_linear(runner, name)
-    if not found:
-        said = f"no linear layer was found in the MLP of {arguments}: nothing in it has params['weight']"
+    layers = find_linear(runner, name)
+    if not layers:
+        explanation = (
+            f"no linear layer was found in the MLP of {arguments}: nothing in it has params['weight']"
+        )
         hint = "Keep the layers in attributes of the MLP, or in lists and dicts there."
-        raise DecidedError(Outcome("not run", explanation=said, hint=hint))
+        raise OutcomeError(Outcome("not run", explanation=explanation, hint=hint))
     paths, turned = [], []
     for n_in, n_out in pairwise(widths):
-        path = next((path for path, shape in found.items() if shape in ((n_out, n_in), (n_in, n_out))), None)
+        path = next((path for path, shape in layers.items() if shape in ((n_out, n_in), (n_in, n_out))), None)
         if path is None:
-            shapes = ", ".join(map(str, found.values()))
-            said = f"no linear layer of weight shape {(n_out, n_in)} in the MLP of {arguments}: {shapes}."
-            shown = Evidence(parameter="weights", expected=str((n_out, n_in)), got=shapes)
-            raise DecidedError(wrong("wrong width", said, shown))
+            shapes = ", ".join(map(str, layers.values()))
+            explanation = (
+                f"no linear layer of weight shape {(n_out, n_in)} in the MLP of {arguments}: {shapes}."
+            )
+            evidence = Evidence(parameter="weights", expected=str((n_out, n_in)), got=shapes)
+            raise OutcomeError(wrong(causes.WRONG_WIDTH, explanation, evidence))
         paths.append(path)
-        turned.append(found[path] == (n_in, n_out))
+        turned.append(layers[path] == (n_in, n_out))
     kept = [f"{path}.params['{key}']" for path in paths for key in ("weight", "bias")]
-    fetches = [Fetch(each) for each in kept]
-    shapes_kept = [need_array(each).shape for each in need_all(runner.run(fetches))]
+    fetches = [Fetch(target) for target in kept]
+    shapes_kept = [need_array(answer).shape for answer in need_all(runner.run(fetches))]
     for (n_in, n_out), shape in zip(pairwise(widths), shapes_kept[1::2], strict=True):
         if prod(shape) != n_out:
-            said = f"params['bias'] has shape {shape} in a layer of {n_in} inputs and {n_out} outputs."
-            shown = Evidence(parameter="params['bias']", expected=f"shape {(n_out,)}", got=f"shape {shape}")
-            raise DecidedError(wrong("wrong shape", said, shown))
+            explanation = f"params['bias'] has shape {shape} in a layer of {n_in} inputs and {n_out} outputs."
+            evidence = Evidence(
+                parameter="params['bias']", expected=f"shape {(n_out,)}", got=f"shape {shape}"
+            )
+            raise OutcomeError(wrong(causes.WRONG_SHAPE, explanation, evidence))
     scales = np.repeat(1 / np.sqrt(widths[:-1]), 2)
     drawn = [
         np.asarray(scale * rng.normal(size=shape)) for scale, shape in zip(scales, shapes_kept, strict=True)
@@ -120,7 +127,7 @@ def make_network(
     values = [must_keep(value, answer) for value, answer in zip(drawn, answers, strict=True)]
     weights = [np.asarray(w.T if t else w, np.float64) for w, t in zip(values[::2], turned, strict=True)]
     biases = [np.asarray(b, np.float64).reshape(-1) for b in values[1::2]]
-    return Network(name, paths, weights, biases, shapes_kept[1::2], turned, slope, tolerance(*values))
+    return NumpyNetwork(name, paths, weights, biases, shapes_kept[1::2], turned, slope, tolerance(*values))
 
 
 @dataclass(frozen=True)
@@ -146,7 +153,9 @@ class Variant:
 RIGHT_WAY = Variant()
 
 
-def forward(network: Network, x: Array, v: Variant = RIGHT_WAY) -> tuple[list[Array], list[Array], Array]:
+def exact_forward(
+    network: NumpyNetwork, x: Array, v: Variant = RIGHT_WAY
+) -> tuple[list[Array], list[Array], Array]:
     """Return inputs of the linear layers, their outputs, and the last of these (scores)."""
     down = network.slope if v.down is None else v.down
     inputs, outputs = [], []
@@ -160,9 +169,11 @@ def forward(network: Network, x: Array, v: Variant = RIGHT_WAY) -> tuple[list[Ar
     return inputs, outputs, x
 
 
-def backward(network: Network, x: Array, dout: Array, v: Variant = RIGHT_WAY) -> list[tuple[Array, Array]]:
+def exact_backward(
+    network: NumpyNetwork, x: Array, dout: Array, v: Variant = RIGHT_WAY
+) -> list[tuple[Array, Array]]:
     """Return the gradients of weights and biases, layer by layer."""
-    inputs, outputs, scores = forward(network, x)
+    inputs, outputs, scores = exact_forward(network, x)
     p = softmax(scores)
     down = network.slope if v.back_down is None else v.back_down
     d = np.ones_like(dout) if v.upstream == "ignored" else dout

@@ -5,9 +5,15 @@ from functools import partial
 
 from backproof.checker.outcome import Check
 from backproof.checker.questions.accuracy import accuracy
-from backproof.checker.questions.numpy_mlp import behaviour, layers, mlp, parameters, precision
+from backproof.checker.questions.check_at_sizes import CheckAtSizes, Sizes, TrialFunction
+from backproof.checker.questions.numpy_mlp import (
+    behaviour,
+    layer_checks,
+    network_checks,
+    parameters,
+    precision,
+)
 from backproof.checker.questions.numpy_mlp.cost import cost
-from backproof.checker.questions.trials import Experiment, Sizes, Trials
 
 
 def _features(*shapes: tuple[int, int, int]) -> Sequence[Sizes]:
@@ -25,39 +31,44 @@ _SHAPES = _classes((5, 3), (1, 4), (2, 6), (3, 3), (130, 3))
 _SMALL_SHAPES = _classes((1, 1), (1, 2), (2, 1), (2, 2), (2, 3))
 
 
-def _linear(value: str, experiment: Experiment) -> Trials:
-    return Trials(value, experiment, _LINEAR, _SMALL_LINEAR, _SQUARE)
+def _linear(value: str, run_trial: TrialFunction) -> CheckAtSizes:
+    return CheckAtSizes(value, run_trial, _LINEAR, _SMALL_LINEAR, _SQUARE)
 
 
-def _layer(value: str, experiment: Experiment) -> Trials:
-    return Trials(value, experiment, _SHAPES, _SMALL_SHAPES)
+def _layer(value: str, run_trial: TrialFunction) -> CheckAtSizes:
+    return CheckAtSizes(value, run_trial, _SHAPES, _SMALL_SHAPES)
 
-
-_y = _linear("linear.y", layers.linear_y)
-_dx, _dw, _db = (_linear(f"linear.{d}", partial(layers.linear_gradient, d)) for d in ("dx", "dW", "db"))
-_leaky_y, _leaky_dx = _layer("leaky_relu.y", layers.leaky_y), _layer("leaky_relu.dx", layers.leaky_dx)
-_p, _softmax_dx = _layer("softmax.p", layers.softmax_p), _layer("softmax.dx", layers.softmax_dx)
-_loss, _loss_dx = _layer("cross_entropy.L", layers.loss), _layer("cross_entropy.dx", layers.loss_dx)
 
 # fmt: off
 NUMPY_MLP = [
     Check("1.2/linear.parameters", 0.5, "LinearModule: parameters and gradients", parameters.shapes),
     Check("1.2/linear.init", 0.5, "LinearModule: N(0, 0.0001²) and zeros", parameters.first_values),
-    Check("1.2/linear.y", 1, "LinearModule: forward", _y),
-    Check("1.2/linear.dx", 1, "LinearModule: gradient of the input", _dx),
-    Check("1.2/linear.dW", 1, "LinearModule: gradient of the weights", _dw),
-    Check("1.2/linear.db", 1, "LinearModule: gradient of the bias", _db),
-    Check("1.2/leaky_relu.y", 0.5, "LeakyReLUModule: forward", _leaky_y),
-    Check("1.2/leaky_relu.dx", 1, "LeakyReLUModule: backward", _leaky_dx),
-    Check("1.2/softmax.p", 0.5, "SoftMaxModule: forward", _p),
+    Check("1.2/linear.y", 1, "LinearModule: forward",
+          _linear("linear.y", layer_checks.linear_y)),
+    Check("1.2/linear.dx", 1, "LinearModule: gradient of the input",
+          _linear("linear.dx", partial(layer_checks.linear_gradient, "dx"))),
+    Check("1.2/linear.dW", 1, "LinearModule: gradient of the weights",
+          _linear("linear.dW", partial(layer_checks.linear_gradient, "dW"))),
+    Check("1.2/linear.db", 1, "LinearModule: gradient of the bias",
+          _linear("linear.db", partial(layer_checks.linear_gradient, "db"))),
+    Check("1.2/leaky_relu.y", 0.5, "LeakyReLUModule: forward",
+          _layer("leaky_relu.y", layer_checks.leaky_y)),
+    Check("1.2/leaky_relu.dx", 1, "LeakyReLUModule: backward",
+          _layer("leaky_relu.dx", layer_checks.leaky_dx)),
+    Check("1.2/softmax.p", 0.5, "SoftMaxModule: forward",
+          _layer("softmax.p", layer_checks.softmax_p)),
     Check("1.2/softmax.stable", 0.5, "SoftMaxModule: scores around ±1000", behaviour.stable),
-    Check("1.2/softmax.dx", 1, "SoftMaxModule: backward", _softmax_dx),
-    Check("1.2/cross_entropy.L", 0.5, "CrossEntropyModule: forward", _loss),
-    Check("1.2/cross_entropy.dx", 1, "CrossEntropyModule: backward", _loss_dx),
-    Check("1.2/mlp.forward", 1, "MLP: forward, one and two hidden layers", mlp.forward_values),
-    Check("1.2/mlp.backward", 1, "MLP: all gradients, one and two hidden layers", mlp.gradients),
-    Check("1.2/mlp.no_hidden", 0.5, "MLP: no hidden layer", mlp.no_hidden),
-    Check("1.2/mlp.state", 0.25, "MLP: two of them, and two passes, do not disturb each other", mlp.state),
+    Check("1.2/softmax.dx", 1, "SoftMaxModule: backward",
+          _layer("softmax.dx", layer_checks.softmax_dx)),
+    Check("1.2/cross_entropy.L", 0.5, "CrossEntropyModule: forward",
+          _layer("cross_entropy.L", layer_checks.loss)),
+    Check("1.2/cross_entropy.dx", 1, "CrossEntropyModule: backward",
+          _layer("cross_entropy.dx", layer_checks.loss_dx)),
+    Check("1.2/mlp.forward", 1, "MLP: forward, one and two hidden layers", network_checks.forward_values),
+    Check("1.2/mlp.backward", 1, "MLP: all gradients, one and two hidden layers", network_checks.gradients),
+    Check("1.2/mlp.no_hidden", 0.5, "MLP: no hidden layer", network_checks.no_hidden),
+    Check("1.2/mlp.state", 0.25, "MLP: two of them, and two passes, do not disturb each other",
+          network_checks.state),
     Check("1.2/layers.inputs", 0.25, "all layers: arguments stay as they are", behaviour.inputs),
     Check("1.2/layers.state", 0.5, "all layers: the same call gives the same", behaviour.state),
     Check("1.2/layers.dtype", 0.25, "all layers: float64 in, float64 out", precision.dtypes),

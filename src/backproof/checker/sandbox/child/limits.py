@@ -1,4 +1,4 @@
-"""How much a submission may use, and what of it the kernel sees to."""
+"""How much a submission may use, and the limits that the kernel enforces."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""The process table: who started whom, what they take, and how to end them all."""
+"""Read the process table, and kill all descendants of a process."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Process:
-    """A line of the process table."""
+    """A row of the process table."""
 
     parent: int
     group: int
@@ -73,10 +73,10 @@ def descendants(root: int, table: dict[int, Process]) -> list[int]:
     children: dict[int, list[int]] = {}
     for pid, process in table.items():
         children.setdefault(process.parent, []).append(pid)
-    found = list(children.get(root, []))
-    for pid in found:  # grows while it is walked through
-        found += children.get(pid, [])
-    return found
+    pids = list(children.get(root, []))
+    for pid in pids:  # grows during the loop
+        pids += children.get(pid, [])
+    return pids
 
 
 def memory_of(pids: list[int], table: dict[int, Process], enough: int) -> int:
@@ -107,15 +107,15 @@ def kill_descendants(seconds: float) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         table = processes()
-        found = descendants(os.getpid(), table)
-        if not found:
+        pids = descendants(os.getpid(), table)
+        if not pids:
             return True
         if os.getpid() == 1:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(-1, signal.SIGKILL)
         else:
-            _kill_groups({table[pid].group for pid in found})
-        reap()
+            _kill_groups({table[pid].group for pid in pids})
+        reap_children()
     return False
 
 
@@ -140,7 +140,7 @@ def _kill_groups(groups: set[int]) -> None:
                 os.killpg(group, number)
 
 
-def reap() -> dict[int, int]:
+def reap_children() -> dict[int, int]:
     """Wait for the children that ended; return their wait statuses by id."""
     ended = {}
     with contextlib.suppress(ChildProcessError):

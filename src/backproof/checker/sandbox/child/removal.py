@@ -1,4 +1,4 @@
-"""Remove what a submission has left, whatever it is."""
+"""Remove files that a submission has left."""
 
 import subprocess
 from pathlib import Path

@@ -30,10 +30,10 @@ def load(*names: str) -> list[ModuleType]:
     sys.path_importer_cache[FOLDER] = FileFinder(FOLDER, (OwnBuiltins, [".py"]))
     package = sys.modules["sandbox_child"] = ModuleType("sandbox_child")
     package.__path__ = [FOLDER]
-    found = [import_module(f"sandbox_child.{name}") for name in names]
+    modules = [import_module(f"sandbox_child.{name}") for name in names]
     for name in [name for name in sys.modules if name.startswith("sandbox_child")]:
         del sys.modules[name]
-    return found
+    return modules
 
 
 def main() -> None:
@@ -42,8 +42,8 @@ def main() -> None:
     control.set_inheritable(False)
     control.sendall(b'{"hello": true}\n')  # before NumPy's import, which takes its time
     sys.path[:] = [*settings["first"], *sys.path, *settings["last"]]
-    limits, warden, worker = load("limits", "warden", "worker")
-    warden.Warden(control, limits.Limits(**settings["limits"]), str(Path.cwd()), worker.work).serve()
+    limits, supervisor, worker = load("limits", "supervisor", "worker")
+    supervisor.Supervisor(control, limits.Limits(**settings["limits"]), str(Path.cwd()), worker.work).run()
 
 
 if __name__ == "__main__":

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy
 
-from . import wire
-from .failures import MissingError, describe
+from . import serialization
+from .bytecode_count import counted_call
+from .describe_error import MissingError, describe
 from .limits import Limits
 from .paths import follow, parse
-from .work_count import counted_call
 
-# Taken hold of before the submission can replace them.
+# Bound before the submission can replace them.
 clock, processor_clock = time.perf_counter, time.process_time
 getpid, exit_now, read, write = os.getpid, os._exit, os.read, os.write
 real_path = os.path.realpath
@@ -32,7 +32,7 @@ Answer = dict[str, Any]
 
 
 def work(connection: int, folder: str, limits: Limits) -> None:
-    """Serve the checker in a fresh fork, as if the folder's files were run by a Python of their own."""
+    """Serve the checker in a fresh fork, which imports the folder's files as a new Python would."""
     fd = fcntl.fcntl(connection, fcntl.F_DUPFD_CLOEXEC, random.randrange(100, 240))
     os.close(connection)
     sys.stdout, sys.stderr = (os.fdopen(n, "w", 1, errors="replace", closefd=False) for n in (1, 2))
@@ -47,7 +47,7 @@ def work(connection: int, folder: str, limits: Limits) -> None:
 
 
 def note_opened(event: str, arguments: tuple[Any, ...]) -> None:
-    """Keep what is opened of the package, by whatever way."""
+    """Note which files of the package are opened, however it is done."""
     if event == "open" and isinstance(arguments[0], str):
         path = real_path(arguments[0])
         if path.startswith(PACKAGE) and not path.startswith(CHILD) and path not in opened:
@@ -62,15 +62,15 @@ class Worker:
         self.pid = getpid()
         self.objects: dict[str, Any] = {}
         self.number = 0
-        self.modules_seen, self.files_told = 0, set[str]()
+        self.modules_seen, self.files_reported = 0, set[str]()
 
     def serve(self) -> None:
         """Answer until the checker hangs up."""
-        while head := self.receive(wire.HEAD.size):
-            text, size = wire.lengths(head)
+        while head := self.receive(serialization.HEAD.size):
+            text, size = serialization.lengths(head)
             self.number += 1
             try:
-                request = wire.unpack(self.receive(text), self.receive(size), self.decode)
+                request = serialization.unpack(self.receive(text), self.receive(size), self.decode)
                 answer = getattr(self, request.pop("do"))(**request)
             except BaseException as error:  # sys.exit too: whatever it is, it is an answer
                 answer = {"failure": describe(error, self.folder, self.memory_mb)}
@@ -91,8 +91,8 @@ class Worker:
         """Write an answer. A value that is no data becomes None, or a failure where it was asked for."""
         asked_for = answer.pop("asked for", False)
         try:
-            frame = wire.pack(answer, self.encode)
-        except wire.TooLargeError as error:
+            frame = serialization.pack(answer, self.encode)
+        except serialization.TooLargeError as error:
             answer["failure"] = ("refused", f"the answer is {error}", "")
         except Exception as error:
             if asked_for:
@@ -100,7 +100,7 @@ class Worker:
                 answer["failure"] = ("refused", message, "")
         else:
             return self.write(frame)
-        self.write(wire.pack(answer | {"value": None}))
+        self.write(serialization.pack(answer | {"value": None}))
         return None
 
     def write(self, frame: bytes) -> None:
@@ -110,13 +110,13 @@ class Worker:
             view = view[write(self.fd, view) :]
 
     def decode(self, kind: str, parts: list[Any]) -> Any:
-        """Turn what a request names into what it is here."""
+        """Return the object or tensor that a part of a request stands for."""
         if kind == "ref":
             return self.find(parts[0])
         return load_module("torch").from_numpy(parts[0]).requires_grad_(parts[1])
 
     def encode(self, value: Any) -> tuple[Any, ...] | None:
-        """Let tensors pass, as arrays with that said."""
+        """Encode tensors as arrays of the kind "tensor"."""
         plain = self.plain(value)
         return None if plain is value else ("tensor", plain)
 
@@ -129,7 +129,7 @@ class Worker:
         return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
     def stamp(self, value: Any) -> Any:
-        """Return what changes when an array, tensor or list does; None for anything else."""
+        """Return the contents of an array, tensor or list, for a comparison later; None for anything else."""
         if isinstance(value, list):
             return repr(value)
         array = self.plain(value)
@@ -151,34 +151,34 @@ class Worker:
             raise MissingError(f"there is no {name}.py, and nothing else of that name") from None
 
     def new_files(self) -> list[tuple[str, str]]:
-        """Return names and files of the submission's and of backproof's modules, those not yet told.
+        """Return names and files of the submission's and of backproof's modules, those not yet reported.
 
         A file of backproof's that was opened counts as if it were a module: its text may have run.
         """
         if len(modules) == self.modules_seen and not opened:
             return []
-        self.modules_seen, found = len(modules), [("backproof", file) for file in opened]
+        self.modules_seen, new = len(modules), [("backproof", file) for file in opened]
         opened.clear()
         for name, module in list(modules.items()):
             try:
                 file = str(module.__file__)
-                told = file in self.files_told
-                if not told and (file.startswith(self.folder) or name.partition(".")[0] == "backproof"):
-                    self.files_told.add(file)
-                    found.append((str(name), file))
+                reported = file in self.files_reported
+                if not reported and (file.startswith(self.folder) or name.partition(".")[0] == "backproof"):
+                    self.files_reported.add(file)
+                    new.append((str(name), file))
             except Exception:  # what stands there is no ordinary module
                 continue
-        return found
+        return new
 
     # What a request can ask for
 
     def load(self, module: str) -> Answer:
-        """Import, apart from the call that needs it."""
+        """Import a module before it is needed."""
         self.module(module)
         return {}
 
     def call(self, name: str, target: str, args: list[Any], kwargs: dict[str, Any], counted: bool) -> Answer:
-        """Call, keep, and time or count."""
+        """Call a function, keep what it returns, and time it or count its bytecodes."""
         function, before, began = self.find(target), [self.stamp(arg) for arg in args], clock()
         value, bytecodes = counted_call(function, args, kwargs) if counted else (function(*args, **kwargs), 0)
         seconds = clock() - began
@@ -187,7 +187,7 @@ class Worker:
         return {"value": value, "seconds": seconds, "bytecodes": bytecodes, "changed": changed}
 
     def fetch(self, target: str) -> Answer:
-        """Return what is there."""
+        """Return the value of a path."""
         return {"value": self.find(target), "asked for": True}
 
     def assign(self, target: str, value: Any) -> Answer:
@@ -202,7 +202,7 @@ class Worker:
         new = load_module("torch").from_numpy(value) if is_tensor else value
         if isinstance(plain, ndarray) and (value.dtype.kind != "c" or plain.dtype.kind == "c"):
             if plain.shape != value.shape:
-                raise wire.RefusedError(f"{target} has the shape {plain.shape}, not {value.shape}")
+                raise serialization.RefusedError(f"{target} has the shape {plain.shape}, not {value.shape}")
             if is_tensor:
                 old.detach().copy_(new)
             else:

@@ -1,4 +1,4 @@
-"""How a layer of one's own is made, and what it takes: as its file says, or by guessing."""
+"""Example arguments for a user's layer: as its file gives them, or guessed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
@@ -10,15 +10,15 @@ from backproof.checker.calls import Answer, Array, Call, Fetch, Runner, need
 from backproof.checker.remote_layer import USUAL_GRADIENTS
 from backproof.errors import ConfigError
 
-HOW = (
+EXAMPLE_HELP = (
     "give the class or its file an example: the constructor's arguments, then the shape of x (or x itself), "
     "and for a loss the targets too, as in example = (4, 3), (5, 4)"
 )
-MOST = 100_000
+MAX_NUMBERS = 100_000
 """Numbers that x or the parameters may have: each is moved, and forward called again."""
 
 
-class Example(NamedTuple):
+class LayerExample(NamedTuple):
     """Arguments of the constructor, and of the passes."""
 
     arguments: tuple[Any, ...]
@@ -30,32 +30,36 @@ class Example(NamedTuple):
         """What forward takes."""
         return (self.x,) if self.targets is None else (self.x, self.targets)
 
-    def with_samples(self, count: int) -> "Example":
+    def with_samples(self, count: int) -> "LayerExample":
         """Return the same for so many samples: the first ones, again and again."""
-        return Example(self.arguments, *(np.resize(each, (count, *each.shape[1:])) for each in self.inputs))
+        return LayerExample(
+            self.arguments, *(np.resize(array, (count, *array.shape[1:])) for array in self.inputs)
+        )
 
 
-Guess = Callable[[np.random.Generator, int, int, int], Example]
+Guess = Callable[[np.random.Generator, int, int, int], LayerExample]
 
 
-def _loss(rng: np.random.Generator, batch: int, n_in: int, _: int) -> Example:
+def _loss(rng: np.random.Generator, batch: int, n_in: int, _: int) -> LayerExample:
     p = rng.uniform(0.2, 1.0, size=(batch, n_in))
-    return Example((), p / p.sum(axis=1, keepdims=True), _one_hot(rng, p.shape))
+    return LayerExample((), p / p.sum(axis=1, keepdims=True), _one_hot(rng, p.shape))
 
 
 GUESSES: Sequence[Guess] = (
-    lambda rng, batch, n_in, _: Example((0.1,), rng.normal(size=(batch, n_in))),
-    lambda rng, batch, n_in, _: Example((n_in,), rng.normal(size=(batch, n_in))),
-    lambda rng, batch, n_in, n_out: Example((n_in, n_out), rng.normal(size=(batch, n_in))),
-    lambda rng, batch, n_in, _: Example((), rng.normal(size=(batch, n_in))),
+    lambda rng, batch, n_in, _: LayerExample((0.1,), rng.normal(size=(batch, n_in))),
+    lambda rng, batch, n_in, _: LayerExample((n_in,), rng.normal(size=(batch, n_in))),
+    lambda rng, batch, n_in, n_out: LayerExample((n_in, n_out), rng.normal(size=(batch, n_in))),
+    lambda rng, batch, n_in, _: LayerExample((), rng.normal(size=(batch, n_in))),
     _loss,
 )
 """The usual signatures: (neg_slope), (n_neurons), (in_features, out_features), and none; a loss of
 probabilities and one-hot targets. Each for a batch and numbers of inputs and outputs."""
 
 
-def told(runner: Runner, module: str, class_name: str, rng: np.random.Generator) -> Example | None:
-    """Return the example that the class or its file gives, as a value or a function; None without one.
+def read_example(
+    runner: Runner, module: str, class_name: str, rng: np.random.Generator
+) -> LayerExample | None:
+    """Return the example that the class or its file gives, as a value or a function; None if there is none.
 
     ConfigError where it has another form, SubmissionError where the function fails.
     """
@@ -65,27 +69,31 @@ def told(runner: Runner, module: str, class_name: str, rng: np.random.Generator)
             continue
         if answer.failure is not None:  # no data: a function
             answer = runner.run([Call("_example", place)])[0]
-        return _read(answer, rng)
+        return _parsed(answer, rng)
     return None
 
 
 def named_gradients(runner: Runner, target: str) -> Mapping[str, str]:
     """Return the class's ``gradients``, if these are names of attributes; else the usual ones."""
     value = runner.run([Fetch(f"{target}.gradients")])[0].value
-    is_named = isinstance(value, dict) and value and all(isinstance(each, str) for each in value.values())
+    is_named = (
+        isinstance(value, dict) and value and all(isinstance(attribute, str) for attribute in value.values())
+    )
     return value if is_named else USUAL_GRADIENTS
 
 
-def _read(answer: Answer, rng: np.random.Generator) -> Example:
+def _parsed(answer: Answer, rng: np.random.Generator) -> LayerExample:
     value = need(answer)
     try:
         arguments, x, *rest = value
-        targets = [each if isinstance(each, np.ndarray) else _one_hot(rng, _usable(each)) for each in rest]
+        targets = [
+            given if isinstance(given, np.ndarray) else _one_hot(rng, _usable(given)) for given in rest
+        ]
         if not isinstance(x, np.ndarray):
             x = rng.normal(size=_usable(x))
-        example = Example(tuple(arguments), x, *targets)
+        example = LayerExample(tuple(arguments), x, *targets)
     except (TypeError, ValueError):
-        raise ConfigError(f"this example cannot be used: {value!r:.200}; {HOW}") from None
+        raise ConfigError(f"this example cannot be used: {value!r:.200}; {EXAMPLE_HELP}") from None
     if x.dtype not in (np.float32, np.float64):
         raise ConfigError(f"the example's x has dtype {x.dtype}: make it float, as by x.astype(float)")
     _usable(x.shape)
@@ -94,9 +102,9 @@ def _read(answer: Answer, rng: np.random.Generator) -> Example:
 
 def _usable(shape: Sequence[int]) -> tuple[int, ...]:
     """Return a shape as a tuple. ConfigError where it is none of a batch, or of one that would take hours."""
-    if not shape or not 0 < prod(shape) <= MOST:
+    if not shape or not 0 < prod(shape) <= MAX_NUMBERS:
         raise ConfigError(
-            f"the example's shape {shape!r:.100} is not that of a batch of 1 to {MOST:,} numbers"
+            f"the example's shape {shape!r:.100} is not that of a batch of 1 to {MAX_NUMBERS:,} numbers"
         )
     return tuple(shape)
 

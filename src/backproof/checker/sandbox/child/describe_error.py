@@ -1,8 +1,8 @@
-"""What an exception in a worker says to the checker."""
+"""Describe an exception in a worker to the checker."""
 
 from traceback import walk_tb
 
-from .wire import RefusedError
+from .serialization import RefusedError
 
 
 class MissingError(Exception):

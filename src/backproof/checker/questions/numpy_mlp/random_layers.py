@@ -1,4 +1,4 @@
-"""Every layer of modules.py with random parameters and inputs: for what all layers have in common."""
+"""Layers of modules.py with random parameters and inputs, for checks that all layers share."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -19,12 +19,12 @@ from backproof.checker.calls import (
     need_all,
     need_array,
 )
-from backproof.checker.outcome import DecidedError, Outcome
-from backproof.checker.questions.numpy_mlp.layers import draw_targets, make_activation, off_zero
+from backproof.checker.outcome import Outcome, OutcomeError
+from backproof.checker.questions.numpy_mlp.layer_checks import draw_targets, make_activation, off_zero
 
 
 @dataclass(frozen=True)
-class DrawnLayer:
+class RandomLayer:
     """How a layer is made, and what to give it."""
 
     name: str
@@ -56,76 +56,79 @@ class DrawnLayer:
         )
 
 
-Draw = Callable[[Runner, np.random.Generator, int], DrawnLayer]
+LayerMaker = Callable[[Runner, np.random.Generator, int], RandomLayer]
 _N, _M = 5, 3
 
 
-def linear(
+def draw_linear(
     runner: Runner, rng: np.random.Generator, batch: int, n_in: int = _N, n_out: int = _M
-) -> DrawnLayer:
+) -> RandomLayer:
     """Draw a LinearModule, whose parameters have the shapes that the submission gives them."""
     keys, target, arguments = ("weight", "bias"), "modules.LinearModule", (n_in, n_out)
     fetches = [Fetch(f"probe.params['{key}']") for key in keys]
     kept = [
-        need_array(each) for each in need_all(runner.run([Call("probe", target, arguments), *fetches]))[1:]
+        need_array(answer)
+        for answer in need_all(runner.run([Call("probe", target, arguments), *fetches]))[1:]
     ]
-    parameters = {key: np.asarray(rng.normal(size=each.shape)) for key, each in zip(keys, kept, strict=True)}
+    parameters = {
+        key: np.asarray(rng.normal(size=initial.shape)) for key, initial in zip(keys, kept, strict=True)
+    }
     x, dout = rng.normal(size=(batch, n_in)), rng.normal(size=(batch, n_out))
-    return DrawnLayer("LinearModule", target, arguments, (x,), (dout,), parameters)
+    return RandomLayer("LinearModule", target, arguments, (x,), (dout,), parameters)
 
 
-def activation(runner: Runner, rng: np.random.Generator, batch: int) -> DrawnLayer:
+def draw_activation(runner: Runner, rng: np.random.Generator, batch: int) -> RandomLayer:
     """Draw a LeakyReLUModule, or the 2018 edition's ReLUModule."""
     slope = make_activation(runner, rng, "probe")
     name = "LeakyReLUModule" if slope else "ReLUModule"
     x, dout = off_zero(rng, batch, _N), rng.normal(size=(batch, _N))
-    return DrawnLayer(name, f"modules.{name}", (slope,) if slope else (), (x,), (dout,))
+    return RandomLayer(name, f"modules.{name}", (slope,) if slope else (), (x,), (dout,))
 
 
-def softmax(_: Runner, rng: np.random.Generator, batch: int) -> DrawnLayer:
+def draw_softmax(_: Runner, rng: np.random.Generator, batch: int) -> RandomLayer:
     """Draw a SoftMaxModule."""
     x, dout = rng.normal(size=(2, batch, _M))
-    return DrawnLayer("SoftMaxModule", "modules.SoftMaxModule", (), (x,), (dout,))
+    return RandomLayer("SoftMaxModule", "modules.SoftMaxModule", (), (x,), (dout,))
 
 
-def steep_softmax(runner: Runner, rng: np.random.Generator, batch: int) -> DrawnLayer:
+def draw_steep_softmax(runner: Runner, rng: np.random.Generator, batch: int) -> RandomLayer:
     """Draw a SoftMaxModule with a score beyond what some clip."""
-    layer = softmax(runner, rng, batch)
+    layer = draw_softmax(runner, rng, batch)
     layer.forward[0][0, 0] = 1000.0
     return layer
 
 
-def cross_entropy(_: Runner, rng: np.random.Generator, batch: int) -> DrawnLayer:
+def draw_cross_entropy(_: Runner, rng: np.random.Generator, batch: int) -> RandomLayer:
     """Draw a CrossEntropyModule."""
     p, t = draw_targets(rng, batch, _M)
     p[0, t[0].argmin()] = 1e-13  # beyond what some clip, but no target
-    return DrawnLayer("CrossEntropyModule", "modules.CrossEntropyModule", (), (p, t), (p, t))
+    return RandomLayer("CrossEntropyModule", "modules.CrossEntropyModule", (), (p, t), (p, t))
 
 
-def mlp(runner: Runner, rng: np.random.Generator, batch: int) -> DrawnLayer:
+def draw_mlp(runner: Runner, rng: np.random.Generator, batch: int) -> RandomLayer:
     """Draw an MLP, with or without the slope that the 2018 edition lacks."""
     arguments: tuple[Any, ...] = (_N, [4], _M, 0.1)
     if runner.run([Call("probe", "mlp_numpy.MLP", arguments)])[0].failure is not None:
         arguments = arguments[:-1]
     x, dout = rng.normal(size=(batch, _N)), rng.normal(size=(batch, _M))
-    return DrawnLayer("MLP", "mlp_numpy.MLP", arguments, (x,), (dout,))
+    return RandomLayer("MLP", "mlp_numpy.MLP", arguments, (x,), (dout,))
 
 
-LAYERS: Sequence[Draw] = (linear, activation, softmax, cross_entropy)
+LAYERS: Sequence[LayerMaker] = (draw_linear, draw_activation, draw_softmax, draw_cross_entropy)
 
 
-Judge = Callable[[Runner, np.random.Generator, Draw, int], Outcome]
+LayerCheck = Callable[[Runner, np.random.Generator, LayerMaker, int], Outcome]
 """Judges a layer with a batch of that size."""
 
 
-def judge_layers(
-    judge: Judge,
+def check_layers(
+    judge: LayerCheck,
     runner: Runner,
     rng: np.random.Generator,
-    draws: Sequence[Draw] = LAYERS,
+    draws: Sequence[LayerMaker] = LAYERS,
     batches: Sequence[int] = (4, 1, 2),
 ) -> Outcome:
-    """Judge layer by layer; the first that is wrong decides, and notes are put together.
+    """Check layer by layer; the first that is wrong decides, and notes are put together.
 
     The first batch size decides; the others are tried for a smaller case of what is wrong.
 
@@ -148,13 +151,15 @@ def judge_layers(
             return outcome
         notes += [outcome.note] if outcome.note else []
     if failures:
-        said = f"could not be judged, as a layer's own checks fail: {failures[0].message}"
-        return Outcome("not run", explanation=said, hint="Mend the layers first.")
+        explanation = f"could not be judged, as a layer's own checks fail: {failures[0].message}"
+        return Outcome("not run", explanation=explanation, hint="Mend the layers first.")
     return Outcome("right", note=", ".join(notes))
 
 
-def _outcome(judge: Judge, runner: Runner, rng: np.random.Generator, draw: Draw, batch: int) -> Outcome:
+def _outcome(
+    judge: LayerCheck, runner: Runner, rng: np.random.Generator, draw: LayerMaker, batch: int
+) -> Outcome:
     try:
         return judge(runner, rng, draw, batch)
-    except DecidedError as error:
+    except OutcomeError as error:
         return error.outcome

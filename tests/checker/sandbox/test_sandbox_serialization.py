@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from backproof.checker.sandbox.child import wire
+from backproof.checker.sandbox.child import serialization
 
 
 @pytest.mark.parametrize(
@@ -37,14 +37,14 @@ from backproof.checker.sandbox.child import wire
     ],
 )
 def test_what_is_no_message_is_refused(text: str) -> None:
-    with pytest.raises(wire.RefusedError):
-        wire.unpack(text.encode(), bytes(8))
+    with pytest.raises(serialization.RefusedError):
+        serialization.unpack(text.encode(), bytes(8))
 
 
 def test_heads_that_announce_too_much_are_refused() -> None:
     for head in (struct.pack("!4sIQ", b"bpw1", 1, 1 << 40), struct.pack("!4sIQ", b"xxxx", 1, 1)):
-        with pytest.raises(wire.RefusedError):
-            wire.lengths(head)
+        with pytest.raises(serialization.RefusedError):
+            serialization.lengths(head)
 
 
 def test_data_survive_the_wire() -> None:
@@ -52,11 +52,11 @@ def test_data_survive_the_wire() -> None:
         "a": [1, -2.5, math.inf, "x\u2028\ud800", None, True, (1, 2)],
         "b": np.arange(6.0).reshape(2, 3).T,
     }
-    frame = wire.pack(tree)
-    text, size = wire.lengths(frame[: wire.HEAD.size])
-    data = frame[wire.HEAD.size :]
-    back = wire.unpack(data[:text], data[text : text + size])
+    frame = serialization.pack(tree)
+    text, size = serialization.lengths(frame[: serialization.HEAD.size])
+    data = frame[serialization.HEAD.size :]
+    back = serialization.unpack(data[:text], data[text : text + size])
     assert back["a"] == tree["a"]
     np.testing.assert_array_equal(back["b"], tree["b"])
     assert back["b"].flags.writeable
-    assert wire.unpack(b'["array","|b1",[0,3],0]', b"").shape == (0, 3)
+    assert serialization.unpack(b'["array","|b1",[0,3],0]', b"").shape == (0, 3)

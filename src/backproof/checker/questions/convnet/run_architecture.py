@@ -1,4 +1,4 @@
-"""Run a plan with a submission's own parameters. Torch is imported here alone, when a ConvNet is checked."""
+"""Run an architecture with a submission's own parameters; only here is torch imported, when it is needed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,11 +11,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from backproof.checker.calls import Array
-from backproof.checker.questions.convnet.plan import CONVS, WIDTHS, Plan, Step
+from backproof.checker.questions.convnet.architectures import CONVS, WIDTHS, Architecture, LayerSpec
 
 
 @dataclass(frozen=True, eq=False)
-class Norm:
+class NormTensors:
     """A batch norm's parameters and running statistics, each None if it has none."""
 
     gamma: Tensor | None
@@ -26,29 +26,31 @@ class Norm:
     @property
     def width(self) -> int:
         """The number of channels."""
-        return next(len(each) for each in (self.gamma, self.beta, self.mean, self.var) if each is not None)
+        return next(
+            len(tensor) for tensor in (self.gamma, self.beta, self.mean, self.var) if tensor is not None
+        )
 
 
 @dataclass(frozen=True)
-class Parameters:
+class ConvNetTensors:
     """All that a ConvNet has registered."""
 
     convs: list[tuple[Tensor, Tensor | None]]
-    norms: list[Norm]
+    norms: list[NormTensors]
     linear: tuple[Tensor, Tensor | None]
 
 
 @dataclass
-class Ran:
-    """An output, and the batch's means that came by, by the convolution's number."""
+class RunOutput:
+    """An output, and the batch's mean after each convolution, by its number."""
 
     output: Array
     means: dict[int, Tensor] = field(default_factory=dict)
 
 
-def parameters(
+def as_tensors(
     state: Mapping[str, Array], convs: Sequence[str], linear: str, norms: Mapping[str, Sequence[str]]
-) -> Parameters:
+) -> ConvNetTensors:
     """Take them from a state; ``norms``: prefix → names of γ, β, mean and variance, empty where missing."""
 
     def tensor(name: str) -> Tensor | None:
@@ -60,56 +62,58 @@ def parameters(
         )
 
     weight, bias = pair(linear)
-    found = [Norm(*(tensor(name) for name in names)) for names in norms.values()]
-    return Parameters([pair(name) for name in convs], found, (weight.flatten(1), bias))
+    tensors = [NormTensors(*(tensor(name) for name in names)) for names in norms.values()]
+    return ConvNetTensors([pair(name) for name in convs], tensors, (weight.flatten(1), bias))
 
 
 def orders(convs: Sequence[tuple[Tensor, Tensor | None]]) -> list[list[tuple[Tensor, Tensor | None]]]:
     """Return the orders in which the convolutions may run: as registered, then all that the widths allow."""
-    found = []
+    orders = []
     for order in permutations(range(len(convs))) if len(convs) <= len(CONVS) else ():
         if all(
             convs[i][0].shape[0] == w[1] and (n == 0 or convs[i][0].shape[1] == w[0])
             for n, (i, w) in enumerate(zip(order, WIDTHS, strict=False))
         ):
-            found.append([convs[i] for i in order])
-    return found
+            orders.append([convs[i] for i in order])
+    return orders
 
 
 @torch.no_grad()
-def run(
-    plan: Plan,
-    given: Parameters,
+def run_architecture(
+    architecture: Architecture,
+    given: ConvNetTensors,
     images: Array,
     *,
-    norms: Mapping[int, Norm] | None = None,
+    norms: Mapping[int, NormTensors] | None = None,
     eps: float = 1e-5,
-) -> Ran | None:
-    """Return the output; None if the plan's sizes do not fit. With ``norms``, running statistics are used."""
+) -> RunOutput | None:
+    """Return the output, None if the sizes do not fit; with ``norms``, by running statistics."""
     x, means, left = torch.from_numpy(images), {}, list(given.norms)
-    for step in plan:
-        if step.kind == "norm":
-            means[step.number] = x.mean(dim=(0, 2, 3))
-            norm = norms.get(step.number) if norms is not None else _next(left, x.shape[1])
+    for layer in architecture:
+        if layer.kind == "norm":
+            means[layer.number] = x.mean(dim=(0, 2, 3))
+            norm = norms.get(layer.number) if norms is not None else _next(left, x.shape[1])
             x = _normalised(x, norm, eps, running=norms is not None)
         else:
             try:
-                x = _step(step, x, given)
+                x = _apply(layer, x, given)
             except RuntimeError:  # torch's word for sizes that do not fit
                 return None
     weight, bias = given.linear
     flat = x.flatten(1) if x[0].numel() == weight.shape[1] else x.mean(dim=(2, 3))
-    return Ran(F.linear(flat, weight, bias).numpy(), means) if flat.shape[1] == weight.shape[1] else None
+    return (
+        RunOutput(F.linear(flat, weight, bias).numpy(), means) if flat.shape[1] == weight.shape[1] else None
+    )
 
 
-def _next(left: list[Norm], width: int) -> Norm | None:
-    found = next((each for each in left if each.width == width), None)
-    if found is not None:
-        left.remove(found)
-    return found
+def _next(left: list[NormTensors], width: int) -> NormTensors | None:
+    first = next((norm for norm in left if norm.width == width), None)
+    if first is not None:
+        left.remove(first)
+    return first
 
 
-def _normalised(x: Tensor, norm: Norm | None, eps: float, *, running: bool) -> Tensor:
+def _normalised(x: Tensor, norm: NormTensors | None, eps: float, *, running: bool) -> Tensor:
     if norm is None:
         return F.batch_norm(x, None, None, training=True, eps=eps)
     has_statistics = running and norm.mean is not None and norm.var is not None
@@ -126,31 +130,31 @@ def _normalised(x: Tensor, norm: Norm | None, eps: float, *, running: bool) -> T
     )
 
 
-def _step(step: Step, x: Tensor, given: Parameters) -> Tensor:
-    if step.kind == "relu":
-        return F.leaky_relu(x, step.slope) if step.slope else x.relu()
-    if step.kind == "conv":
-        weight, bias = given.convs[step.number]
-        if step.padded_with != "zeros":
-            x, padding = F.pad(x, (step.padding,) * 4, mode=step.padded_with), 0
+def _apply(layer: LayerSpec, x: Tensor, given: ConvNetTensors) -> Tensor:
+    if layer.kind == "relu":
+        return F.leaky_relu(x, layer.slope) if layer.slope else x.relu()
+    if layer.kind == "conv":
+        weight, bias = given.convs[layer.number]
+        if layer.padded_with != "zeros":
+            x, padding = F.pad(x, (layer.padding,) * 4, mode=layer.padded_with), 0
         else:
-            padding = step.padding
-        return F.conv2d(x, weight, bias, stride=step.stride, padding=padding)
-    if step.taken == "maximum":
-        return torch.max_pool2d(x, step.kernel, step.stride, step.padding, ceil_mode=step.ceil)
-    return F.avg_pool2d(x, step.kernel, step.stride, step.padding, step.ceil, step.taken == "mean")
+            padding = layer.padding
+        return F.conv2d(x, weight, bias, stride=layer.stride, padding=padding)
+    if layer.taken == "maximum":
+        return torch.max_pool2d(x, layer.kernel, layer.stride, layer.padding, ceil_mode=layer.ceil)
+    return F.avg_pool2d(x, layer.kernel, layer.stride, layer.padding, layer.ceil, layer.taken == "mean")
 
 
-def matched(given: Parameters, means: Mapping[int, Tensor]) -> dict[int, Norm]:
+def match_norms(given: ConvNetTensors, means: Mapping[int, Tensor]) -> dict[int, NormTensors]:
     """Pair every convolution with the batch norm whose running mean is like its output's mean."""
-    left, found = list(given.norms), {}
+    left, matched = list(given.norms), {}
     for number, mean in means.items():
-        fitting = [each for each in left if each.width == len(mean)]
+        fitting = [norm for norm in left if norm.width == len(mean)]
         if fitting:
-            found[number] = max(fitting, key=partial(_likeness, mean))
-            left.remove(found[number])
-    return found
+            matched[number] = max(fitting, key=partial(_likeness, mean))
+            left.remove(matched[number])
+    return matched
 
 
-def _likeness(mean: Tensor, norm: Norm) -> float:
+def _likeness(mean: Tensor, norm: NormTensors) -> float:
     return 0.0 if norm.mean is None else float(F.cosine_similarity(norm.mean, mean, dim=0))

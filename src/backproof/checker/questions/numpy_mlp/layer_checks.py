@@ -1,10 +1,11 @@
-"""Make a layer of modules.py, feed it random numbers, and hold what it computes against the exact values."""
+"""Make a layer of modules.py, give it random numbers, and compare what it computes with the exact values."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import (
     Answer,
     Array,
@@ -18,13 +19,14 @@ from backproof.checker.calls import (
     need_scalar,
     optional_array,
 )
+from backproof.checker.check_report import Evidence
 from backproof.checker.comparison import Comparison, error_against, tolerance
 from backproof.checker.diagnosis import diagnose
-from backproof.checker.outcome import DecidedError, wrong
-from backproof.checker.questions.numpy_mlp.mistakes import MISTAKES, softmax
+from backproof.checker.outcome import OutcomeError, wrong
+from backproof.checker.questions.check_at_sizes import Sizes, Trial
+from backproof.checker.questions.numpy_mlp import layer_mistakes
+from backproof.checker.questions.numpy_mlp.layer_mistakes import KnownMistakes, softmax
 from backproof.checker.questions.numpy_mlp.parameters import fits
-from backproof.checker.questions.trials import Sizes, Trial
-from backproof.checker.result import Evidence
 
 _LOSS_TOLERANCE = 2e-4
 """Some add a constant within the logarithm: for the probabilities drawn, 1e-5 passes and 1e-4 does not."""
@@ -38,11 +40,13 @@ def off_zero(rng: np.random.Generator, *shape: int) -> Array:
 
 
 def must_keep(written: Array, answer: Answer) -> Array:
-    """Return a parameter as it is kept; DecidedError where that is not what was written to it."""
+    """Return a parameter as it is kept; OutcomeError where that is not what was written to it."""
     kept = need_array(answer)
     if error_against(kept, written) > tolerance(kept):
-        shown = Evidence(parameter="params", expected="the numbers written", got="others")
-        raise DecidedError(wrong("wrong forward value", "params keep other numbers than are written.", shown))
+        evidence = Evidence(parameter="params", expected="the numbers written", got="others")
+        raise OutcomeError(
+            wrong(causes.WRONG_FORWARD_VALUE, "params keep other numbers than are written.", evidence)
+        )
     return kept
 
 
@@ -52,12 +56,12 @@ def draw_targets(rng: np.random.Generator, batch: int, classes: int) -> tuple[Ar
     return p, np.eye(classes)[rng.integers(classes, size=batch)]
 
 
-def _value(label: str, shown: Comparison) -> Trial:
-    return Trial(shown, lambda: diagnose(shown, MISTAKES[label](shown.inputs)))
+def _value(known: KnownMistakes, comparison: Comparison) -> Trial:
+    return Trial(comparison, lambda: diagnose(comparison, known(comparison.inputs)))
 
 
-def _gradient(label: str, shown: Comparison, again: Array | None = None) -> Trial:
-    return Trial(shown, lambda: diagnose(shown, MISTAKES[label](shown.inputs), again, is_gradient=True))
+def _gradient(known: KnownMistakes, comparison: Comparison, again: Array | None = None) -> Trial:
+    return Trial(comparison, lambda: diagnose(comparison, known(comparison.inputs), again, is_gradient=True))
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ class LinearLayer:
 
 
 def make_linear(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> LinearLayer:
-    """Make ``layer`` with random parameters (SubmissionError, DecidedError)."""
+    """Make ``layer`` with random parameters (SubmissionError, OutcomeError)."""
     n_in, n_out = sizes["in"], sizes["out"]
     made: list[Request] = [
         Call("probe", "modules.LinearModule", (2, 3)),
@@ -87,9 +91,9 @@ def make_linear(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Linea
     due = (n_in, n_out) if transposed else (n_out, n_in)
     if weight.shape != due or bias.size != n_out:
         got = f"{weight.shape} and {bias.shape}"
-        said = f"params have shapes {got} for {n_in} inputs and {n_out} outputs."
-        shown = Evidence(parameter="params", expected=f"{(n_out, n_in)} and {(n_out,)}", got=got)
-        raise DecidedError(wrong("wrong shape", said, shown))
+        explanation = f"params have shapes {got} for {n_in} inputs and {n_out} outputs."
+        evidence = Evidence(parameter="params", expected=f"{(n_out, n_in)} and {(n_out,)}", got=got)
+        raise OutcomeError(wrong(causes.WRONG_SHAPE, explanation, evidence))
     drawn = rng.normal(size=due), rng.normal(size=bias.shape)
     writes = [Assign(WEIGHT, drawn[0]), Assign(BIAS, drawn[1])]
     values = need_all(runner.run([*writes, Fetch(WEIGHT), Fetch(BIAS)]))
@@ -106,7 +110,7 @@ def linear_y(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     y = need_array(runner.run([Call("y", "layer.forward", (x,))])[0])
     inputs = {"x": x, "W": layer.weight, "b": layer.bias}
     right, allowed = x @ layer.weight.T + layer.bias, max(layer.allowed, tolerance(y))
-    return _value("linear.y", Comparison("the returned y", y, right, inputs, allowed))
+    return _value(layer_mistakes.linear_y_mistakes, Comparison("the returned y", y, right, inputs, allowed))
 
 
 def linear_gradient(which: str, runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
@@ -123,7 +127,12 @@ def linear_gradient(which: str, runner: Runner, rng: np.random.Generator, sizes:
         got = got.reshape(-1)
     inputs = {"x": x, "W": layer.weight, "b": layer.bias, "dout": dout}
     allowed = max(layer.allowed, tolerance(got))
-    return _gradient(f"linear.{which}", Comparison(name, got, right, inputs, allowed), again)
+    known = {
+        "dx": layer_mistakes.linear_dx_mistakes,
+        "dW": layer_mistakes.linear_dw_mistakes,
+        "db": layer_mistakes.linear_db_mistakes,
+    }[which]
+    return _gradient(known, Comparison(name, got, right, inputs, allowed), again)
 
 
 def _backward(
@@ -157,7 +166,9 @@ def leaky_y(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     x = off_zero(rng, sizes["B"], sizes["C"])
     y = need_array(runner.run([Call("y", "layer.forward", (x,))])[0])
     right, inputs = np.maximum(x, 0) + slope * np.minimum(x, 0), {"x": x, "a": np.array(slope)}
-    return _value("leaky_relu.y", Comparison("the returned y", y, right, inputs, tolerance(y)))
+    return _value(
+        layer_mistakes.leaky_relu_y_mistakes, Comparison("the returned y", y, right, inputs, tolerance(y))
+    )
 
 
 def leaky_dx(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
@@ -165,7 +176,13 @@ def leaky_dx(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     slope = make_activation(runner, rng)
     x = off_zero(rng, sizes["B"], sizes["C"])
     inputs = {"x": x, "a": np.array(slope)}
-    return _dx("leaky_relu.dx", runner, rng, inputs, lambda dout: dout * np.where(x > 0, 1.0, slope))
+    return _dx(
+        layer_mistakes.leaky_relu_dx_mistakes,
+        runner,
+        rng,
+        inputs,
+        lambda dout: dout * np.where(x > 0, 1.0, slope),
+    )
 
 
 def softmax_p(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
@@ -173,7 +190,9 @@ def softmax_p(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     x = 2 * rng.normal(size=(sizes["B"], sizes["C"]))
     calls = [Call("layer", "modules.SoftMaxModule"), Call("p", "layer.forward", (x,))]
     p = need_array(need_all(runner.run(calls))[1])
-    return _value("softmax.p", Comparison("the returned p", p, softmax(x), {"x": x}, tolerance(p)))
+    return _value(
+        layer_mistakes.softmax_p_mistakes, Comparison("the returned p", p, softmax(x), {"x": x}, tolerance(p))
+    )
 
 
 def softmax_dx(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
@@ -181,11 +200,17 @@ def softmax_dx(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     x = rng.normal(size=(sizes["B"], sizes["C"]))
     p = softmax(x)
     need_all(runner.run([Call("layer", "modules.SoftMaxModule")]))
-    return _dx("softmax.dx", runner, rng, {"x": x}, lambda d: p * (d - np.sum(d * p, axis=1, keepdims=True)))
+    return _dx(
+        layer_mistakes.softmax_dx_mistakes,
+        runner,
+        rng,
+        {"x": x},
+        lambda d: p * (d - np.sum(d * p, axis=1, keepdims=True)),
+    )
 
 
 def _dx(
-    label: str,
+    known: KnownMistakes,
     runner: Runner,
     rng: np.random.Generator,
     inputs: Mapping[str, Array],
@@ -194,7 +219,7 @@ def _dx(
     dout, other = rng.normal(size=(2, *inputs["x"].shape))
     dx, again = _backward(runner, (inputs["x"],), dout, other)
     inputs = {**inputs, "dout": dout}
-    return _gradient(label, Comparison("the returned dx", dx, right(dout), inputs, tolerance(dx)), again)
+    return _gradient(known, Comparison("the returned dx", dx, right(dout), inputs, tolerance(dx)), again)
 
 
 def loss(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
@@ -203,7 +228,10 @@ def loss(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     calls = [Call("layer", "modules.CrossEntropyModule"), Call("L", "layer.forward", (p, t))]
     got = need_scalar(need_all(runner.run(calls))[1])
     right, allowed = np.asarray(-np.sum(t * np.log(p)) / len(p)), max(_LOSS_TOLERANCE, tolerance(got))
-    return _value("cross_entropy.L", Comparison("the returned loss", got, right, {"x": p, "y": t}, allowed))
+    return _value(
+        layer_mistakes.cross_entropy_loss_mistakes,
+        Comparison("the returned loss", got, right, {"x": p, "y": t}, allowed),
+    )
 
 
 def loss_dx(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
@@ -213,5 +241,6 @@ def loss_dx(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     got = need_array(need_all(runner.run([Call("layer", "modules.CrossEntropyModule"), *both]))[2])
     allowed = max(_LOSS_TOLERANCE, tolerance(got))
     return _gradient(
-        "cross_entropy.dx", Comparison("the returned dx", got, -t / p / len(p), {"x": p, "y": t}, allowed)
+        layer_mistakes.cross_entropy_dx_mistakes,
+        Comparison("the returned dx", got, -t / p / len(p), {"x": p, "y": t}, allowed),
     )

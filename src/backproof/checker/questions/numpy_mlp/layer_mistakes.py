@@ -1,4 +1,4 @@
-"""The mistakes that are made in question 1.2's layers, by the value that they spoil, and what they give.
+"""The mistakes that are made in question 1.2's layers, by the value that they change, and what it then is.
 
 Letters are those of the equations: x, W (out, in), b, dout; a, the slope; for the loss x, probabilities,
 and y, one-hot targets.
@@ -9,21 +9,51 @@ from functools import partial
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import Array
+from backproof.checker.causes import Cause
 from backproof.checker.diagnosis import Known, Mistake
 
-Context = Mapping[str, Array]
-IGNORED = Mistake("upstream gradient ignored", "does not use the gradient given to backward")
+OUTER_PRODUCT_MISSING = Cause(
+    "softmax's outer product missing",
+    "softmax's Jacobian has its diagonal alone",
+    "Each output of softmax depends on every input: what is its Jacobian?",
+)
+WEIGHT_TRANSPOSED = Cause(
+    "weight transposed",
+    "a product takes the weights, or the gradient of them, the other way round",
+    "Write down the shapes of every product, with sizes that differ.",
+)
+BIAS_OVER_WRONG_AXIS = Cause(
+    "bias summed over the wrong axis",
+    "the bias's gradient is not the sum over the samples",
+    "A bias is added to each sample: which axis does its gradient gather?",
+)
+SLOPE_ON_WRONG_SIDE = Cause(
+    "slope applied on the wrong side",
+    "LeakyReLU's slope stands where the input is positive, or in one direction only",
+    "For which inputs does the slope count, forward and backward? Try the activation on −1 and 1.",
+)
+UNSTABLE_EXPONENT = Cause(
+    "unstable exponent",
+    "large scores overflow: the maximum is not subtracted first",
+    "exp overflows beyond 709: what may be subtracted from a sample's scores?",
+)
+
+Values = Mapping[str, Array]
+"""What goes into a value, by its letter."""
+KnownMistakes = Callable[[Values], Known]
+IGNORED = Mistake(causes.UPSTREAM_IGNORED, "does not use the gradient given to backward")
 
 # Makers of mistakes by their cause; each takes what is wrong.
-value = partial(Mistake, "wrong forward value")
-gradient = partial(Mistake, "wrong gradient")
-slope = partial(Mistake, "slope applied on the wrong side")
-outer = partial(Mistake, "softmax's outer product missing")
-divided = partial(Mistake, "extra 1/B")
-_transposed = partial(Mistake, "weight transposed")
-_axis = partial(Mistake, "bias summed over the wrong axis")
-_summed = partial(Mistake, "missing 1/B")
+value = partial(Mistake, causes.WRONG_FORWARD_VALUE)
+gradient = partial(Mistake, causes.WRONG_GRADIENT)
+slope = partial(Mistake, SLOPE_ON_WRONG_SIDE)
+outer = partial(Mistake, OUTER_PRODUCT_MISSING)
+divided = partial(Mistake, causes.EXTRA_BATCH_MEAN)
+_transposed = partial(Mistake, WEIGHT_TRANSPOSED)
+_axis = partial(Mistake, BIAS_OVER_WRONG_AXIS)
+_summed = partial(Mistake, causes.MISSING_BATCH_MEAN)
 
 
 def softmax(x: Array) -> Array:
@@ -32,7 +62,8 @@ def softmax(x: Array) -> Array:
     return np.asarray(e / e.sum(axis=1, keepdims=True))
 
 
-def _linear_y(c: Context) -> Known:
+def linear_y_mistakes(c: Values) -> Known:
+    """Yield what a wrong forward pass of LinearModule gives."""
     x, w, b = c["x"], c["W"], c["b"]
     yield value("leaves out the bias"), x @ w.T
     yield value("subtracts the bias"), x @ w.T - b
@@ -44,7 +75,8 @@ def _linear_y(c: Context) -> Known:
         yield _transposed("reshapes the weights where it should transpose them"), bent
 
 
-def _linear_dx(c: Context) -> Known:
+def linear_dx_mistakes(c: Values) -> Known:
+    """Yield what a wrong ∂L/∂x of LinearModule is."""
     w, dout = c["W"], c["dout"]
     yield IGNORED, np.ones_like(dout) @ w
     yield _transposed("is transposed"), (dout @ w).T
@@ -52,7 +84,8 @@ def _linear_dx(c: Context) -> Known:
         yield _transposed("multiplies by the weights the other way round"), dout @ w.T
 
 
-def _linear_dw(c: Context) -> Known:
+def linear_dw_mistakes(c: Values) -> Known:
+    """Yield what a wrong ∂L/∂W of LinearModule is."""
     x, dout = c["x"], c["dout"]
     right, ones = dout.T @ x, np.ones_like(dout)
     yield _transposed("is transposed"), right.T
@@ -62,7 +95,8 @@ def _linear_dw(c: Context) -> Known:
     yield gradient("is not summed over the samples"), dout[:, :, None] * x[:, None, :]
 
 
-def _linear_db(c: Context) -> Known:
+def linear_db_mistakes(c: Values) -> Known:
+    """Yield what a wrong ∂L/∂b of LinearModule is."""
     dout = c["dout"]
     n_out = dout.shape[1]
 
@@ -78,12 +112,13 @@ def _linear_db(c: Context) -> Known:
     yield _axis("is the gradient of the first sample alone"), dout[0]
     yield divided("is the mean over the samples, not the sum"), dout.mean(axis=0)
     yield divided("is the mean over the samples, not the sum"), dout.mean(axis=0)[None]
-    yield Mistake("wrong shape", "keeps an axis that the bias does not have"), dout.sum(axis=0)[None]
+    yield Mistake(causes.WRONG_SHAPE, "keeps an axis that the bias does not have"), dout.sum(axis=0)[None]
     for constant in (len(dout), 1):
         yield IGNORED, np.full(n_out, float(constant))
 
 
-def _leaky_y(c: Context) -> Known:
+def leaky_relu_y_mistakes(c: Values) -> Known:
+    """Yield what a wrong forward pass of LeakyReLUModule gives."""
     x, a = c["x"], c["a"]
     up, down = np.maximum(x, 0), np.minimum(x, 0)
     yield slope("applies the slope where the input is positive"), a * up + down
@@ -96,7 +131,8 @@ def _leaky_y(c: Context) -> Known:
     yield value("lets everything pass unchanged"), x
 
 
-def _leaky_dx(c: Context) -> Known:
+def leaky_relu_dx_mistakes(c: Values) -> Known:
+    """Yield what a wrong ∂L/∂x of LeakyReLUModule is."""
     x, a, dout = c["x"], c["a"], c["dout"]
     inside = np.where(x > 0, 1.0, a)
     yield slope("applies the slope where the input is positive"), dout * np.where(x > 0, a, 1.0)
@@ -112,7 +148,8 @@ def _leaky_dx(c: Context) -> Known:
     yield gradient("lets everything pass unchanged"), dout
 
 
-def _softmax_p(c: Context) -> Known:
+def softmax_p_mistakes(c: Values) -> Known:
+    """Yield what a wrong forward pass of SoftMaxModule gives."""
     x = c["x"]
     with np.errstate(over="ignore", invalid="ignore"):
         e, shifted = np.exp(x), np.exp(x - x.max(axis=1, keepdims=True))
@@ -127,7 +164,8 @@ def _softmax_p(c: Context) -> Known:
         yield value("is the logarithm of the probabilities"), np.log(softmax(x))
 
 
-def _softmax_dx(c: Context) -> Known:
+def softmax_dx_mistakes(c: Values) -> Known:
+    """Yield what a wrong ∂L/∂x of SoftMaxModule is."""
     dout, p = c["dout"], softmax(c["x"])
     inner = np.sum(dout * p, axis=1, keepdims=True)
     total = dout.sum(axis=1, keepdims=True)
@@ -144,12 +182,13 @@ def _softmax_dx(c: Context) -> Known:
     yield gradient("lets everything pass unchanged"), dout
 
 
-def _loss(c: Context) -> Known:
+def cross_entropy_loss_mistakes(c: Values) -> Known:
+    """Yield what a wrong loss of CrossEntropyModule is."""
     p, t = c["x"], c["y"]
-    each = -np.sum(t * np.log(p), axis=1)
-    mean = np.asarray(each.mean())
+    losses = -np.sum(t * np.log(p), axis=1)
+    mean = np.asarray(losses.mean())
     yield _summed("is the sum over the samples, not their mean"), mean * len(p)
-    yield _summed("is a loss for every sample, not their mean"), each
+    yield _summed("is a loss for every sample, not their mean"), losses
     yield value("is a mean over samples and classes"), mean / p.shape[1]
     yield value("lacks the minus sign"), -mean
     yield value("has a logarithm to the base 2"), mean / np.log(2)
@@ -157,7 +196,8 @@ def _loss(c: Context) -> Known:
     yield value("sums over all classes, whatever the target"), np.asarray(-np.log(p).sum() / len(p))
 
 
-def _loss_dx(c: Context) -> Known:
+def cross_entropy_dx_mistakes(c: Values) -> Known:
+    """Yield what a wrong ∂L/∂x of CrossEntropyModule is."""
     p, t = c["x"], c["y"]
     batch = len(p)
     both = "is the gradient of softmax and cross entropy together: softmax has a backward of its own"
@@ -170,17 +210,3 @@ def _loss_dx(c: Context) -> Known:
     yield gradient("leaves the target out"), -1 / p / batch
     yield _summed("leaves the target out, and 1/B"), -1 / p
     yield gradient("is not divided by the probabilities"), -t / batch
-
-
-MISTAKES: Mapping[str, Callable[[Context], Known]] = {
-    "linear.y": _linear_y,
-    "linear.dx": _linear_dx,
-    "linear.dW": _linear_dw,
-    "linear.db": _linear_db,
-    "leaky_relu.y": _leaky_y,
-    "leaky_relu.dx": _leaky_dx,
-    "softmax.p": _softmax_p,
-    "softmax.dx": _softmax_dx,
-    "cross_entropy.L": _loss,
-    "cross_entropy.dx": _loss_dx,
-}

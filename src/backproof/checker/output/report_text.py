@@ -1,75 +1,72 @@
-"""What is said of a report, whoever reads it: points, and what is known of a check that isn't right."""
+"""Texts of a report that terminal, page and table share: points, and details of a check that isn't right."""
 
 import math
 from collections.abc import Iterator, Sequence
 
-from backproof.checker.causes import CAUSES
-from backproof.checker.result import CheckReport, Evidence, Finding
-
-TITLES = {
-    "1.2": "NumPy MLP",
-    "2": "PyTorch MLP",
-    "3.1": "batch norm by autograd",
-    "3.2b": "batch norm by hand",
-    "3.2c": "batch norm as a module",
-    "4": "ConvNet",
-}
+from backproof.checker.causes import CAUSES, WRONG_FORWARD_VALUE, WRONG_GRADIENT
+from backproof.checker.check_report import CheckReport, Evidence, Finding
+from backproof.checker.questions import QUESTIONS
 
 SMALLEST = "smallest case"
-_NAMELESS = ("", "wrong gradient", "wrong forward value")
+_NAMELESS = ("", WRONG_GRADIENT.name, WRONG_FORWARD_VALUE.name)
 """Where no mistake was recognised."""
 
 
 def by_question(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
     """Sort findings into their questions, in the order in which these come."""
     questions: dict[str, list[Finding]] = {}
-    for each in findings:
-        questions.setdefault(each.question, []).append(each)
+    for finding in findings:
+        questions.setdefault(finding.question, []).append(finding)
     return questions
 
 
-def alike(findings: Sequence[Finding]) -> list[list[Finding]]:
-    """Put checks of a question together of which the same is said, those with a mistake's name first.
+def group_by_explanation(findings: Sequence[Finding]) -> list[list[Finding]]:
+    """Group checks of a question that have the same explanation, those with a named cause first.
 
     What did not run for the same reason comes together whatever its question.
     """
     groups: dict[tuple[str, ...], list[Finding]] = {}
     for question in by_question(findings).values():
-        for each in sorted(question, key=lambda finding: finding.cause in _NAMELESS):
-            place = "" if each.verdict == "not run" else each.question
-            said = each.explanation or each.hint or each.id
-            groups.setdefault((each.verdict, place, said), []).append(each)
+        for finding in sorted(question, key=lambda finding: finding.cause in _NAMELESS):
+            place = "" if finding.verdict == "not run" else finding.question
+            explanation = finding.explanation or finding.hint or finding.id
+            groups.setdefault((finding.verdict, place, explanation), []).append(finding)
     return list(groups.values())
+
+
+def title(question: str) -> str:
+    """Return what a question is about; "" for a number that the assignment lacks."""
+    return QUESTIONS[question].title if question in QUESTIONS else ""
 
 
 def points(findings: Sequence[Finding]) -> tuple[float, float]:
     """Return the points that were won, and those that could be."""
-    won = math.fsum(each.points for each in findings if each.verdict == "right")
-    return won, math.fsum(each.points for each in findings)
+    won = math.fsum(finding.points for finding in findings if finding.verdict == "right")
+    return won, math.fsum(finding.points for finding in findings)
 
 
-def number(value: float) -> str:
+def format_points(value: float) -> str:
     """Write points: whole ones without decimals."""
     return f"{round(value, 3):g}"
 
 
 def score(findings: Sequence[Finding]) -> str:
     """Write the points, as in "5.5 of 8"."""
-    return " of ".join(map(number, points(findings)))
+    return " of ".join(map(format_points, points(findings)))
 
 
-def right(findings: Sequence[Finding]) -> str:
+def count_right(findings: Sequence[Finding]) -> str:
     """Say how many checks were right, as in "5 of 6 checks right"."""
-    return f"{sum(each.verdict == 'right' for each in findings)} of {len(findings)} checks right"
+    return f"{sum(finding.verdict == 'right' for finding in findings)} of {len(findings)} checks right"
 
 
 def summary(report: CheckReport) -> str:
-    """Say in one line how it stands with all of it."""
-    return f"{score(report.findings)} points, {right(report.findings)}"
+    """Return points and checks of the whole report in one line."""
+    return f"{score(report.findings)} points, {count_right(report.findings)}"
 
 
-def about(report: CheckReport) -> str:
-    """Say how the checks ran."""
+def run_summary(report: CheckReport) -> str:
+    """Return seconds, seed and versions in one line."""
     versions = "".join(f", {name} {version}" for name, version in report.versions.items())
     return f"{report.seconds:.1f} s, seed {report.seed}{versions}"
 
@@ -88,7 +85,7 @@ def details(finding: Finding) -> Iterator[tuple[str, str]]:
         yield from _evidence(finding.evidence)
 
 
-def shape(sizes: Sequence[int]) -> str:
+def format_shape(sizes: Sequence[int]) -> str:
     """Write the shape of an array."""
     return "×".join(map(str, sizes)) or "scalar"
 
@@ -100,15 +97,15 @@ def _evidence(evidence: Evidence) -> Iterator[tuple[str, str]]:
     if evidence.relative_error is not None:
         yield "off by", f"{evidence.relative_error:.1e} (relative error)"
     if evidence.shapes:
-        yield SMALLEST, ", ".join(f"{name} {shape(sizes)}" for name, sizes in evidence.shapes.items())
+        yield SMALLEST, ", ".join(f"{name} {format_shape(sizes)}" for name, sizes in evidence.shapes.items())
 
 
 def _values(evidence: Evidence) -> Iterator[tuple[str, str]]:
     """Yield what was expected and what was found, with enough digits to tell them apart."""
     named = {"expected": evidence.expected, "got": evidence.got}
-    short = {name: f"{each:.8g}" for name, each in named.items() if isinstance(each, float)}
+    short = {name: f"{value:.8g}" for name, value in named.items() if isinstance(value, float)}
     if short.get("expected") == short.get("got"):
         short = {}
-    for name, each in named.items():
-        if each is not None:
-            yield name, short.get(name, str(each))
+    for name, value in named.items():
+        if value is not None:
+            yield name, short.get(name, str(value))

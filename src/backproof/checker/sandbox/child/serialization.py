@@ -5,8 +5,8 @@ None stand for themselves; everything else is a list that begins with its kind: 
 0]`` (dtype, shape, offset), ``["list", …]``, ``["tuple", …]``, ``["dict", {…}]``, ``["complex", re, im]``,
 or one of the caller's own.
 
-What runs after the submission's import is C or this file's own code, taken hold of before it: replacing parts
-of json or numpy does not change what is sent.
+After the submission's import only C code and this file's own run, bound before it: a submission that replaces
+parts of json or numpy does not change what is sent.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""A layer class of one's own in the sandbox: how it is made, and what is found out about it."""
+"""Check a user's layer class in the sandbox."""
 
 import ast
 import contextlib
@@ -11,12 +11,20 @@ import numpy as np
 
 from backproof.checker.calls import Call, Failure, Fetch, Ref, Runner, SubmissionError
 from backproof.checker.causes import CAUSES
-from backproof.checker.example import GUESSES, HOW, MOST, Example, Guess, named_gradients, told
-from backproof.checker.outcome import RIGHT, DecidedError, Outcome
+from backproof.checker.check_report import Evidence
+from backproof.checker.layer_example import (
+    EXAMPLE_HELP,
+    GUESSES,
+    MAX_NUMBERS,
+    Guess,
+    LayerExample,
+    named_gradients,
+    read_example,
+)
+from backproof.checker.outcome import RIGHT, Outcome, OutcomeError
 from backproof.checker.questions.numpy_mlp.cost import FEW, MANY, no_loop
-from backproof.checker.questions.numpy_mlp.drawn_layers import DrawnLayer
+from backproof.checker.questions.numpy_mlp.random_layers import RandomLayer
 from backproof.checker.remote_layer import RemoteLayer
-from backproof.checker.result import Evidence
 from backproof.errors import ConfigError
 from backproof.gradcheck import LayerFinding, LayerReport, check_layer
 from backproof.gradcheck.arrays_within import places
@@ -29,8 +37,8 @@ _SMALLER = (
 
 
 @dataclass(frozen=True)
-class OwnClass:
-    """Somebody's layer class in the sandbox."""
+class LayerClass:
+    """A user's layer class in the sandbox."""
 
     runner: Runner
     file: Path
@@ -53,7 +61,7 @@ class OwnClass:
         bases = self.runner.run([Call("_bases", "builtins.repr", (Ref(f"{self.target}.__mro__"),))])[0]
         if bases.failure is not None:
             tree = ast.parse(self.file.read_bytes())
-            names = [each.name for each in tree.body if isinstance(each, ast.ClassDef)]
+            names = [statement.name for statement in tree.body if isinstance(statement, ast.ClassDef)]
             there = f"it has {', '.join(names)}" if names else "it has none"
             raise ConfigError(f"{self.file} has no class {self.name}; {there}")
         if "'torch." in str(bases.value):
@@ -67,8 +75,8 @@ class OwnClass:
                 raise SubmissionError(Failure("missing", f"{self.name} has no {method}"))
 
     def outcomes(self) -> dict[str, Outcome]:
-        """Return what was found out, by gradient or misbehaviour."""
-        example = told(self.runner, self.module, self.name, self._rng())
+        """Return the outcomes by what they are about: a gradient, or a cause."""
+        example = read_example(self.runner, self.module, self.name, self._rng())
         guess = None if example else self._guess()
         if guess is not None:
             example = guess(self._rng(), _BATCH, _INPUTS, _OUTPUTS)
@@ -76,12 +84,12 @@ class OwnClass:
         report = self._report(example)
         shown = {} if guess is None else self._smallest(guess, report)
         outcomes = dict.fromkeys(report.checked, RIGHT)
-        for each in report.findings:
-            if each.is_wrong:
-                is_gradient = each.parameter.partition("[")[0] in ("dx", *self.gradients.values())
-                name = each.parameter if is_gradient else each.cause
-                outcomes[name] = self._outcome(*shown.get(each.kind, (each, example)))
-        notes = [each.message for each in report.findings if not each.is_wrong]
+        for finding in report.findings:
+            if finding.is_wrong:
+                is_gradient = finding.parameter.partition("[")[0] in ("dx", *self.gradients.values())
+                name = finding.parameter if is_gradient else finding.cause
+                outcomes[name] = self._outcome(*shown.get(finding.kind, (finding, example)))
+        notes = [finding.message for finding in report.findings if not finding.is_wrong]
         if not any(places(self._layer(example), self.gradients)):
             notes.append(f"only dx was checked, as {self.name} has no {' or '.join(self.gradients)}")
         if report.ok:
@@ -103,14 +111,14 @@ class OwnClass:
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng(self.seed)
 
-    def _layer(self, example: Example) -> RemoteLayer:
+    def _layer(self, example: LayerExample) -> RemoteLayer:
         layer = RemoteLayer.made(self.runner, self.target, example.arguments, self.gradients, self._rng())
         count = sum(place.value(layer).size for place in places(layer, self.gradients))
-        if count > MOST:
-            raise ConfigError(f"{self.name} has {count:,} parameters, too many to move each: {HOW}")
+        if count > MAX_NUMBERS:
+            raise ConfigError(f"{self.name} has {count:,} parameters, too many to move each: {EXAMPLE_HELP}")
         return layer
 
-    def _report(self, example: Example) -> LayerReport:
+    def _report(self, example: LayerExample) -> LayerReport:
         layer = self._layer(example)
         return check_layer(layer, example.x, example.targets, gradients=self.gradients, seed=self.seed)
 
@@ -131,58 +139,62 @@ class OwnClass:
             else:
                 return guess
         if not failures:
-            raise ConfigError(f"{self.name} cannot be made by guessing ({not_made[-1].message}); {HOW}")
-        own = next((each for each in failures if each.where), failures[0])  # not our way of calling it
+            raise ConfigError(
+                f"{self.name} cannot be made by guessing ({not_made[-1].message}); {EXAMPLE_HELP}"
+            )
+        own = next(
+            (failure for failure in failures if failure.where), failures[0]
+        )  # not our way of calling it
         if own.kind == "crashed":
-            own = Failure(own.kind, f"{own.message}; if it takes another x, {HOW}", own.where)
+            own = Failure(own.kind, f"{own.message}; if it takes another x, {EXAMPLE_HELP}", own.where)
         raise SubmissionError(own)
 
     def _smallest(
         self, guess: Guess, report: LayerReport
-    ) -> dict[tuple[str, str], tuple[LayerFinding, Example]]:
+    ) -> dict[tuple[str, str], tuple[LayerFinding, LayerExample]]:
         """Look for what is wrong in smaller layers and batches; return the smallest that show each."""
-        sought = {each.kind for each in report.findings if each.is_wrong}
-        shown: dict[tuple[str, str], tuple[LayerFinding, Example]] = {}
+        sought = {finding.kind for finding in report.findings if finding.is_wrong}
+        shown: dict[tuple[str, str], tuple[LayerFinding, LayerExample]] = {}
         for sizes in _SMALLER:
             if sought <= shown.keys():
                 break
             example = guess(self._rng(), *sizes)
             with contextlib.suppress(SubmissionError):  # a layer may refuse these sizes
-                for each in self._report(example).findings:
-                    if each.kind in sought:
-                        shown.setdefault(each.kind, (each, example))
+                for finding in self._report(example).findings:
+                    if finding.kind in sought:
+                        shown.setdefault(finding.kind, (finding, example))
         return shown
 
-    def _cost(self, few: DrawnLayer, many: DrawnLayer) -> Outcome:
+    def _cost(self, few: RandomLayer, many: RandomLayer) -> Outcome:
         """Look for a loop over samples."""
         try:
             no_loop(self.runner, "samples", few, many)
-        except DecidedError as error:
+        except OutcomeError as error:
             return error.outcome
         return RIGHT
 
-    def _drawn(self, example: Example, samples: int) -> DrawnLayer:
+    def _drawn(self, example: LayerExample, samples: int) -> RandomLayer:
         """Go forward and backward with so many samples, and return how; SubmissionError where that fails."""
         layer, inputs = self._layer(example), example.with_samples(samples).inputs
         y = layer.forward(*inputs)
         backward = (y,) if example.targets is None else inputs
         layer.backward(*backward)
-        return DrawnLayer(self.name, self.target, example.arguments, inputs, backward)
+        return RandomLayer(self.name, self.target, example.arguments, inputs, backward)
 
-    def _outcome(self, found: LayerFinding, example: Example) -> Outcome:
+    def _outcome(self, finding: LayerFinding, example: LayerExample) -> Outcome:
         made = f"{self.name}({', '.join(map(repr, example.arguments))})"
         evidence = Evidence(
-            parameter=found.parameter,
-            index=list(found.index or ()),
-            expected=found.expected,
-            got=found.got if found.got is None or np.isfinite(found.got) else str(found.got),
-            shapes={"x": list(found.shape)},
+            parameter=finding.parameter,
+            index=list(finding.index or ()),
+            expected=finding.expected,
+            got=finding.got if finding.got is None or np.isfinite(finding.got) else str(finding.got),
+            shapes={"x": list(finding.shape)},
         )
-        known = CAUSES.get(found.cause)
+        known = CAUSES.get(finding.cause)
         return Outcome(
             "wrong",
-            cause=found.cause if known else "",
-            explanation=f"{found.message}. Smallest case: {made}.",
+            cause=finding.cause if known else "",
+            explanation=f"{finding.message}. Smallest case: {made}.",
             hint=known.hint if known else "",
             evidence=evidence,
         )

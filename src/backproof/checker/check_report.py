@@ -1,4 +1,4 @@
-"""What a check found: for people as a line, for programs as JSON."""
+"""The report of `backproof check`, which is its JSON as well."""
 
 from typing import Any, Literal
 
@@ -30,7 +30,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     id: str
     """Unique and stable, such as 1.2/linear.db."""
     question: str
-    """1.2, 2, 3.1, 3.2b, 3.2c or 4."""
+    """Its number, such as 3.2b; "module" for a class of one's own."""
     title: str
     verdict: Verdict
     points: float
@@ -42,7 +42,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     hint: str = ""
     """The same without test data or solution, for students."""
     note: str = ""
-    """What is worth knowing though it costs no points, such as float64 coming out where float32 went in."""
+    """A remark that costs no points, such as that float64 comes out where float32 went in."""
     evidence: Evidence | None = None
     rerun: str = ""
     """The command that runs this check alone."""
@@ -65,7 +65,7 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
     findings: list[Finding]
     files: list[RanFile]
     isolation: str
-    """What kept the submission in: "bubblewrap, no network", or what was missing."""
+    """How the submission was isolated: "bubblewrap, no network", or what was missing."""
     versions: dict[str, str] = {}
     seconds: float = 0.0
     seed: int = 0
@@ -73,4 +73,4 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def ok(self) -> bool:
         """Tell whether checks ran and all were right: no check at all is a failure."""
-        return bool(self.findings) and all(each.verdict == "right" for each in self.findings)
+        return bool(self.findings) and all(finding.verdict == "right" for finding in self.findings)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from backproof.checker import folder
-from backproof.checker.folder import FolderError, code_folder, read_folder
+from backproof.checker import submission_folder
+from backproof.checker.submission_folder import FolderError, code_folder, read_folder
 
 
 def test_a_folder_is_found_at_three_depths(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_files_are_read_without_caches_data_sets_and_what_lies_outside(tmp_path:
 
 
 def test_a_folder_with_too_many_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder, "MAX_FILES", 3)
+    monkeypatch.setattr(submission_folder, "MAX_FILES", 3)
     for i in range(4):
         (tmp_path / f"{i}.txt").touch()
     with pytest.raises(FolderError, match=r"more than 64 MB or 3 files"):

@@ -1,4 +1,4 @@
-"""Try one value at several sizes; where it is wrong, name the mistake and show the smallest case."""
+"""Check one value at several sizes; where it is wrong, name the mistake and show the smallest case."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import Failure, Runner, SubmissionError
+from backproof.checker.check_report import Evidence
 from backproof.checker.comparison import Comparison, error_against
 from backproof.checker.diagnosis import Mistake
-from backproof.checker.outcome import RIGHT, DecidedError, Outcome, failed, wrong_value
-from backproof.checker.result import Evidence
+from backproof.checker.outcome import RIGHT, Outcome, OutcomeError, failure_outcome, wrong_value
 
 Sizes = Mapping[str, int]
 _REPEATED = 1e-6
@@ -18,23 +19,23 @@ _REPEATED = 1e-6
 
 @dataclass(frozen=True)
 class Trial:
-    """What the submission made of one random input."""
+    """A value of the submission for one random input, beside the exact one."""
 
     comparison: Comparison
     explain: Callable[[], Mistake]
-    """What to say where it is wrong."""
+    """Return the mistake where it is wrong."""
 
 
-Experiment = Callable[[Runner, np.random.Generator, Sizes], Trial]
+TrialFunction = Callable[[Runner, np.random.Generator, Sizes], Trial]
 
 
 @dataclass(frozen=True)
-class Trials:
-    """A check that makes an experiment at several sizes."""
+class CheckAtSizes:
+    """A check that compares a value at several sizes."""
 
     value: str
     """Label of the value: linear.dW."""
-    experiment: Experiment
+    run_trial: TrialFunction
     sizes: Sequence[Sizes]
     smaller: Sequence[Sizes]
     """From the smallest on, for the counterexample."""
@@ -46,54 +47,56 @@ class Trials:
         for sizes in self.sizes:
             before = deepcopy(rng)
             try:
-                trial = self.experiment(runner, rng, sizes)
+                trial = self.run_trial(runner, rng, sizes)
             except SubmissionError as error:
                 return self._crashed(runner, rng, sizes, error.failure)
             if not trial.comparison.right:
                 if self._changes(runner, before, sizes, trial.comparison):
-                    mistake = Mistake("nondeterminism", "changes from call to call")
+                    mistake = Mistake(causes.NONDETERMINISM, "changes from call to call")
                 else:
                     mistake = trial.explain()
                 return wrong_value(mistake, self._smallest(runner, rng, trial.comparison))
         return RIGHT
 
-    def _changes(self, runner: Runner, rng: np.random.Generator, sizes: Sizes, shown: Comparison) -> bool:
+    def _changes(self, runner: Runner, rng: np.random.Generator, sizes: Sizes, first: Comparison) -> bool:
         """Tell whether the same numbers give something else on another layer."""
         try:
-            again = self.experiment(runner, rng, sizes).comparison.got
+            again = self.run_trial(runner, rng, sizes).comparison.got
         except SubmissionError:
             return False
-        truth = np.asarray(shown.got, np.float64)
+        truth = np.asarray(first.got, np.float64)
         return bool(np.isfinite(truth).all()) and error_against(again, truth) > _REPEATED
 
-    def _smallest(self, runner: Runner, rng: np.random.Generator, shown: Comparison) -> Comparison:
+    def _smallest(self, runner: Runner, rng: np.random.Generator, first: Comparison) -> Comparison:
         for sizes in self.smaller:
             try:
-                comparison = self.experiment(runner, rng, sizes).comparison
-            except (SubmissionError, DecidedError):
+                comparison = self.run_trial(runner, rng, sizes).comparison
+            except (SubmissionError, OutcomeError):
                 continue
-            if comparison.symptom == shown.symptom:
+            if comparison.symptom == first.symptom:
                 return comparison
-        return shown
+        return first
 
     def _crashed(self, runner: Runner, rng: np.random.Generator, sizes: Sizes, failure: Failure) -> Outcome:
         """Report a crash, unless it comes from shapes alone: then what is wrong shows on a square."""
         if self.square and failure.kind == "crashed":
             try:
-                trial = self.experiment(runner, rng, self.square)
+                trial = self.run_trial(runner, rng, self.square)
             except SubmissionError:
                 pass
             else:
                 if not trial.comparison.right:
                     outcome = wrong_value(trial.explain(), trial.comparison)
-                    said = f"{outcome.explanation} Shapes that differ make it crash: {failure.message}."
-                    return replace(outcome, explanation=said)
-        outcome = failed(failure)
-        words = ", ".join(f"{name}={size}" for name, size in sizes.items())
-        explanation = f"{outcome.explanation}, at {words}"
+                    explanation = (
+                        f"{outcome.explanation} Shapes that differ make it crash: {failure.message}."
+                    )
+                    return replace(outcome, explanation=explanation)
+        outcome = failure_outcome(failure)
+        at = ", ".join(f"{name}={size}" for name, size in sizes.items())
+        explanation = f"{outcome.explanation}, at {at}"
         return replace(outcome, explanation=explanation, evidence=Evidence(parameter=self.value))
 
 
 def first_wrong(outcomes: Iterable[Outcome]) -> Outcome:
     """Return the first that is not right; none after it is asked for."""
-    return next((each for each in outcomes if each.verdict != "right"), RIGHT)
+    return next((outcome for outcome in outcomes if outcome.verdict != "right"), RIGHT)

@@ -7,16 +7,17 @@ from itertools import pairwise
 
 import numpy as np
 
+from backproof.checker import causes
 from backproof.checker.calls import Array
 from backproof.checker.diagnosis import Mistake
-from backproof.checker.questions.numpy_mlp.mistakes import softmax
+from backproof.checker.questions.numpy_mlp.layer_mistakes import softmax
 from backproof.gradcheck.derivatives import central_difference
 
 Function = Callable[[Array], Array]
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerNames:
     """What one layer's parameters are called in the state; batch norm's prefix if it has one."""
 
     weight: str
@@ -28,9 +29,9 @@ class Layer:
 
 def find_layers(
     state: Mapping[str, Array], names: Sequence[str], sizes: Sequence[int]
-) -> list[Layer] | Mistake:
+) -> list[LayerNames] | Mistake:
     """Find each layer's parameters by their shapes (the sizes all differ), or say what is missing."""
-    layers: list[Layer] = []
+    layers: list[LayerNames] = []
     norms = [name.removesuffix("running_mean") for name in state if name.endswith("running_mean")]
     matrices = [name for name in names if state[name].ndim == 2 and min(state[name].shape) > 1]
     for number, (d_in, d_out) in enumerate(pairwise(sizes), start=1):
@@ -41,7 +42,7 @@ def find_layers(
             is_cut = len(matrices) < len(sizes) - 1 and not _leads(
                 [state[name].shape for name in matrices], sizes
             )
-            cause = "parameters not registered" if is_cut else "wrong width"
+            cause = causes.PARAMETERS_NOT_REGISTERED if is_cut else causes.WRONG_WIDTH
             return Mistake(cause, f"{wanted}; {len(weights)} such weights are registered")
         weight = weights[0]
         prefix = weight.rpartition(".")[0]
@@ -50,31 +51,33 @@ def find_layers(
             for name in names
             if state[name].size == d_out
             and name != weight
-            and name not in [norm + each for norm in norms for each in ("weight", "bias")]
+            and name not in [norm + parameter for norm in norms for parameter in ("weight", "bias")]
         ]
         beside = [name for name in biases if name.rpartition(".")[0] == prefix]
-        norm = next((each for each in norms if state[each + "running_mean"].size == d_out), None)
+        norm = next((prefix for prefix in norms if state[prefix + "running_mean"].size == d_out), None)
         if not biases and norm is None:
-            return Mistake("parameters not registered", f"{wanted}; no such bias is registered")
+            return Mistake(causes.PARAMETERS_NOT_REGISTERED, f"{wanted}; no such bias is registered")
         bias = (beside if len(beside) == 1 else [*biases, None])[0]
-        layers.append(Layer(weight, bias, state[weight].shape != (d_out, d_in), norm))
-    extra = set(matrices) - {each.weight for each in layers}
+        layers.append(LayerNames(weight, bias, state[weight].shape != (d_out, d_in), norm))
+    extra = set(matrices) - {layer.weight for layer in layers}
     if extra:
-        said = f"there are more layers than asked for: {', '.join(sorted(extra))}"
-        return Mistake("wrong width", said)
+        explanation = f"there are more layers than asked for: {', '.join(sorted(extra))}"
+        return Mistake(causes.WRONG_WIDTH, explanation)
     return layers
 
 
 def _leads(shapes: Sequence[tuple[int, ...]], sizes: Sequence[int]) -> bool:
     """Tell whether weights of these shapes lead from the inputs to the classes, one after the other."""
-    found = Counter(size for shape in shapes for size in shape)
+    counts = Counter(size for shape in shapes for size in shape)
     outer = {sizes[0], sizes[-1]}
-    return outer <= set(found) and all(count == (1 if size in outer else 2) for size, count in found.items())
+    return outer <= set(counts) and all(
+        count == (1 if size in outer else 2) for size, count in counts.items()
+    )
 
 
 def scores(
     state: Mapping[str, Array],
-    layers: Sequence[Layer],
+    layers: Sequence[LayerNames],
     x: Array,
     activation: Function,
     *,
@@ -97,13 +100,13 @@ def scores(
     return x
 
 
-def _normalised(state: Mapping[str, Array], layer: Layer, x: Array) -> Array:
+def _normalised(state: Mapping[str, Array], layer: LayerNames, x: Array) -> Array:
     """Apply batch norm by its running statistics, if there is one."""
     if layer.norm is None:
         return x
-    mean, var = (state[f"{layer.norm}running_{each}"].astype(float) for each in ("mean", "var"))
+    mean, var = (state[f"{layer.norm}running_{statistic}"].astype(float) for statistic in ("mean", "var"))
     gamma, beta = (
-        state.get(layer.norm + each, default) for each, default in (("weight", 1.0), ("bias", 0.0))
+        state.get(layer.norm + parameter, default) for parameter, default in (("weight", 1.0), ("bias", 0.0))
     )
     normalised: Array = (x - mean) / np.sqrt(var + 1e-5) * gamma + beta
     return normalised
@@ -121,12 +124,12 @@ def log_softmax(x: Array) -> Array:
     return logs
 
 
-def same(x: Array) -> Array:
+def identity(x: Array) -> Array:
     """Return x."""
     return x
 
 
-ENDINGS: tuple[Function, ...] = (same, softmax, log_softmax)
+ENDINGS: tuple[Function, ...] = (identity, softmax, log_softmax)
 """What a network may end in: the assignment does not say where the softmax is."""
 
 

@@ -1,4 +1,4 @@
-"""A submission's folder: where its code is, and what it holds."""
+"""Find a submission's code in its folder, and read the files."""
 
 import os
 from collections.abc import Iterator
@@ -28,15 +28,15 @@ class FolderError(BackproofError):
 
 
 @contextmanager
-def readable() -> Iterator[None]:
-    """Turn what the system says of a user's file into a line for the user (FolderError)."""
+def as_folder_errors() -> Iterator[None]:
+    """Turn an OSError about a user's file into a FolderError."""
     try:
         yield
     except OSError as error:
         raise FolderError(f"cannot read {error.filename}: {error.strerror}") from None
 
 
-@readable()
+@as_folder_errors()
 def code_folder(folder: Path) -> Path:
     """Find the folder with the course's files: the given one, its ``code`` or its ``assignment_1/code``.
 
@@ -52,7 +52,7 @@ def code_folder(folder: Path) -> Path:
     raise FolderError(f"{folder} {problem}: give the folder assignment_1, or its folder code")
 
 
-@readable()
+@as_folder_errors()
 def read_folder(folder: Path) -> dict[str, bytes]:
     """Read the files of a folder, by their path in it; links that lead out of it are not followed.
 

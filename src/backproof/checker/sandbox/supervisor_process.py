@@ -1,4 +1,4 @@
-"""The warden as the checker sees it: a process that is started, told what to do, and ended."""
+"""Start the supervisor, send it orders, and end it."""
 
 import contextlib
 import json
@@ -29,14 +29,14 @@ PLAIN = (
 START = bubblewrap.CHILD / "start.py"
 THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")
 END_SECONDS = 30.0
-"""The warden takes half of it to kill what is left of a submission."""
+"""The supervisor takes half of it to kill what is left of a submission."""
 
 
-class WardenProcess:
-    """A context manager; the process is started anew where it was killed."""
+class SupervisorProcess:
+    """The supervisor's process, as a context manager; it is restarted where it was killed."""
 
     isolation: str
-    """What keeps the submission in, in words."""
+    """How the submission is isolated, in words."""
 
     def __init__(self, base: Path, limits: Limits) -> None:
         """``base`` is the one folder that may be written to."""
@@ -61,7 +61,7 @@ class WardenProcess:
         order = json.dumps({"folder": str(folder), "torch": with_torch}).encode()
         with theirs, contextlib.suppress(OSError):
             socket.send_fds(self._control, [order], [theirs.fileno()])
-            if self._hear("forked", self._limits.start_seconds):
+            if self._receive("forked", self._limits.start_seconds):
                 return Connection(ours, self._control)
         ours.close()
         self._stop()
@@ -71,18 +71,26 @@ class WardenProcess:
         """Tell whether the worker has work to do, and had less of a processor than that since its start."""
         with contextlib.suppress(OSError):
             self._control.sendall(json.dumps({"progress": True}).encode())
-            told = self._hear("is_waiting", 1.0)
-            return bool(told) and not told["is_waiting"] and told["processor_seconds"] < processor_seconds
+            message = self._receive("is_waiting", 1.0)
+            return (
+                bool(message)
+                and not message["is_waiting"]
+                and message["processor_seconds"] < processor_seconds
+            )
         return False
 
     def end(self, case: str) -> Ending:
-        """Kill the worker and all that it started; ``case``: "alive", "stuck" or "dead" (Warden.end)."""
-        told: dict[str, Any] = {}
+        """Kill the worker and all that it started; ``case``: "alive", "stuck" or "dead" (Supervisor.end)."""
+        message: dict[str, Any] = {}
         with contextlib.suppress(OSError):
             self._control.sendall(json.dumps({"end": case}).encode())
-            told = self._hear("ended", END_SECONDS)
-        ending = Ending(told["ended"], told["status"], told["reason"], told["output"]) if told else Ending()
-        if not ending.is_clean:  # the warden was killed, or more processes start than it can kill
+            message = self._receive("ended", END_SECONDS)
+        ending = (
+            Ending(message["ended"], message["status"], message["reason"], message["output"])
+            if message
+            else Ending()
+        )
+        if not ending.is_clean:  # the supervisor was killed, or more processes start than it can kill
             self._stop()
         return ending
 
@@ -91,13 +99,13 @@ class WardenProcess:
         obstacle = bubblewrap.obstacle()
         self.isolation = PLAIN.format(obstacle) if obstacle else INSIDE
         self._launch([] if obstacle else bubblewrap.command(self._base))
-        if not self._hear("hello", self._limits.start_seconds):
+        if not self._receive("hello", self._limits.start_seconds):
             self._stop()
             raise BackproofError(f"the sandbox does not start: {sys.executable} {START}")
 
     def _launch(self, before: list[str]) -> None:
         self._control, theirs = socket.socketpair()
-        self._heard = b""
+        self._received = b""
         home, *others = map(bubblewrap.package_home, ("backproof", "numpy", "torch"))
         last = [str(other) for other in others if other]
         settings = json.dumps({"limits": asdict(self._limits), "first": [str(home)], "last": last})
@@ -129,13 +137,13 @@ class WardenProcess:
             "BACKPROOF_SANDBOX": self._mark,
         }
 
-    def _hear(self, key: str, seconds: float) -> dict[str, Any]:
-        """Return the warden's next message that has ``key``; an empty one when none comes."""
+    def _receive(self, key: str, seconds: float) -> dict[str, Any]:
+        """Return the supervisor's next message that has ``key``; an empty one when none comes."""
         end = time.monotonic() + seconds
         while True:
-            line, newline, rest = self._heard.partition(b"\n")
+            line, newline, rest = self._received.partition(b"\n")
             if newline:
-                self._heard = rest
+                self._received = rest
                 message: dict[str, Any] = json.loads(line)
                 if key in message:
                     return message
@@ -143,12 +151,12 @@ class WardenProcess:
                 part = self._control.recv(65536)
                 if not part:
                     return {}
-                self._heard += part
+                self._received += part
             else:
                 return {}
 
     def _stop(self) -> None:
-        """End it, and with it everything: it kills what it started when the checker hangs up."""
+        """End the supervisor, which kills all that it started when the checker hangs up."""
         self._control.close()
         try:
             self._process.wait(END_SECONDS)
@@ -157,5 +165,5 @@ class WardenProcess:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             self._process.wait()
-        # Without bubblewrap, a submission that kills the warden has orphaned what it started.
+        # Without bubblewrap, a submission that kills the supervisor has orphaned what it started.
         kill_bearing(f"BACKPROOF_SANDBOX={self._mark}", seconds=5.0)

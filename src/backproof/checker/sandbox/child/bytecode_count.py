@@ -10,11 +10,11 @@ from numpy import ndarray
 get_trace, set_trace = sys.gettrace, sys.settrace
 
 
-class Watched(ndarray[Any, Any]):
-    """An array whose rows run some bytecodes when they are made: map(weights.dot, x) runs no others."""
+class CountedArray(ndarray[Any, Any]):
+    """An array that runs some bytecodes whenever a row is taken, so that map(weights.dot, x) counts too."""
 
     def __array_finalize__(self, parent: Any) -> None:
-        """Take notice of a new array: a row of this one, or a result."""
+        """Run bytecodes for a new array: a row of this one, or a result."""
         _ = [parent, parent, parent, parent]
 
 
@@ -31,7 +31,7 @@ def counted_call(function: Callable[..., Any], args: list[Any], kwargs: dict[str
         count += event == "opcode"
         return trace
 
-    watched = [each.view(Watched) if type(each) is ndarray else each for each in args]
+    watched = [argument.view(CountedArray) if type(argument) is ndarray else argument for argument in args]
     before = get_trace()
     set_trace(trace)
     try:

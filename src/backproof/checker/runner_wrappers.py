@@ -1,4 +1,4 @@
-"""Runners around the sandbox's: one stops at reference code, one when a question's time is up."""
+"""Wrap a runner: to stop at backproof's own code, or when a question's time is used up."""
 
 from collections.abc import Sequence
 
@@ -9,8 +9,8 @@ _SECONDS_A_QUESTION = 30.0
 """What the submission may take of a processor for a question; right code takes a few seconds at most."""
 
 
-class Metered:
-    """A runner that knows what the submission took of a processor, and does not let it go on for ever."""
+class TimeLimitedRunner:
+    """A runner that stops when the submission has used a question's processor time."""
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
@@ -39,11 +39,11 @@ class Metered:
 
 
 class ReferenceRanError(Exception):
-    """Reference code has run, of which no more shall."""
+    """Raised when reference code has run instead of the submission's own."""
 
 
-class OwnCode:
-    """A session for a submission's own code: reference code ends it (ReferenceRanError)."""
+class NoReferenceRunner:
+    """A runner that stops as soon as reference code has run (ReferenceRanError)."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
