@@ -9,7 +9,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from backproof.torch_nn.batchnorm import BatchNormAutograd, BatchNormManual, batch_norm, formulas
-from backproof.torch_nn.batchnorm.modules import BatchNorm
+from backproof.torch_nn.batchnorm.batch_norm_modules import BatchNorm
 
 SIZES = [5, 3]  # samples of each process
 KINDS: dict[str, type[BatchNorm]] = {"autograd": BatchNormAutograd, "manual": BatchNormManual}
