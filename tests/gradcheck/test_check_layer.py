@@ -37,7 +37,7 @@ class Relu:
     """max(0, x)."""
 
     def forward(self, x: Array) -> Array:
-        self.positive = x >= 0
+        self.x, self.positive = x, x >= 0
         return np.where(x > 0, x, 0)
 
     def backward(self, dout: Array) -> Array:
@@ -258,8 +258,8 @@ def test_either_slope_is_right_at_a_kink(rng: np.random.Generator) -> None:
     x[2, 1] = 0
     for slope in (0.0, 0.5, 1.0):
 
-        def backward(_: Any, dout: Array, slope: float = slope) -> Array:
-            return dout * np.where(x == 0, slope, x > 0)
+        def backward(self: Any, dout: Array, slope: float = slope) -> Array:
+            return dout * np.where(self.x == 0, slope, self.x > 0)
 
         report = check_layer(altered(backward, Relu), x)
         assert (report.ok, causes(report)) == (True, ["kink"])

@@ -19,7 +19,8 @@ from backproof.checker.remote_layer import RemoteLayer
 from backproof.checker.result import Evidence
 from backproof.errors import ConfigError
 from backproof.gradcheck import LayerFinding, LayerReport, check_layer
-from backproof.gradcheck.arrays_within import places
+from backproof.gradcheck.named_parameters import named_parameters
+from backproof.gradcheck.streams import generator
 
 _BATCH, _INPUTS, _OUTPUTS = 5, 4, 3
 _SMALLER = (
@@ -68,10 +69,10 @@ class OwnClass:
 
     def outcomes(self) -> dict[str, Outcome]:
         """Return what was found out, by gradient or misbehaviour."""
-        example = told(self.runner, self.module, self.name, self._rng())
+        example = told(self.runner, self.module, self.name, self._rng("example"))
         guess = None if example else self._guess()
         if guess is not None:
-            example = guess(self._rng(), _BATCH, _INPUTS, _OUTPUTS)
+            example = guess(self._rng("example"), _BATCH, _INPUTS, _OUTPUTS)
         assert example is not None
         report = self._report(example)
         shown = {} if guess is None else self._smallest(guess, report)
@@ -82,7 +83,7 @@ class OwnClass:
                 name = each.parameter if is_gradient else each.cause
                 outcomes[name] = self._outcome(*shown.get(each.kind, (each, example)))
         notes = [each.message for each in report.findings if not each.is_wrong]
-        if not any(places(self._layer(example), self.gradients)):
+        if not any(named_parameters(self._layer(example), self.gradients)):
             notes.append(f"only dx was checked, as {self.name} has no {' or '.join(self.gradients)}")
         if report.ok:
             try:
@@ -100,12 +101,14 @@ class OwnClass:
         """Which attributes hold parameters, and which their gradients."""
         return named_gradients(self.runner, self.target)
 
-    def _rng(self) -> np.random.Generator:
-        return np.random.default_rng(self.seed)
+    def _rng(self, purpose: str) -> np.random.Generator:
+        return generator(self.seed, "check module", purpose)
 
     def _layer(self, example: Example) -> RemoteLayer:
-        layer = RemoteLayer.made(self.runner, self.target, example.arguments, self.gradients, self._rng())
-        count = sum(place.value(layer).size for place in places(layer, self.gradients))
+        layer = RemoteLayer.made(
+            self.runner, self.target, example.arguments, self.gradients, self._rng("parameters")
+        )
+        count = sum(place.value(layer).size for place in named_parameters(layer, self.gradients))
         if count > MOST:
             raise ConfigError(f"{self.name} has {count:,} parameters, too many to move each: {HOW}")
         return layer
@@ -118,7 +121,7 @@ class OwnClass:
         """Find a guess by which the layer can be made and takes an input."""
         not_made, failures = [], []
         for guess in GUESSES:
-            example = guess(self._rng(), _BATCH, _INPUTS, _OUTPUTS)
+            example = guess(self._rng("example"), _BATCH, _INPUTS, _OUTPUTS)
             try:
                 layer = self._layer(example)
             except SubmissionError as error:
@@ -146,7 +149,7 @@ class OwnClass:
         for sizes in _SMALLER:
             if sought <= shown.keys():
                 break
-            example = guess(self._rng(), *sizes)
+            example = guess(self._rng("example"), *sizes)
             with contextlib.suppress(SubmissionError):  # a layer may refuse these sizes
                 for each in self._report(example).findings:
                     if each.kind in sought:

@@ -5,7 +5,7 @@ from zlib import crc32
 import numpy as np
 
 _KEY = 0x6F1D2C5B_93A8E740_B15C07D9_4E62F38B
-"""128 random bits. A user's ``default_rng(seed)`` has no spawn key, and ``SeedSequence.spawn`` counts from 0."""
+"""128 random bits: ``default_rng(seed)`` has no spawn key, and ``SeedSequence.spawn`` counts from 0."""
 
 
 def generator(seed: int, *purpose: str) -> np.random.Generator:
