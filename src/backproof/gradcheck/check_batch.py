@@ -106,6 +106,8 @@ def _wrong_at_second_point(
             yield LayerFinding("one x only", how, "x")
             return
         derivatives = derivatives_of(second, douts[0], with_dx=with_dx)
-        where = f"at another x, made from yours{' and other parameters' if second.named_parameters else ''}"
+        where = (
+            f"at another x, made from yours{', and with other parameters' if second.named_parameters else ''}"
+        )
         wrong = [*_wrong_at(second, derivatives, douts, seed, where)]
         yield from wrong or leaks_from(tested.x, second, douts[0])

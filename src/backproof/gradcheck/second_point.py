@@ -55,22 +55,27 @@ def _other_values(value: Array, rng: np.random.Generator) -> Array:
 
 
 def _other_inputs(tested: LayerUnderTest, douts: Sequence[Array], seed: int) -> Iterator[Array]:
-    """Yield inputs in the order of ``_CHANGES``, none proportional to what backward may read besides.
+    """Yield an input for each of ``_CHANGES`` that gives another one than x, in their order.
 
-    Of each change, the first draw that has nobody's signs either, if there is one.
+    The first draw that is no multiple of what backward may read besides, and has not its signs; else one that
+    is no multiple, as where x and a parameter are both positive; else any.
     """
     arrays = [*douts, *(parameter.value(tested.layer) for parameter in tested.named_parameters)]
     arrays += [] if tested.targets is None else [tested.targets]
     for change_number, change in enumerate(_CHANGES):
-        drawn = [
-            change(generator(seed, "second x", str(change_number), str(number)), tested.x).astype(
-                tested.x.dtype
-            )
-            for number in range(_DRAWS)
-        ]
-        usable = [x for x in drawn if not any(proportional(x, array) for array in (tested.x, *arrays))]
-        unlike = [x for x in usable if not any(same_signs(x, array) for array in arrays)]
-        yield from (unlike or usable)[:1]
+        usable = None
+        for number in range(_DRAWS):
+            rng = generator(seed, "second x", str(change_number), str(number))
+            x = change(rng, tested.x).astype(tested.x.dtype)
+            if np.array_equal(x, tested.x):
+                continue
+            is_multiple = any(proportional(x, array) for array in arrays)
+            if usable is None or not is_multiple:
+                usable = x
+            if not is_multiple and not any(same_signs(x, array) for array in arrays):
+                break
+        if usable is not None:
+            yield usable
 
 
 def _is_taken(tested: LayerUnderTest, y: Array) -> bool:
