@@ -1,4 +1,4 @@
-"""Prove one layer's backward pass against its own forward pass, or say what is wrong with it, and where."""
+"""Prove a layer's backward pass against its own forward pass, or say what is wrong and where."""
 
 from collections.abc import Mapping
 
@@ -23,19 +23,21 @@ def check_layer(
 ) -> LayerReport:
     """Compare backward's dx and every parameter's gradient with derivatives of forward, at every index.
 
-    ``layer.forward(x)`` returns y; ``layer.backward(dout)``, for a random ``dout`` of y's shape, returns dx
-    (or None) and leaves the parameters' gradients. With ``targets``, the layer is a loss: ``forward(x,
-    targets)``, and ``backward(x, targets)`` or ``backward()``. ``gradients`` names the attributes that hold
-    parameters (an array, or a dict or list of them) and their gradients: ``{"W": "dW", "b": "db"}``.
+    ``layer.forward(x)`` returns y; ``layer.backward(dout)`` returns dx (or None) and leaves the parameters'
+    gradients. With ``targets``, the layer is a loss: ``forward(x, targets)``, and ``backward(x, targets)`` or
+    ``backward()``. ``gradients`` names the attributes that hold parameters (an array, or a dict or list of
+    them) and their gradients: ``{"W": "dW", "b": "db"}``.
+
+    All have to be right for two random dout of y's shape, and at a second x, made from x, with the parameters
+    changed as well. ``seed`` draws these, from streams that a user's generator of the same seed does not give.
+    Derivatives are complex steps where forward takes complex numbers, else central differences. For a wrong
+    gradient, batches of fewer samples are tried, and the smallest that shows the same is reported.
 
     x is float32 or float64, its first axis the batch, of one sample at least (else ValueError, as for
     parameters that are no floats; AttributeError for one that ``gradients`` names and that is not there).
-    Derivatives are complex steps where forward takes complex numbers, else central differences. The layer is
-    copied for every call, and so left as it was, but for what forward notes down if it cannot be copied, or
-    keeps views of a parameter, which a copy would lose. What it raises is raised; TypeError too where what it
-    returns or leaves is no array of numbers. For a wrong gradient,
-    batches of fewer samples are tried, and the smallest that shows the same is reported; sizes of the layer
-    itself stay.
+    What the layer raises is raised; TypeError too where what it returns or leaves is no array of numbers.
+    The layer is copied for every call, and so left as it was, but for what forward keeps if it cannot be
+    copied. Its parameters have other values for a while, in their own memory, so that views of them follow.
     """
     x = np.array(x)
     if x.dtype not in (np.float32, np.float64):
