@@ -129,8 +129,8 @@ def test_check_module_notices_exchanges(layer_class: Any, tmp_path: Path) -> Non
     pairs = [*exchanges(layer_class)]
     names = ["_".join((layer_class.__name__, *pair)) for pair in pairs]
     bodies = [f"({layer_class.__name__}):\n    exchanged = {pair}\n" for pair in pairs]
-    found = wrong_in(tmp_path, dict(zip(names, bodies, strict=True)))
-    assert found == {
+    wrong = wrong_in(tmp_path, dict(zip(names, bodies, strict=True)))
+    assert wrong == {
         name for name, pair in zip(names, pairs, strict=True) if changes_something(layer_class, pair)
     }
 

@@ -29,7 +29,7 @@ def check_layer(
     them) and their gradients: ``{"W": "dW", "b": "db"}``.
 
     All have to be right for two random dout of y's shape, and at a second x, made from x, with the parameters
-    changed as well. ``seed`` draws these, from streams that a user's generator of the same seed does not give.
+    changed as well. ``seed`` draws these, from streams that no generator of the same seed gives a user.
     Derivatives are complex steps where forward takes complex numbers, else central differences. For a wrong
     gradient, batches of fewer samples are tried, and the smallest that shows the same is reported.
 

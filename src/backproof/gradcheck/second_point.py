@@ -61,7 +61,8 @@ def _other_inputs(tested: LayerUnderTest, douts: Sequence[Array], seed: int) -> 
     is no multiple, as where x and a parameter are both positive; else any.
     """
     arrays = [*douts, *(parameter.value(tested.layer) for parameter in tested.named_parameters)]
-    arrays += [] if tested.targets is None else [tested.targets]
+    if tested.targets is not None and tested.targets.dtype.kind in "biuf":
+        arrays.append(tested.targets.astype(np.float64))
     for change_number, change in enumerate(_CHANGES):
         usable = None
         for number in range(_DRAWS):
