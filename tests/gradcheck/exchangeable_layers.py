@@ -123,8 +123,8 @@ class LayerNorm(BatchNorm):
 class Affine(Layer):
     """γ x + β, with an x of γ's shape."""
 
-    example = (), (4,)
-    shapes = {"gamma": (4,), "beta": (4,)}
+    example = (), (3,)
+    shapes = {"gamma": (3,), "beta": (3,)}
 
     def kept(self, x, gamma, beta):
         return {"y": gamma * x + beta}
@@ -134,10 +134,10 @@ class Affine(Layer):
 
 
 class SquareLinear(Layer):
-    """x Wᵀ + b where x, W, y and dout are all 3×3, and so is what is added."""
+    """x Wᵀ + b where x, W, y and dout are all 2×2, and so is what is added."""
 
-    example = (), (3, 3)
-    shapes = {"weight": (3, 3), "bias": (3, 3)}
+    example = (), (2, 2)
+    shapes = {"weight": (2, 2), "bias": (2, 2)}
 
     def kept(self, x, weight, bias):
         return {"y": x @ weight.T + bias}
@@ -149,8 +149,8 @@ class SquareLinear(Layer):
 class Gate(Layer):
     """x ⊙ σ(x W)."""
 
-    example = (), (3, 3)
-    shapes = {"weight": (3, 3)}
+    example = (), (2, 2)
+    shapes = {"weight": (2, 2)}
 
     def kept(self, x, weight):
         gate = 1 / (1 + np.exp(-(x @ weight)))

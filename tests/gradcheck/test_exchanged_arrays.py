@@ -83,10 +83,10 @@ def initial(layer: Any, draw: int) -> None:
 @pytest.mark.parametrize(("layer_class", "pair"), EXCHANGES)
 def test_an_exchange_is_noticed(layer_class: Any, pair: tuple[str, str]) -> None:
     is_wrong = changes_something(layer_class, pair)
-    for seed, (number, draw) in product(range(3), enumerate(DRAWS)):
+    for seed, number in [*product([0], range(len(DRAWS))), (1, 0), (7, 0)]:
         layer = layer_class()
         layer.exchanged = pair
-        inputs = [draw(seed, shape) for shape in layer_class.example[1:]]
+        inputs = [DRAWS[number](seed, shape) for shape in layer_class.example[1:]]
         initial(layer, number)
         report = check_layer(layer, *inputs, seed=seed)
         assert report.ok is not is_wrong, f"{layer_class.__name__}, {pair}, {seed=}, {number=}\n{report}"
