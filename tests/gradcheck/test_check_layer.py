@@ -37,7 +37,7 @@ class Relu:
     """max(0, x)."""
 
     def forward(self, x: Array) -> Array:
-        self.positive = x >= 0
+        self.x, self.positive = x, x >= 0
         return np.where(x > 0, x, 0)
 
     def backward(self, dout: Array) -> Array:
@@ -155,7 +155,7 @@ def altered_forward(forward: Callable[[Any, Array], Array], base: type = Dense) 
 
 
 def causes(report: LayerReport) -> list[str]:
-    return [each.cause for each in report.findings]
+    return [finding.cause for finding in report.findings]
 
 
 # What is right
@@ -186,8 +186,8 @@ def test_every_gradient_is_compared_at_every_index(rng: np.random.Generator) -> 
         (Relu(), {"dx": 20}),
     ):
         checked = check_layer(layer, x).checked
-        assert {name: each.entries for name, each in checked.items()} == names
-        assert all(each.relative_error < 1e-12 for each in checked.values())
+        assert {label: proven.entries for label, proven in checked.items()} == names
+        assert all(proven.relative_error < 1e-12 for proven in checked.values())
     assert check_layer(Root(), x).checked["dx"].order > 1.9
 
 
@@ -211,10 +211,10 @@ def test_gradients_that_vanish_are_right_but_for_rounding(rng: np.random.Generat
 
 def test_the_layer_is_left_as_it_was(rng: np.random.Generator) -> None:
     for layer in (Dense(), Viewed(), Uncopied()):
-        before = {name: each.copy() for name, each in layer.params.items()}
+        before = {name: value.copy() for name, value in layer.params.items()}
         check_layer(layer, rng.normal(size=(5, 4)))
-        for name, each in layer.params.items():
-            np.testing.assert_array_equal(each, before[name])
+        for name, value in layer.params.items():
+            np.testing.assert_array_equal(value, before[name])
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -258,8 +258,8 @@ def test_either_slope_is_right_at_a_kink(rng: np.random.Generator) -> None:
     x[2, 1] = 0
     for slope in (0.0, 0.5, 1.0):
 
-        def backward(_: Any, dout: Array, slope: float = slope) -> Array:
-            return dout * np.where(x == 0, slope, x > 0)
+        def backward(self: Any, dout: Array, slope: float = slope) -> Array:
+            return dout * np.where(self.x == 0, slope, self.x > 0)
 
         report = check_layer(altered(backward, Relu), x)
         assert (report.ok, causes(report)) == (True, ["kink"])
@@ -276,7 +276,7 @@ def test_a_complex_step_that_misses_a_part_is_found_out(rng: np.random.Generator
 def test_widths_may_differ_where_they_are_meant_to(rng: np.random.Generator) -> None:
     def narrow_gradients(self: Dense, dout: Array) -> Array | None:
         dx = Dense.backward(self, dout)
-        self.grads = {name: each.astype(np.float32) for name, each in self.grads.items()}
+        self.grads = {name: gradient.astype(np.float32) for name, gradient in self.grads.items()}
         return dx
 
     layer = altered(narrow_gradients)
@@ -315,7 +315,10 @@ def test_a_parameter_may_have_no_axes(rng: np.random.Generator) -> None:
     report = check_layer(Scaled(1), x, gradients={"a": "da"})
     assert (report.ok, report.checked["da"].entries) == (True, 1)
     report = check_layer(Scaled(2), x, gradients={"a": "da"})
-    assert [each.kind for each in report.findings] == [("wrong gradient", "dx"), ("wrong gradient", "da")]
+    assert [finding.kind for finding in report.findings] == [
+        ("wrong gradient", "dx"),
+        ("wrong gradient", "da"),
+    ]
     assert "worst at da: expected" in str(report)
 
 
@@ -569,7 +572,7 @@ def test_wrong_forward_passes_are_told_apart(
 ) -> None:
     report = check_layer(altered_forward(forward, base), rng.normal(size=(5, 4)))
     assert not report.ok
-    wrong = [each.kind for each in report.findings if each.is_wrong]
+    wrong = [finding.kind for finding in report.findings if finding.is_wrong]
     assert wrong[0] == (cause, parameter)
     if cause != "dtype promoted" and parameter == "y":
         assert len(wrong) == 1, str(report)
@@ -640,7 +643,7 @@ def test_a_pass_that_renames_a_parameter_is_told(rng: np.random.Generator) -> No
         self.params["offset"] = self.params.pop("bias")
         return dx
 
-    kinds = [each.kind for each in check_layer(altered(renames), rng.normal(size=(5, 4))).findings]
+    kinds = [finding.kind for finding in check_layer(altered(renames), rng.normal(size=(5, 4))).findings]
     assert ("state leaks between calls", "params['bias']") in kinds
     assert ("state leaks between calls", "params['offset']") in kinds
 

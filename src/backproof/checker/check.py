@@ -1,13 +1,10 @@
 """Run the checks on a folder, and put their outcomes into a report."""
 
-import zlib
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from shlex import quote
 from time import perf_counter
-
-import numpy as np
 
 from backproof.checker.calls import Runner, SubmissionError
 from backproof.checker.check_report import CheckReport, Finding
@@ -19,6 +16,7 @@ from backproof.checker.sandbox import Limits, Session
 from backproof.checker.submission_folder import code_folder
 from backproof.checker.versions import versions
 from backproof.errors import ConfigError
+from backproof.gradcheck.streams import generator
 
 _REFERENCE = Outcome(
     "not run",
@@ -92,7 +90,7 @@ def run_checks(checks: Sequence[Check], runner: Runner, seed: int) -> Iterator[t
 def run_check(check: Check, runner: Runner, seed: int) -> tuple[Outcome, float]:
     """Run one check with random numbers of its own, and return the outcome and the seconds it took."""
     start = perf_counter()
-    rng = np.random.default_rng([seed, zlib.crc32(check.id.encode())])
+    rng = generator(seed, "check", check.id)
     try:
         outcome = check.run(runner, rng)
     except SubmissionError as error:

@@ -27,7 +27,8 @@ from backproof.checker.questions.numpy_mlp.random_layers import RandomLayer
 from backproof.checker.remote_layer import RemoteLayer
 from backproof.errors import ConfigError
 from backproof.gradcheck import LayerFinding, LayerReport, check_layer
-from backproof.gradcheck.arrays_within import places
+from backproof.gradcheck.named_parameters import named_parameters
+from backproof.gradcheck.streams import generator
 
 _BATCH, _INPUTS, _OUTPUTS = 5, 4, 3
 _SMALLER = (
@@ -76,10 +77,10 @@ class LayerClass:
 
     def outcomes(self) -> dict[str, Outcome]:
         """Return the outcomes by what they are about: a gradient, or a cause."""
-        example = read_example(self.runner, self.module, self.name, self._rng())
+        example = read_example(self.runner, self.module, self.name, self._rng("example"))
         guess = None if example else self._guess()
         if guess is not None:
-            example = guess(self._rng(), _BATCH, _INPUTS, _OUTPUTS)
+            example = guess(self._rng("example"), _BATCH, _INPUTS, _OUTPUTS)
         assert example is not None
         report = self._report(example)
         shown = {} if guess is None else self._smallest(guess, report)
@@ -90,7 +91,7 @@ class LayerClass:
                 name = finding.parameter if is_gradient else finding.cause
                 outcomes[name] = self._outcome(*shown.get(finding.kind, (finding, example)))
         notes = [finding.message for finding in report.findings if not finding.is_wrong]
-        if not any(places(self._layer(example), self.gradients)):
+        if not any(named_parameters(self._layer(example), self.gradients)):
             notes.append(f"only dx was checked, as {self.name} has no {' or '.join(self.gradients)}")
         if report.ok:
             try:
@@ -108,12 +109,14 @@ class LayerClass:
         """Which attributes hold parameters, and which their gradients."""
         return named_gradients(self.runner, self.target)
 
-    def _rng(self) -> np.random.Generator:
-        return np.random.default_rng(self.seed)
+    def _rng(self, purpose: str) -> np.random.Generator:
+        return generator(self.seed, "check module", purpose)
 
     def _layer(self, example: LayerExample) -> RemoteLayer:
-        layer = RemoteLayer.made(self.runner, self.target, example.arguments, self.gradients, self._rng())
-        count = sum(place.value(layer).size for place in places(layer, self.gradients))
+        layer = RemoteLayer.made(
+            self.runner, self.target, example.arguments, self.gradients, self._rng("parameters")
+        )
+        count = sum(parameter.value(layer).size for parameter in named_parameters(layer, self.gradients))
         if count > MAX_NUMBERS:
             raise ConfigError(f"{self.name} has {count:,} parameters, too many to move each: {EXAMPLE_HELP}")
         return layer
@@ -126,7 +129,7 @@ class LayerClass:
         """Find a guess by which the layer can be made and takes an input."""
         not_made, failures = [], []
         for guess in GUESSES:
-            example = guess(self._rng(), _BATCH, _INPUTS, _OUTPUTS)
+            example = guess(self._rng("example"), _BATCH, _INPUTS, _OUTPUTS)
             try:
                 layer = self._layer(example)
             except SubmissionError as error:
@@ -158,7 +161,7 @@ class LayerClass:
         for sizes in _SMALLER:
             if sought <= shown.keys():
                 break
-            example = guess(self._rng(), *sizes)
+            example = guess(self._rng("example"), *sizes)
             with contextlib.suppress(SubmissionError):  # a layer may refuse these sizes
                 for finding in self._report(example).findings:
                     if finding.kind in sought:

@@ -20,7 +20,7 @@ from backproof.checker.calls import (
     need,
 )
 from backproof.errors import ConfigError
-from backproof.gradcheck.arrays_within import copied, places
+from backproof.gradcheck.named_parameters import array_copy, named_parameters
 
 USUAL_GRADIENTS: Mapping[str, str] = {"params": "grads"}
 _READABLE = (
@@ -70,7 +70,7 @@ class RemoteLayer:
             # An attribute of the class would be shared by all copies.
             runner.run([Call("_own", "builtins.setattr", (Ref("_layer"), name, Ref(f"_layer.{name}")))])
         layer._there = layer._values()
-        for place in places(layer, gradients):
+        for place in named_parameters(layer, gradients):
             drawn = rng.normal(size=place.value(layer).shape)
             place.put(layer, np.asarray(drawn).astype(place.value(layer).dtype))
         layer._write()
@@ -103,7 +103,7 @@ class RemoteLayer:
 
     def _write(self) -> None:
         """Write the parameters that are other ones than those in the sandbox."""
-        for place in places(self, self._gradients):
+        for place in named_parameters(self, self._gradients):
             value, label = place.value(self), place.parameter_label
             there = self._there[label]
             if value.dtype.kind == "f" and value.dtype != there.dtype:
@@ -113,7 +113,10 @@ class RemoteLayer:
         self._there = self._values()
 
     def _values(self) -> dict[str, Array]:
-        return {place.parameter_label: place.value(self).copy() for place in places(self, self._gradients)}
+        return {
+            place.parameter_label: place.value(self).copy()
+            for place in named_parameters(self, self._gradients)
+        }
 
     def _call(self, method: str, *arguments: Array) -> Any:
         request = Call(f"{self._name}_{method}", f"{self._name}.{method}", arguments)
@@ -166,7 +169,7 @@ class RemoteLayer:
 def _returned(method: str, value: Any) -> Array:
     """Return an array or number as an array; SubmissionError for anything else."""
     try:
-        return copied(value, f"{method} returns")
+        return array_copy(value, f"{method} returns")
     except TypeError as error:
         raise SubmissionError(Failure("refused", str(error))) from None
 

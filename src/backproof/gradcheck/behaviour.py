@@ -1,72 +1,90 @@
-"""How a layer behaves besides its formulas: its memory, its dtypes, its arguments."""
+"""What a layer does besides its formulas: writing to its inputs, keeping state, changing dtypes."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
-from backproof.gradcheck.arrays_within import Array
 from backproof.gradcheck.layer_report import LayerFinding
-from backproof.gradcheck.layer_under_test import Subject, Values
+from backproof.gradcheck.layer_under_test import LayerUnderTest, PassResults
+from backproof.gradcheck.named_parameters import Array
+
+_LEAK = "state leaks between calls"
+_AFTER_ANOTHER = "differs after a pass of another batch"
 
 
-def written_to(subject: Subject, dout: Array) -> Iterator[LayerFinding]:
-    """Find what a pass writes to: x, dout, targets, the parameters."""
-    one = subject.fresh()
-    x, upstream, before = subject.x.copy(), dout.copy(), one.parameters()
-    one.forward(x)
-    if not _same(x, subject.x):
+def in_place_changes(tested: LayerUnderTest, dout: Array) -> Iterator[LayerFinding]:
+    """Yield what a pass writes to: x, dout, the parameters."""
+    layer = tested.fresh()
+    x, upstream, before = tested.x.copy(), dout.copy(), layer.parameter_values()
+    layer.forward(x)
+    if not _same(x, tested.x):
         yield LayerFinding("input changed in place", "forward writes to x: work on a copy", "x")
-        x[...] = subject.x
-    one.backward(x, upstream)
-    if not _same(x, subject.x):
+        x[...] = tested.x
+    layer.backward(x, upstream)
+    if not _same(x, tested.x):
         yield LayerFinding("input changed in place", "backward writes to the x that forward was given", "x")
     if not _same(upstream, dout):
         yield LayerFinding("input changed in place", "backward writes to dout: work on a copy", "dout")
-    after = one.parameters()
-    for name in before | after:
-        if name not in before or name not in after or not _same(before[name], after[name]):
+    after = layer.parameter_values()
+    for label in before | after:
+        if label not in before or label not in after or not _same(before[label], after[label]):
             how = "a forward and backward pass changes it, which is the optimizer's task"
-            yield LayerFinding("state leaks between calls", f"{name}: {how}", name)
+            yield LayerFinding(_LEAK, f"{label}: {how}", label)
 
 
-def remembered(subject: Subject, dout: Array) -> list[LayerFinding]:
-    """Find what differs from one copy of the layer to the next, or from one pass to the next."""
-    x, one, other = subject.x, subject.fresh(), subject.fresh()
-    first = one.run(x, dout)
+def state_leaks(tested: LayerUnderTest, dout: Array, other_dout: Array) -> list[LayerFinding]:
+    """Return what differs from one copy of the layer to the next, or from one pass to the next."""
+    x, repeated, interrupted = tested.x, tested.fresh(), tested.fresh()
+    first = repeated.run(x, dout)
     how = "differs each time, for the same layer and x: draw from an np.random.Generator that the layer holds"
-    found = [*_differing("nondeterminism", how, first, subject.fresh().run(x, dout))]
-    if found or subject.draws_randomly():  # a generator's state has to move on
-        return found
-    leak = "state leaks between calls"
-    found = [*_differing(leak, "differs at the second pass of the same batch", first, one.run(x, dout))]
-    other.run(0.75 * x, -0.5 * dout)
-    return found or [*_differing(leak, "differs after a pass of another batch", first, other.run(x, dout))]
+    findings = [*_differing("nondeterminism", how, first, tested.fresh().run(x, dout))]
+    if findings or tested.draws_randomly():  # a generator's state has to change
+        return findings
+    findings = [
+        *_differing(_LEAK, "differs at the second pass of the same batch", first, repeated.run(x, dout))
+    ]
+    if findings:
+        return findings
+    try:
+        interrupted.run(0.75 * x, other_dout)
+    except Exception:  # a layer may refuse another input in any way
+        return []
+    return [*_differing(_LEAK, _AFTER_ANOTHER, first, interrupted.run(x, dout))]
 
 
-def _differing(cause: str, how: str, before: Values, after: Values) -> Iterator[LayerFinding]:
-    for name, value in before.items():
-        now = after[name]
+def leaks_from(x: Array, tested: LayerUnderTest, dout: Array) -> list[LayerFinding]:
+    """Return what a pass of another x leaves behind that changes the next pass."""
+    if tested.draws_randomly():
+        return []
+    layer, expected = tested.fresh(), tested.fresh().run(tested.x, dout)
+    layer.run(x, dout)
+    return [*_differing(_LEAK, _AFTER_ANOTHER, expected, layer.run(tested.x, dout))]
+
+
+def _differing(cause: str, how: str, before: PassResults, after: PassResults) -> Iterator[LayerFinding]:
+    for label, value in before.items():
+        now = after[label]
         if value is None or now is None or _same(now, value):
             continue
         adds = " (it adds up)" if now.shape == value.shape and _same(now, 2 * value) else ""
-        yield LayerFinding(cause, f"{name} {how}{adds}", name)
-        if name == "y":  # what follows from it is no news
+        yield LayerFinding(cause, f"{label} {how}{adds}", label)
+        if label == "y":  # the gradients differ because y does
             return
 
 
-def promoted(subject: Subject, found: Values) -> Iterator[LayerFinding]:
-    """Find floats that do not keep their width: what x and parameters together have."""
-    own = {place.label: place.value(subject.layer).dtype for place in subject.places}
-    expected = np.result_type(subject.x, *own.values())
-    for name, value in found.items():
-        is_loss = name == "y" and subject.targets is not None  # often a float of Python's
-        if value is not None and not is_loss and value.dtype not in (expected, own.get(name, expected)):
-            how = f"{name} is {value.dtype} where x and parameters are {expected}"
-            yield LayerFinding("dtype promoted", how, name)
+def dtype_promotions(tested: LayerUnderTest, results: PassResults) -> Iterator[LayerFinding]:
+    """Yield results whose floating type is not that of x and the parameters together."""
+    own = {parameter.label: parameter.value(tested.layer).dtype for parameter in tested.named_parameters}
+    expected = np.result_type(tested.x, *own.values())
+    for label, value in results.items():
+        is_loss = label == "y" and tested.targets is not None  # often a Python float
+        if value is not None and not is_loss and value.dtype not in (expected, own.get(label, expected)):
+            how = f"{label} is {value.dtype} where x and parameters are {expected}"
+            yield LayerFinding("dtype promoted", how, label)
 
 
 def _same(one: Array, other: Array) -> bool:
-    """Tell whether arrays are the same but for rounding, measured against the whole."""
+    """Tell whether arrays are the same but for rounding, relative to the largest entry."""
     if one.shape != other.shape or one.dtype.kind != "f":
         return np.array_equal(one, other)
     slack = 64 * float(np.finfo(one.dtype).eps) * float(np.nanmax(np.abs(other), initial=0))

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from math import isfinite
 
-NOTES = ("kink", "unsuitable step")
-"""Causes that say what was met on the way, and blame nothing."""
+NOTES = ("kink", "unsuitable step", "one x only")
+"""Causes that say how the check went, and blame nothing."""
 
 
 @dataclass(frozen=True)
 class LayerFinding:
-    """One thing that a check of a layer met."""
+    """One thing that a check of a layer found."""
 
     cause: str
     """By its name in backproof.checker.causes, or nothing checked."""
@@ -70,7 +70,7 @@ class Proven:
 
 @dataclass(frozen=True)
 class LayerReport:
-    """All that was found of one layer; ``ok`` and ``str()`` are what most need."""
+    """All that was found of one layer."""
 
     layer: str
     checked: dict[str, Proven]
@@ -81,12 +81,12 @@ class LayerReport:
     @property
     def ok(self) -> bool:
         """Tell whether gradients were compared and nothing is wrong: no gradient at all is a failure."""
-        return bool(self.checked) and not any(each.is_wrong for each in self.findings)
+        return bool(self.checked) and not any(finding.is_wrong for finding in self.findings)
 
     def __str__(self) -> str:
         """Write the verdict, a line for every gradient, and every finding."""
         lines = [f"{self.layer}: {'proven' if self.ok else 'WRONG'}"]
-        lines += [f"  {name}: {each}" for name, each in self.checked.items()]
-        lines += [f"  {name}: not returned, not checked" for name in self.not_checked]
-        lines += [f"  {each}" for each in self.findings]
+        lines += [f"  {label}: {proven}" for label, proven in self.checked.items()]
+        lines += [f"  {label}: not returned, not checked" for label in self.not_checked]
+        lines += [f"  {finding}" for finding in self.findings]
         return "\n".join(lines)

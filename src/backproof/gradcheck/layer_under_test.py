@@ -1,4 +1,4 @@
-"""A layer as the check sees it: calls that cannot disturb what is measured, and ways to move its inputs."""
+"""A layer as the check calls it: on copies, so that no call disturbs another."""
 
 import contextlib
 import copy
@@ -9,15 +9,15 @@ from typing import Any, Self
 
 import numpy as np
 
-from backproof.gradcheck.arrays_within import Array, Place, copied, places
+from backproof.gradcheck.named_parameters import Array, NamedParameter, array_copy, named_parameters
 
-Values = dict[str, Array | None]
-"""What one pass gives, by label: y, dx, and the gradients; None for what is not there."""
+PassResults = dict[str, Array | None]
+"""y, dx and the parameters' gradients of one pass, by label; None for what is not there."""
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A layer, what it is called with, and the names of its parts."""
+class LayerUnderTest:
+    """A layer, its inputs, and the names of its methods and attributes."""
 
     layer: Any
     x: Array
@@ -25,8 +25,8 @@ class Subject:
     """What a loss takes besides x, in both of its passes; None for a layer, whose backward takes dout."""
     gradients: Mapping[str, str]
     """Attributes with parameters (an array, or a dict or list of them) → attributes with their gradients."""
-    places: tuple[Place, ...]
-    """Where the parameters are before any pass."""
+    named_parameters: tuple[NamedParameter, ...]
+    """The parameters before any pass."""
     forward_name: str
     backward_name: str
 
@@ -37,24 +37,24 @@ class Subject:
         return self
 
     def draws_randomly(self) -> bool:
-        """Tell whether the layer holds a random generator: copying it meets every part of it."""
-        met: dict[int, Any] = {}
+        """Tell whether the layer holds a random generator: copying it reaches every part of it."""
+        memo: dict[int, Any] = {}
         with contextlib.suppress(Exception):  # as above
-            copy.deepcopy(self.layer, met)
-        return any(isinstance(each, np.random.Generator | np.random.RandomState) for each in met.values())
+            copy.deepcopy(self.layer, memo)
+        return any(isinstance(part, np.random.Generator | np.random.RandomState) for part in memo.values())
 
-    def parameters(self) -> dict[str, Array]:
+    def parameter_values(self) -> dict[str, Array]:
         """Return copies of all parameters that there are by now, by their labels."""
-        now = places(self.layer, self.gradients)
-        return {place.parameter_label: place.value(self.layer).copy() for place in now}
+        now = named_parameters(self.layer, self.gradients)
+        return {parameter.parameter_label: parameter.value(self.layer).copy() for parameter in now}
 
     def forward(self, x: Array) -> Array:
         """Call the forward pass, and return a copy of what it returns. TypeError for what is no array."""
-        rest = () if self.targets is None else (self.targets.copy(),)
-        y = getattr(self.layer, self.forward_name)(x, *rest)
-        return copied(y, f"{self.forward_name} returns")
+        more = () if self.targets is None else (self.targets.copy(),)
+        y = getattr(self.layer, self.forward_name)(x, *more)
+        return array_copy(y, f"{self.forward_name} returns")
 
-    def backward(self, x: Array, dout: Array) -> Values:
+    def backward(self, x: Array, dout: Array) -> PassResults:
         """Call the backward pass, a layer's with dout, a loss's as it takes them; return the gradients.
 
         TypeError for what is no array.
@@ -64,29 +64,31 @@ class Subject:
             dx = backward(dout)
         else:
             dx = backward(x, self.targets.copy()) if signature(backward).parameters else backward()
-        found: Values = {"dx": None if dx is None else copied(dx, f"{self.backward_name} returns")}
-        return found | {place.label: place.gradient_of(self.layer) for place in self.places}
+        dx = None if dx is None else array_copy(dx, f"{self.backward_name} returns")
+        return {"dx": dx} | {
+            parameter.label: parameter.gradient_of(self.layer) for parameter in self.named_parameters
+        }
 
-    def run(self, x: Array, dout: Array) -> Values:
-        """Go forward and back, on copies."""
+    def run(self, x: Array, dout: Array) -> PassResults:
+        """Call both passes, on copies of x and dout."""
         x = x.copy()
         return {"y": self.forward(x)} | self.backward(x, dout.copy())
 
-    def exchanged(self, place: Place, value: Array) -> Array:
-        """Return forward's result with another array in a parameter's place, of any dtype."""
-        kept = place.value(self.layer)
-        place.put(self.layer, value)
+    def with_new_array(self, parameter: NamedParameter, value: Array) -> Array:
+        """Return forward's result with another array as a parameter, of any dtype."""
+        held = parameter.value(self.layer)
+        parameter.put(self.layer, value)
         try:
             return self.forward(self.x.copy())
         finally:
-            place.put(self.layer, kept)
+            parameter.put(self.layer, held)
 
-    def overwritten(self, place: Place, value: Array) -> Array:
+    def with_new_values(self, parameter: NamedParameter, value: Array) -> Array:
         """Return forward's result with other values in a parameter's own memory."""
-        parameter = place.value(self.layer)
-        kept = parameter.copy()
-        np.copyto(parameter, value)  # TypeError for complex numbers
+        memory = parameter.value(self.layer)
+        kept = memory.copy()
+        np.copyto(memory, value)  # TypeError for complex numbers
         try:
             return self.forward(self.x.copy())
         finally:
-            parameter[...] = kept
+            memory[...] = kept

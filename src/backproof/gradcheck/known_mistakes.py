@@ -6,50 +6,51 @@ from itertools import chain, combinations
 
 import numpy as np
 
-from backproof.gradcheck.arrays_within import Array
 from backproof.gradcheck.derivatives import relative_error
-from backproof.gradcheck.layer_under_test import Subject
-from backproof.gradcheck.numerical import COMPLEX, Derivative, by_input
+from backproof.gradcheck.layer_under_test import LayerUnderTest
+from backproof.gradcheck.named_parameters import Array
+from backproof.gradcheck.numerical_derivative import COMPLEX, NumericalDerivative, derivative_by_x
 
 
 @dataclass(frozen=True)
-class Wrong:
+class WrongGradient:
     """A wrong gradient beside the right one."""
 
-    name: str
+    label: str
     got: Array
     expected: Array
-    again: Array | None
+    for_other_dout: Array | None
     """The same gradient for another dout; None for a loss, which has none."""
-    subject: Subject
-    derivative: Derivative
+    tested: LayerUnderTest
+    derivative: NumericalDerivative
 
-    def is_like(self, mistake: Array) -> bool:
-        """Tell whether this mistake gives what was got; one that gives the right thing too proves nothing."""
+    def is_from(self, mistake: Array) -> bool:
+        """Tell whether a mistake that gives this array explains what was got, and not the right gradient."""
         tolerance = max(self.derivative.method.tolerance, 1e-5)
         return _equal(self.got, mistake, tolerance) and not _equal(self.expected, mistake, tolerance)
 
 
-def recognised(wrong: Wrong) -> tuple[str, str] | None:
+def known_mistake(wrong: WrongGradient) -> tuple[str, str] | None:
     """Return the first known mistake that gives this gradient: its cause, and what it is in words."""
+    other = wrong.for_other_dout
     fits = wrong.got.shape == wrong.expected.shape
-    if fits and wrong.again is not None and wrong.got.any() and np.array_equal(wrong.got, wrong.again):
+    if fits and other is not None and wrong.got.any() and np.array_equal(wrong.got, other):
         return "upstream gradient ignored", "does not depend on dout: the chain rule multiplies by it"
     return next(
-        ((cause, how) for cause, how, mistake in _mistakes(wrong) if wrong.is_like(mistake)),
+        ((cause, how) for cause, how, mistake in _mistakes(wrong) if wrong.is_from(mistake)),
         None,
     )
 
 
-def _mistakes(wrong: Wrong) -> Iterator[tuple[str, str, Array]]:
-    right, x, dout = wrong.expected, wrong.subject.x, wrong.derivative.dout
+def _mistakes(wrong: WrongGradient) -> Iterator[tuple[str, str, Array]]:
+    right, x, dout = wrong.expected, wrong.tested.x, wrong.derivative.dout
     batch = len(x)
     yield "missing 1/B", f"is {batch} times too large, the batch's size: a sum for a mean", batch * right
     yield "extra 1/B", f"is {batch} times too small, the batch's size: a mean for a sum", right / batch
     yield "opposite sign", "has the opposite sign", -right
     if right.ndim == 2:
         yield "weight transposed", "is its own transpose", right.T
-    if wrong.name == "dx":
+    if wrong.label == "dx":
         yield from _mistakes_in_dx(wrong)
     elif _is_sum_over_axes(right, dout):
         for axes in _subsets(dout.ndim):
@@ -59,17 +60,17 @@ def _mistakes(wrong: Wrong) -> Iterator[tuple[str, str, Array]]:
                 yield "bias summed over the wrong axis", how, np.full(right.shape, total)
 
 
-def _mistakes_in_dx(wrong: Wrong) -> Iterator[tuple[str, str, Array]]:
-    subject, derivative = wrong.subject, wrong.derivative
-    for place in subject.places:
-        weight, turned = place.value(subject.layer), subject.fresh()
+def _mistakes_in_dx(wrong: WrongGradient) -> Iterator[tuple[str, str, Array]]:
+    tested, derivative = wrong.tested, wrong.derivative
+    for parameter in tested.named_parameters:
+        weight, transposed = parameter.value(tested.layer), tested.fresh()
         is_square = weight.ndim == 2 and weight.shape[0] == weight.shape[1]
-        if is_square and turned is not subject:  # what cannot be copied stays as it is
-            place.put(turned.layer, weight.T.copy())
-            what = f"is what it were with {place.parameter_label} transposed"
-            yield "weight transposed", what, by_input(turned, derivative.dout).exact()
-    y = subject.fresh().forward(subject.x.copy())
-    if derivative.method is COMPLEX and y.shape == subject.x.shape and np.allclose(y.sum(-1), 1):
+        if is_square and transposed is not tested:  # what cannot be copied must not be changed
+            parameter.put(transposed.layer, weight.T.copy())
+            what = f"is what it were with {parameter.parameter_label} transposed"
+            yield "weight transposed", what, derivative_by_x(transposed, derivative.dout).gradient()
+    y = tested.fresh().forward(tested.x.copy())
+    if derivative.method is COMPLEX and y.shape == tested.x.shape and np.allclose(y.sum(-1), 1):
         diagonal = derivative.dout * y * (1 - y)
         yield "softmax's outer product missing", "takes the diagonal of softmax's Jacobian alone", diagonal
 
