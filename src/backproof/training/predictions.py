@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from backproof.arrays import Indices, Labels, Pixels
-from backproof.data import Split
+from backproof.data.dataset import Split
 from backproof.errors import RunError
 from backproof.files import write_atomically
 from backproof.training.learners.protocol import Learner

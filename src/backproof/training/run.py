@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 
 from backproof import data
-from backproof.data import Batches, BatchesAhead, Dataset, Split
+from backproof.data.batches import Batches
 from backproof.data.cache import expanded
+from backproof.data.dataset import Dataset, Split
+from backproof.data.prefetch import PrefetchedBatches
 from backproof.errors import ConfigError, RunError
 from backproof.files import appearing_folder
 from backproof.training import checkpoint
@@ -155,7 +157,7 @@ def _assemble(
     rng = np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=(0,)))
     learner = make_learner(recipe, settings, dataset.image_shape, len(dataset.classes), rng)
     # A processor that computes has no time to spare: there, a second thread makes a step slower.
-    ready = batches if learner.device == "cpu" else BatchesAhead(batches)
+    ready = batches if learner.device == "cpu" else PrefetchedBatches(batches)
     return Run(folder, recipe, settings, dataset, ready, learner, progress, processes)
 
 
