@@ -17,11 +17,11 @@ import numpy as np
 
 from backproof import data
 from backproof.data.batches import Batches
-from backproof.data.cache import expanded
+from backproof.data.cache import expand_home
 from backproof.data.dataset import Dataset, Split
 from backproof.data.prefetch import PrefetchedBatches
 from backproof.errors import ConfigError, RunError
-from backproof.files import appearing_folder
+from backproof.files import atomic_folder
 from backproof.training import checkpoint
 from backproof.training.checkpoint import Checkpoint
 from backproof.training.config import TrainConfig
@@ -103,7 +103,7 @@ def _make_folder(run: Run, names: Iterable[Path]) -> Path:
     for folder in names:
         folder.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with appearing_folder(folder) as temporary:
+            with atomic_folder(folder) as temporary:
                 run.save(temporary)
             return folder
         except OSError as error:
@@ -137,7 +137,7 @@ def from_everywhere(settings: TrainConfig) -> TrainConfig:
     if settings.data_dir is None:
         return settings
     try:
-        return replace(settings, data_dir=str(expanded(Path(settings.data_dir)).absolute()))
+        return replace(settings, data_dir=str(expand_home(Path(settings.data_dir)).absolute()))
     except FileNotFoundError:
         raise RunError("the current folder does not exist any more; change to another one") from None
 
