@@ -17,6 +17,7 @@ from measure import run_process
 
 import training
 from backproof import data
+from backproof.data import cifar10
 from backproof.errors import BackproofError
 from backproof.training import environment, record
 
@@ -40,7 +41,10 @@ def whole_runs(folder: Path) -> dict[str, float]:
 def starts() -> dict[str, float]:
     """Time --help, and opening the prepared data set in a process that has imported it."""
     clock = "time.perf_counter()"
-    code = f"import time; from backproof import data; t = {clock}; data.load('cifar10'); print({clock} - t)"
+    code = (
+        "import time; from backproof.data import cifar10, dataset, load; "
+        f"t = {clock}; load('cifar10'); print({clock} - t)"
+    )
     return {
         "help_s": statistics.median(run_process("-m", "backproof", "--help").seconds for _ in range(REPEATS)),
         "data_ready_s": statistics.median(float(run_process("-c", code).output) for _ in range(REPEATS)),
@@ -49,7 +53,7 @@ def starts() -> dict[str, float]:
 
 def course_script(folder: Path) -> dict[str, object]:
     """Train by the course's script, whose seed is fixed."""
-    output = run_process(SCRIPT, "--data_dir", data.cifar10.find_present(), cwd=folder).output
+    output = run_process(SCRIPT, "--data_dir", cifar10.existing_source(), cwd=folder).output
     return {"accuracy_of_the_script": float(output.rpartition("test accuracy ")[2].split()[0])}
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from measure import median_ratio, medians_in_turns, run_process
 
 from backproof import data
+from backproof.data.batches import Batches
 from backproof.training.config import TrainConfig
 from backproof.training.learners.numpy_learner import NumpyLearner
 
@@ -47,7 +48,7 @@ def numpy_figures(batch: int, hidden: tuple[int, ...], rounds: int, steps: int) 
     """Time the products, the step on a batch at hand, and the step with its batch's preparation."""
     config = TrainConfig(batch_size=batch, hidden=hidden)
     dataset = data.load("cifar10")
-    batches = data.Batches(dataset.train, batch, config.seed)
+    batches = Batches(dataset.train, batch, config.seed)
     learner = NumpyLearner(config, dataset.image_shape, len(dataset.classes), np.random.default_rng(0))
     images, labels = batches[1]
     images = images.copy()
@@ -72,7 +73,7 @@ def torch_figures(batch: int, hidden: tuple[int, ...], rounds: int, steps: int) 
         layers += [torch.nn.Linear(d, m), torch.nn.LeakyReLU(0.02)]
     network = torch.nn.Sequential(*layers[:-1])
     optimizer = torch.optim.SGD(network.parameters(), 2e-3)
-    images, labels = data.Batches(data.load("cifar10").train, batch, 42)[1]
+    images, labels = Batches(data.load("cifar10").train, batch, 42)[1]
     x, t = torch.from_numpy(images.reshape(batch, -1).copy()), torch.from_numpy(labels)
 
     def step() -> tuple[float, float]:

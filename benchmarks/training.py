@@ -31,6 +31,7 @@ def plain(network: str, batch: int) -> Callable[[], object]:
     from torch import nn
 
     from backproof import data
+    from backproof.data.batches import Batches
     from backproof.torch_nn.convnet import TABLE_1, Conv
 
     layers: list[nn.Module] = []
@@ -52,7 +53,7 @@ def plain(network: str, batch: int) -> Callable[[], object]:
     optimizer = (
         torch.optim.Adam(model.parameters(), 1e-4) if network else torch.optim.SGD(model.parameters(), 2e-3)
     )
-    images, labels = data.Batches(data.load("cifar10").train, batch, 42)[1]
+    images, labels = Batches(data.load("cifar10").train, batch, 42)[1]
     x, t = torch.from_numpy(images), torch.from_numpy(labels)
 
     def step() -> tuple[float, float]:
@@ -71,6 +72,7 @@ def ours(network: str, batch: int, fast: bool) -> Callable[[], object]:
     import numpy as np
 
     from backproof import data
+    from backproof.data.batches import Batches
     from backproof.training.allocator import keep_freed_memory
     from backproof.training.learners.make import fast_settings, make_learner
     from backproof.training.recipes import find_recipe
@@ -80,7 +82,7 @@ def ours(network: str, batch: int, fast: bool) -> Callable[[], object]:
     settings = recipe.configure(fast_settings(recipe, "cpu") if fast else {}, {"batch_size": batch})
     dataset = data.load("cifar10")
     learner = make_learner(recipe, settings, dataset.image_shape, 10, np.random.default_rng(0))
-    images, labels = data.Batches(dataset.train, batch, 42)[1]
+    images, labels = Batches(dataset.train, batch, 42)[1]
     return lambda: learner.step(images, labels)
 
 

@@ -1,4 +1,4 @@
-"""The arrays that pass between data, learners and the loop, by name."""
+"""Types of the arrays that pass between data sets, networks and the training loop."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 Pixels = npt.NDArray[np.uint8]
-"""Images as they are stored, (N, 3, 32, 32), 0 … 255."""
+"""Images as they are stored, (N, channels, height, width), 0 … 255."""
 Images = npt.NDArray[np.float32]
-"""A batch of centred images, (B, 3, 32, 32): the mean image is subtracted, nothing is divided."""
+"""A batch of images minus the mean image, (B, channels, height, width); nothing is divided."""
 Labels = npt.NDArray[np.int64]
 """Class numbers, (B,)."""
 Indices = npt.NDArray[np.int64]
-"""Places in a split, (B,)."""
+"""Indices of images in a split, (B,)."""
 State = dict[str, npt.NDArray[Any]]
-"""Arrays by name: all that a learner needs to go on exactly where it was."""
+"""Arrays by name, as in PyTorch's state_dict: all that resuming needs of a network and its optimizer."""

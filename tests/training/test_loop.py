@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backproof.data import Batches, Split
+from backproof.data.batches import Batches
+from backproof.data.dataset import Split
 from backproof.errors import DivergedError
 from backproof.training.config import build
 from backproof.training.learners.protocol import Metrics, State

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 import click
 
-from backproof.training.config import TrainConfig
+from backproof.training.config import TrainConfig, choices
 
 
 class _FilePath(click.Path):
@@ -36,8 +36,8 @@ def setting_flags(command: Callable[..., int]) -> Callable[..., int]:
         value: dict[str, Any] = {"type": kind}
         if kind is bool:
             flag, value = f"{flag}/--no-{flag[2:]}", {"default": None}
-        if get_origin(kind) is Literal:
-            value = {"type": click.Choice(get_args(kind))}
+        if choices(each.name):
+            value = {"type": click.Choice(choices(each.name))}
         elif kind == tuple[int, ...]:
             value = {"type": str, "metavar": "SIZES"}
         elif kind == str | None:
@@ -57,7 +57,7 @@ fast_option = click.option(
 )
 device_option = click.option(
     "--device",
-    type=click.Choice(get_args(get_type_hints(TrainConfig)["device"])),
+    type=click.Choice(choices("device")),
     help="compute on this, not on what the run was trained on (PyTorch's networks)",
 )
 data_dir_option = click.option(

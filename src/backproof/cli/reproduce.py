@@ -9,6 +9,7 @@ import click
 from backproof.cli.options import FilePath, data_dir_option
 from backproof.cli.prove import SOMETHING_WRONG
 from backproof.cli.training_session import INTERRUPTED, train_and_show
+from backproof.data.registry import DATASETS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,7 @@ out_option = click.option(
 
 
 @click.command(short_help="Train all that the report needs, then write the report.")
-@click.option("--data", type=click.Choice(["cifar10", "digits"]), default="cifar10", show_default=True)
+@click.option("--data", type=click.Choice(tuple(DATASETS)), default="cifar10", show_default=True)
 @data_dir_option
 @click.option("--runs", type=FilePath, help="the runs' folder  [runs/reproduce-DATA]")
 @out_option

@@ -1,19 +1,9 @@
-"""Image data sets: found, fetched, checked and prepared once, memory-mapped ever after."""
+"""Image data sets: found, fetched, decoded once, cached, and cut into batches.
 
-from pathlib import Path
+Nothing in here imports a network, PyTorch or training; this file imports not even NumPy, so that the names of
+the data sets cost --help nothing.
+"""
 
-from backproof.data import cifar10, digits
-from backproof.data.ahead import BatchesAhead
-from backproof.data.batches import Batches
-from backproof.data.dataset import Dataset, Split
+from backproof.data.registry import DATASETS, DatasetInfo, load
 
-__all__ = ["Batches", "BatchesAhead", "Dataset", "Split", "load"]
-
-
-def load(name: str, data_dir: Path | None = None, validation_size: int = 0) -> Dataset:
-    """Load ``cifar10`` or ``digits``, the last ``validation_size`` training images set aside (DataError)."""
-    if name == "digits":
-        return Dataset.open(name, digits.prepare(), digits.CLASSES, validation_size)
-    if name == "cifar10":
-        return Dataset.open(name, cifar10.prepare(data_dir), cifar10.CLASSES, validation_size)
-    raise ValueError(f"no data set {name!r}; there are cifar10 and digits")
+__all__ = ["DATASETS", "DatasetInfo", "load"]

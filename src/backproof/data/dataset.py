@@ -1,4 +1,4 @@
-"""One type for every data set: memory-mapped pixels, labels, and the mean image to subtract."""
+"""A data set in memory: its splits of memory-mapped images and labels, and the mean image."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,17 +15,20 @@ class Split:
     """Images and labels; a batch becomes float32 only when it is asked for."""
 
     pixels: Pixels
-    """(N, 3, 32, 32), 0 … 255, memory-mapped."""
+    """(N, channels, height, width), 0 … 255, memory-mapped."""
     labels: Labels
     """(N,)"""
     mean: Images
-    """The training images' mean (3, 32, 32), subtracted from every image."""
+    """The training images' mean (channels, height, width), subtracted from every image."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def centred(self, which: slice | Indices, out: Images | None = None) -> Images:
-        """Return the chosen images minus the mean, float32 (B, 3, 32, 32), in ``out`` if given."""
+        """Return the chosen images minus the mean, float32 (B, channels, height, width).
+
+        They are written into ``out`` if it is given.
+        """
         pixels = self.pixels[which]
         if out is None:
             out = np.empty(pixels.shape, np.float32)
@@ -55,7 +58,7 @@ class Dataset:
     classes: tuple[str, ...]
     train: Split
     validation: Split | None
-    """Set aside from the training images on request."""
+    """The last of the training images, None unless a validation set was asked for."""
     test: Split
 
     @property
@@ -65,7 +68,7 @@ class Dataset:
 
     @classmethod
     def open(cls, name: str, folder: Path, classes: tuple[str, ...], validation_size: int) -> "Dataset":
-        """Map a prepared folder (DataError if it is damaged, ConfigError if it has too few images)."""
+        """Memory-map a folder of .npy files (DataError if damaged, ConfigError if it has too few images)."""
         try:
             train, test = (
                 np.load(folder / f"{part}_images.npy", mmap_mode="r") for part in ("train", "test")
@@ -84,7 +87,7 @@ class Dataset:
             raise ConfigError(
                 f"validation_size {validation_size} leaves nothing of the {len(train):,} training images"
             )
-        # The set-aside images have no part in the mean. Sums of whole numbers are exact.
+        # The validation set has no part in the mean. Sums of whole numbers are exact.
         mean = ((total - train[n:].sum(axis=0, dtype=np.int64)) / n).astype(np.float32)
 
         def split(pixels: Pixels, labels: Labels) -> Split:

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from backproof.data.registry import DATASETS
 from backproof.training.config import TrainConfig
 from backproof.training.learners.make import fast_settings
-from backproof.training.model_selection import VALIDATION_SIZE
 from backproof.training.recipes import HOW_TO_COMPUTE, RECIPES, Recipe
 from backproof.training.run import from_everywhere
 
@@ -69,28 +69,33 @@ class Job:
 def jobs(data: str, data_dir: str | None = None) -> list[Job]:
     """Return every run of the report, in the order of its sections (ConfigError)."""
     base = {"data": data} if data_dir is None else {"data": data, "data_dir": data_dir}
-    seeds, seconds = _SEEDS[data], _SECONDS[data]
+    like = "digits" if DATASETS[data].small else "cifar10"
+    seeds, seconds = _SEEDS[like], _SECONDS[like]
     found = []
 
     def add(name: str, recipe: Recipe, changes: Mapping[str, Any]) -> None:
-        scaled = _ON_DIGITS.get(recipe.name, {}) if data == "digits" else {}
-        settings = from_everywhere(recipe.configure(base, scaled, _precision(recipe, data), changes))
+        scaled = _ON_DIGITS.get(recipe.name, {}) if like == "digits" else {}
+        settings = from_everywhere(recipe.configure(base, scaled, _precision(recipe, like), changes))
         found.append(Job(name, recipe, settings, seconds.get(recipe.name, _SECONDS_OF_OTHERS)))
 
     for name, recipe in RECIPES.items():
-        for seed in seeds.get(name, _SEEDS_OF_OTHERS[data]):
+        for seed in seeds.get(name, _SEEDS_OF_OTHERS[like]):
             add(f"{name}/seed-{seed}", recipe, {"seed": seed})
     for name, recipe_name, changes in _COMPARED:
-        add(f"choices/{name}", RECIPES[recipe_name], {"validation_size": VALIDATION_SIZE[data], **changes})
+        add(
+            f"choices/{name}",
+            RECIPES[recipe_name],
+            {"validation_size": DATASETS[data].validation_size, **changes},
+        )
     return found
 
 
-def _precision(recipe: Recipe, data: str) -> Mapping[str, Any]:
+def _precision(recipe: Recipe, like: str) -> Mapping[str, Any]:
     """Take bfloat16 for the wide networks on CIFAR-10, where the machine computes with it quickly.
 
     In 32 bits each of their runs would take some ten minutes. The report names each run's precision.
     """
-    if recipe.name not in _DEEP or data == "digits":
+    if recipe.name not in _DEEP or like == "digits":
         return {}
     fastest = fast_settings(recipe, "auto")
     return {"precision": fastest["precision"]} if "precision" in fastest else {}

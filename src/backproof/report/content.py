@@ -32,7 +32,7 @@ def build(trainings: Trainings, proofs: Sequence[Proof], samples: int, mutation:
         "author": "backproof",
         "summary": (
             "A multi-layer perceptron in NumPy and its twin in PyTorch, batch normalization with a "
-            f"hand-written backward pass, and a convolutional network, on {origin.DATA[trainings.data]}. "
+            f"hand-written backward pass, and a convolutional network, on {origin.data_set(trainings.data)}. "
             + _claim(proofs)
         ),
         "spread": "Accuracies are those of the last step; mean ± standard deviation over the seeds.",

@@ -3,23 +3,27 @@
 from collections.abc import Iterable
 
 from backproof import __version__
+from backproof.data.registry import DATASETS
 from backproof.report.trainings import Trainings
 from backproof.training.record import RunRecord
 
-DATA = {
-    "cifar10": "CIFAR-10, 50,000 images to train on and 10,000 to test",
-    "digits": "the handwritten digits that scikit-learn ships, 1,437 images to train on and 360 to test, "
-    "with networks scaled down for them: the numbers show that everything works, not what the "
-    "assignment's networks reach",
-}
 _NAMED = ("python", "numpy", "torch", "backproof")
+
+
+def data_set(name: str) -> str:
+    """Say what the networks were trained on, and where they were scaled down for it."""
+    scaled_down = (
+        ", with networks scaled down for them: the numbers show that everything works, not what the "
+        "assignment's networks reach"
+    )
+    return f"{DATASETS[name].summary}{scaled_down if DATASETS[name].small else ''}"
 
 
 def lines(trainings: Trainings) -> list[str]:
     """Say it in sentences."""
     runs = [record for records in trainings.recipes.values() for record in records]
     compared = trainings.choices
-    said = [f"Data: {DATA[trainings.data]}."]
+    said = [f"Data: {data_set(trainings.data)}."]
     said += _each("Machine", (f"{run.environment.cores} cores of {run.environment.cpu}" for run in runs))
     said += _each("Computed by", (run.environment.device for run in runs))
     said += _each("Versions", (_versions(run) for run in runs))

@@ -9,7 +9,7 @@ import msgspec
 import typst
 
 from backproof.errors import RunError
-from backproof.files import remove_litter, write_atomically
+from backproof.files import remove_temporary_files, write_atomically
 
 HTML, PDF = "report.html", "report.pdf"
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -52,7 +52,7 @@ def write(folder: Path, content: dict[str, Any]) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, page in pages.items():
-            remove_litter(folder / name)
+            remove_temporary_files(folder / name)
             write_atomically(folder / name, page)
     except OSError as error:
         raise RunError(

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from backproof.data.registry import DATASETS
 from backproof.errors import ConfigError
 
 _LEAST = {"validation_size": 0, "steps": 1, "batch_size": 1, "eval_every": 1, "seed": 0, "threads": 0}
@@ -20,19 +21,19 @@ _MOST_UNITS = 2**24
 """Beyond any machine's memory, and small enough that its products are still numbers of 64 bits."""
 
 
-def _setting(default: Any, text: str) -> Any:
-    """Declare a field whose text serves --help too."""
-    return field(default=default, metadata={"help": text})
+def _setting(default: Any, text: str, choices: Iterable[str] = ()) -> Any:
+    """Declare a field whose text serves --help too; ``choices`` where its type does not list its values."""
+    return field(default=default, metadata={"help": text, "choices": tuple(choices)})
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """One run's settings, checked as they are built (ConfigError). The defaults are the assignment's."""
 
-    data: Literal["cifar10", "digits"] = _setting("cifar10", "data set; digits comes with the installation")
+    data: str = _setting("cifar10", "data set; digits comes with the installation", choices=DATASETS)
     data_dir: str | None = _setting(
         None,
-        "where CIFAR-10 lies: the folder of batch files, the one above it, or cifar-10-python.tar.gz",
+        f"where the data set lies: {'; '.join(info.data_dir for info in DATASETS.values() if info.data_dir)}",
     )
     validation_size: int = _setting(
         0, "training images set aside; the run is then judged on them and never sees the test set"
@@ -64,6 +65,8 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Check every range."""
+        if self.data not in DATASETS:
+            raise ConfigError(f"data must be one of {', '.join(DATASETS)}, not {self.data!r}")
         for name, least in _LEAST.items():
             most = _MOST_THREADS if name == "threads" else _MOST
             if not least <= getattr(self, name) <= most:
@@ -82,12 +85,13 @@ class TrainConfig:
         if not 0 <= self.negative_slope <= _LARGEST_FLOAT32:
             raise ConfigError(f"negative_slope must be a finite number, 0 or more, not {self.negative_slope}")
         if self.data_dir is not None:
-            if self.data != "cifar10":
+            if DATASETS[self.data].data_dir is None:
+                placed = ", ".join(name for name, info in DATASETS.items() if info.data_dir is not None)
                 raise ConfigError(
-                    f"data_dir is for cifar10; {self.data} comes with the installation: leave it out"
+                    f"data_dir is for {placed}; {self.data} comes with the installation: leave it out"
                 )
             if not self.data_dir:
-                raise ConfigError("data_dir is empty; name CIFAR-10's folder or leave it out")
+                raise ConfigError("data_dir is empty; name the data set's folder or leave it out")
             if not self.data_dir.isprintable():
                 raise ConfigError(
                     f"data_dir {self.data_dir!r} has characters that a record cannot hold; rename it"
@@ -106,6 +110,15 @@ class TrainConfig:
 def setting_names() -> list[str]:
     """Name every setting."""
     return [each.name for each in fields(TrainConfig)]
+
+
+def choices(name: str) -> tuple[str, ...]:
+    """Return the values that a setting may have, () where any of its type will do."""
+    kind = get_type_hints(TrainConfig)[name]
+    if get_origin(kind) is Literal:
+        return get_args(kind)
+    values: tuple[str, ...] = TrainConfig.__dataclass_fields__[name].metadata["choices"]
+    return values
 
 
 def from_text(name: str, text: str) -> Any:
@@ -134,10 +147,9 @@ def build(*layers: Mapping[str, Any]) -> TrainConfig:
     except msgspec.ValidationError as error:
         reason, _, where = str(error).partition(" - at `$.")
         name = where.rstrip("`")
-        kind = get_type_hints(TrainConfig).get(name)
-        if get_origin(kind) is Literal:
+        if name in known and choices(name):
             raise ConfigError(
-                f"{name} must be one of {', '.join(get_args(kind))}, not {merged[name]!r}"
+                f"{name} must be one of {', '.join(choices(name))}, not {merged[name]!r}"
             ) from None
         raise ConfigError(f"setting {name}: {reason[0].lower()}{reason[1:]}") from None
 

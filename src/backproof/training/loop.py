@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable
 
-from backproof.data import Split
+from backproof.data.dataset import Split
 from backproof.errors import DivergedError
 from backproof.training.config import TrainConfig
 from backproof.training.learners.protocol import BatchSource, Learner

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backproof.data.registry import DATASETS
 from backproof.errors import ConfigError, RunError
 from backproof.training import run
 from backproof.training.config import TrainConfig, from_text
@@ -14,8 +15,6 @@ from backproof.training.recipes import Recipe
 from backproof.training.record import RunRecord
 from backproof.training.run import Run, from_everywhere
 
-VALIDATION_SIZE = {"cifar10": 5000, "digits": 143}
-"""Images set aside unless told otherwise, a tenth: on CIFAR-10 an accuracy then errs by some 0.007."""
 _LONGEST_NAME = 100
 
 
@@ -32,7 +31,7 @@ def candidates(recipe: Recipe, modifications: Sequence[str], base: Mapping[str, 
 
     The unmodified recipe comes first. Every candidate is judged on images set aside.
     """
-    base = {"validation_size": VALIDATION_SIZE[recipe.configure(base).data], **base}
+    base = {"validation_size": DATASETS[recipe.configure(base).data].validation_size, **base}
     if base["validation_size"] < 1:
         raise ConfigError("modifications are compared on images set aside: validation_size must be 1 or more")
     made = [Candidate("unmodified", from_everywhere(recipe.configure(base)))]

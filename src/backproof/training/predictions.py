@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from backproof.arrays import Indices, Labels, Pixels
-from backproof.data import Split
+from backproof.data.dataset import Split
 from backproof.errors import RunError
 from backproof.files import write_atomically
 from backproof.training.learners.protocol import Learner
@@ -37,9 +37,9 @@ class Evidence:
     mistakes: Indices
     """(K,), which images it got wrong with the highest confidence, the worst first."""
     mistaken_pixels: Pixels
-    """(K, 3, height, width), those images."""
+    """(K, channels, height, width), those images."""
     first_weights: npt.NDArray[np.float16]
-    """(M, 3, height, width), the first layer's weights of the units whose weights are largest."""
+    """(M, channels, height, width), the first layer's weights of the units whose weights are largest."""
 
     def confusion(self) -> npt.NDArray[np.int64]:
         """Count the images of each class (row) by the answer they got (column)."""

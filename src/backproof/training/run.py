@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 
 from backproof import data
-from backproof.data import Batches, BatchesAhead, Dataset, Split
-from backproof.data.cache import expanded
+from backproof.data.batches import Batches
+from backproof.data.cache import expand_home
+from backproof.data.dataset import Dataset, Split
+from backproof.data.prefetch import PrefetchedBatches
 from backproof.errors import ConfigError, RunError
-from backproof.files import appearing_folder
+from backproof.files import atomic_folder
 from backproof.training import checkpoint
 from backproof.training.checkpoint import Checkpoint
 from backproof.training.config import TrainConfig
@@ -101,7 +103,7 @@ def _make_folder(run: Run, names: Iterable[Path]) -> Path:
     for folder in names:
         folder.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with appearing_folder(folder) as temporary:
+            with atomic_folder(folder) as temporary:
                 run.save(temporary)
             return folder
         except OSError as error:
@@ -135,7 +137,7 @@ def from_everywhere(settings: TrainConfig) -> TrainConfig:
     if settings.data_dir is None:
         return settings
     try:
-        return replace(settings, data_dir=str(expanded(Path(settings.data_dir)).absolute()))
+        return replace(settings, data_dir=str(expand_home(Path(settings.data_dir)).absolute()))
     except FileNotFoundError:
         raise RunError("the current folder does not exist any more; change to another one") from None
 
@@ -155,7 +157,7 @@ def _assemble(
     rng = np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=(0,)))
     learner = make_learner(recipe, settings, dataset.image_shape, len(dataset.classes), rng)
     # A processor that computes has no time to spare: there, a second thread makes a step slower.
-    ready = batches if learner.device == "cpu" else BatchesAhead(batches)
+    ready = batches if learner.device == "cpu" else PrefetchedBatches(batches)
     return Run(folder, recipe, settings, dataset, ready, learner, progress, processes)
 
 

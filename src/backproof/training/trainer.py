@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from backproof.errors import DivergedError, LostProcessError, RunError
-from backproof.files import remove_litter
+from backproof.files import remove_temporary_files
 from backproof.training import checkpoint, environment, predictions, record
 from backproof.training.allocator import keep_freed_memory
 from backproof.training.loop import fit
@@ -165,7 +165,7 @@ def _only_process_in(folder: Path) -> Iterator[None]:
             "curves.svg",
             "curves.png",
         ):
-            remove_litter(folder / name)
+            remove_temporary_files(folder / name)
         yield
     finally:
         lock.release()

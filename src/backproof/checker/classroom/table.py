@@ -13,7 +13,7 @@ from backproof.checker.output import report_text
 from backproof.checker.output.report_filters import escape_text
 from backproof.checker.questions import QUESTIONS
 from backproof.errors import BackproofError, ConfigError
-from backproof.files import remove_litter, write_atomically
+from backproof.files import remove_temporary_files, write_atomically
 
 _MADE_FROM = ("seed", "only", "version", "files")
 """What a row is made from, such as the hash of the folder's files: it is up to date while these stay."""
@@ -61,7 +61,7 @@ def locked(table: Path) -> Iterator[None]:
     """Keep a second process from filling the same table (BackproofError)."""
     try:
         with filelock.FileLock(table.with_name(f".{table.name}.lock"), timeout=0):
-            remove_litter(table)
+            remove_temporary_files(table)
             yield
     except filelock.Timeout:
         raise BackproofError(f"another backproof check is filling {table}; wait for it to end") from None

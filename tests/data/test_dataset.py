@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backproof.data import Split, cifar10, digits, load
+from backproof.data import cifar10, digits, load
+from backproof.data.dataset import Split
 from backproof.errors import ConfigError
 from py2_batches import BATCHES, write_folder
 

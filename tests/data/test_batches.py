@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backproof.data import Batches, BatchesAhead, Split
+from backproof.data.batches import Batches
+from backproof.data.dataset import Split
+from backproof.data.prefetch import PrefetchedBatches
 from backproof.errors import ConfigError
 
 
@@ -124,10 +126,11 @@ def test_a_batch_that_processes_cannot_share_evenly_is_refused() -> None:
 
 
 @pytest.mark.parametrize("steps", [range(1, 12), [3, 4, 9, 10, 2, 2, 3]])
-def test_batches_prepared_ahead_are_the_same(steps: Iterable[int]) -> None:
-    plain, ahead = Batches(split_of(30), 7, seed=2), BatchesAhead(Batches(split_of(30), 7, seed=2))
+def test_prefetched_batches_are_the_same(steps: Iterable[int]) -> None:
+    plain = Batches(split_of(30), 7, seed=2)
+    prefetched = PrefetchedBatches(Batches(split_of(30), 7, seed=2))
     for step in steps:
-        (images, labels), (expected, expected_labels) = ahead[step], plain[step]
+        (images, labels), (expected, expected_labels) = prefetched[step], plain[step]
         time.sleep(0.002)  # the next one is under way, and must not write into this one
         np.testing.assert_array_equal(images, expected)
         np.testing.assert_array_equal(labels, expected_labels)

@@ -1,4 +1,4 @@
-"""Prepare the next batch while the network trains on this one."""
+"""Prepare the next batch in a thread while the network trains on this one."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -8,7 +8,7 @@ from backproof.arrays import Images, Labels
 from backproof.data.batches import Batches
 
 
-class BatchesAhead:
+class PrefetchedBatches:
     """The same batches as ``batches``; each is prepared in a thread during the step before.
 
     The images of a step are overwritten two steps later.
