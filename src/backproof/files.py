@@ -11,7 +11,7 @@ from pathlib import Path
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that whoever opens it, whenever the machine stops, finds the old content or the new.
 
-    Raises OSError, leaving the old file as it was and no litter.
+    Raises OSError, leaving the old file as it was and no temporary one.
     """
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     temporary = Path(name)
@@ -28,8 +28,8 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise
 
 
-def remove_litter(path: Path) -> None:
-    """Remove what killed writes of this file left behind; for when nobody else is writing it."""
+def remove_temporary_files(path: Path) -> None:
+    """Remove the temporary files that killed writes of this file left; for when nobody else is writing it."""
     for temporary in path.parent.glob(f".{path.name}-????????"):
         with suppress(OSError):
             temporary.unlink()
@@ -46,8 +46,8 @@ def appearing_folder(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
-        for each in (*temporary.iterdir(), temporary):
-            _sync(each)
+        for entry in (*temporary.iterdir(), temporary):
+            _sync(entry)
         temporary.rename(path)
         _sync(path.parent)
     except BaseException:

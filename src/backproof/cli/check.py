@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from backproof.cli.options import FilePath
-from backproof.cli.signals import interrupt_on_signal, stop_on_signal
-from backproof.cli.training_session import INTERRUPTED
+from backproof.cli.signals import INTERRUPTED, interrupt_on_signal, stop_on_signal
 from backproof.errors import BackproofError, ConfigError
 
 if TYPE_CHECKING:

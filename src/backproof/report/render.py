@@ -1,4 +1,4 @@
-"""From content to files: the templates, set by Typst as a PDF and as one self-contained HTML page."""
+"""From content to files: the templates, compiled by Typst to a PDF and to one self-contained HTML page."""
 
 import base64
 import warnings
@@ -9,7 +9,7 @@ import msgspec
 import typst
 
 from backproof.errors import RunError
-from backproof.files import remove_litter, write_atomically
+from backproof.files import remove_temporary_files, write_atomically
 
 HTML, PDF = "report.html", "report.pdf"
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -20,14 +20,14 @@ _UNFINISHED = "html export is under active development and incomplete"
 
 def render(content: dict[str, Any], target: Literal["html", "pdf"]) -> bytes:
     """Set the report; a template that does not fit its content is a typst.TypstError."""
-    document, found = typst.compile_with_warnings(
+    document, typst_warnings = typst.compile_with_warnings(
         str(_TEMPLATES / "report.typ"),
         root=str(_TEMPLATES),
         format=target,
         sys_inputs={"target": target, "data": msgspec.json.encode({**content, "css": _css()}).decode()},
         ignore_system_fonts=True,
     )
-    for warning in found:
+    for warning in typst_warnings:
         if warning.message != _UNFINISHED:
             warnings.warn(f"typst: {warning.message} {warning.hints}", stacklevel=2)
     return bytes(document) if target == "pdf" else _with_spacing_accents(document.decode()).encode()
@@ -52,7 +52,7 @@ def write(folder: Path, content: dict[str, Any]) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, page in pages.items():
-            remove_litter(folder / name)
+            remove_temporary_files(folder / name)
             write_atomically(folder / name, page)
     except OSError as error:
         raise RunError(

@@ -12,7 +12,7 @@ from backproof.checker.output import words
 from backproof.checker.output.readers import plain
 from backproof.checker.result import CheckReport
 from backproof.errors import BackproofError, ConfigError
-from backproof.files import remove_litter, write_atomically
+from backproof.files import remove_temporary_files, write_atomically
 
 _HOLDS_FOR = ("seed", "only", "version", "files")
 """What a row was made from, the hash of the folder's files among it: it holds as long as these stay."""
@@ -60,7 +60,7 @@ def only_writer_of(table: Path) -> Iterator[None]:
     """Keep a second process from filling the same table (BackproofError)."""
     try:
         with filelock.FileLock(table.with_name(f".{table.name}.lock"), timeout=0):
-            remove_litter(table)
+            remove_temporary_files(table)
             yield
     except filelock.Timeout:
         raise BackproofError(f"another backproof check is filling {table}; wait for it to end") from None
