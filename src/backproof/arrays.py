@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 Pixels = npt.NDArray[np.uint8]
-"""Images as they are stored, (N, 3, 32, 32), 0 … 255."""
+"""Images as they are stored, (N, channels, height, width), 0 … 255."""
 Images = npt.NDArray[np.float32]
-"""A batch of centred images, (B, 3, 32, 32): the mean image is subtracted, nothing is divided."""
+"""A batch of images minus the mean image, (B, channels, height, width); nothing is divided."""
 Labels = npt.NDArray[np.int64]
 """Class numbers, (B,)."""
 Indices = npt.NDArray[np.int64]

@@ -18,7 +18,7 @@ RED, GREEN, BLUE, WHITE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 25
 
 def refusal(path: Path) -> str:
     with pytest.raises(DataError) as caught:
-        read_image(path, 32, 32)
+        read_image(path, 3, 32, 32)
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
     return str(caught.value)
@@ -28,7 +28,7 @@ def read_or_refused(path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            image = read_image(path, 8, 8)
+            image = read_image(path, 3, 8, 8)
         except DataError:
             refusal(path)
         else:
@@ -52,7 +52,7 @@ def noise(rng: np.random.Generator, *shape: int) -> np.ndarray:
 def test_a_png_of_the_right_size_keeps_every_pixel(rng: np.random.Generator) -> None:
     pixels = noise(rng, 32, 24, 3)
     Image.fromarray(pixels).save("a.png")
-    image = read_image(Path("a.png"), 32, 24)
+    image = read_image(Path("a.png"), 3, 32, 24)
     assert image.dtype == np.uint8
     assert np.array_equal(image, pixels.transpose(2, 0, 1))
 
@@ -60,13 +60,13 @@ def test_a_png_of_the_right_size_keeps_every_pixel(rng: np.random.Generator) -> 
 def test_grey_becomes_three_equal_channels(rng: np.random.Generator) -> None:
     pixels = noise(rng, 32, 32)
     Image.fromarray(pixels).save("a.png")
-    assert np.array_equal(read_image(Path("a.png"), 32, 32), [pixels] * 3)
+    assert np.array_equal(read_image(Path("a.png"), 3, 32, 32), [pixels] * 3)
 
 
 def test_grey_of_16_bits_keeps_its_shades() -> None:
     shades = np.linspace(0, 65535, 1024).astype(np.uint16).reshape(32, 32)
     Image.fromarray(shades).save("a.png")
-    image = read_image(Path("a.png"), 32, 32)
+    image = read_image(Path("a.png"), 3, 32, 32)
     assert np.abs(image - shades / 257).max() <= 1
 
 
@@ -74,7 +74,7 @@ def test_black_and_white_is_read() -> None:
     picture = Image.new("1", (32, 32))
     picture.paste(1, (16, 0, 32, 32))
     picture.save("a.png")
-    image = read_image(Path("a.png"), 32, 32)
+    image = read_image(Path("a.png"), 3, 32, 32)
     assert (image[:, :, :16] == 0).all()
     assert (image[:, :, 16:] == 255).all()
 
@@ -84,7 +84,7 @@ def test_a_palette_is_looked_up(rng: np.random.Generator) -> None:
     picture = Image.frombytes("P", (32, 32), chosen.tobytes())
     picture.putpalette(colours.tobytes())
     picture.save("a.png")
-    assert np.array_equal(read_image(Path("a.png"), 32, 32), colours[chosen].transpose(2, 0, 1))
+    assert np.array_equal(read_image(Path("a.png"), 3, 32, 32), colours[chosen].transpose(2, 0, 1))
 
 
 def test_a_transparent_palette_entry_becomes_white() -> None:
@@ -92,7 +92,7 @@ def test_a_transparent_palette_entry_becomes_white() -> None:
     picture.putpalette([*RED, *GREEN])
     picture.paste(0, (0, 0, 16, 32))
     picture.save("a.png", transparency=0)
-    image = read_image(Path("a.png"), 32, 32)
+    image = read_image(Path("a.png"), 3, 32, 32)
     assert colour_at(image, 5, 5) == WHITE
     assert colour_at(image, 5, 25) == GREEN
 
@@ -100,21 +100,21 @@ def test_a_transparent_palette_entry_becomes_white() -> None:
 @pytest.mark.parametrize(("alpha", "expected"), [(0, WHITE), (255, RED), (51, (255, 204, 204))])
 def test_transparency_shows_white_behind(alpha: int, expected: tuple[int, ...]) -> None:
     Image.new("RGBA", (32, 32), (*RED, alpha)).save("a.png")
-    assert colour_at(read_image(Path("a.png"), 32, 32), 16, 16) == expected
+    assert colour_at(read_image(Path("a.png"), 3, 32, 32), 16, 16) == expected
 
 
 def test_the_colour_hidden_in_transparent_parts_does_not_bleed_into_edges() -> None:
     picture = Image.new("RGBA", (320, 320), (*BLACK, 0))
     picture.paste((*WHITE, 255), (100, 0, 320, 320))
     picture.save("a.png")
-    assert (read_image(Path("a.png"), 32, 32) == 255).all()
+    assert (read_image(Path("a.png"), 3, 32, 32) == 255).all()
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 def test_a_jpeg_is_read(mode: str) -> None:
     picture = Image.new("RGB", (100, 100), (200, 200, 200))
     picture.convert(mode).save("a.jpg", quality=95)
-    image = read_image(Path("a.jpg"), 32, 32)
+    image = read_image(Path("a.jpg"), 3, 32, 32)
     assert image.shape == (3, 32, 32)
     assert np.abs(image.astype(int) - 200).max() <= 2
 
@@ -124,7 +124,7 @@ def test_a_picture_that_is_not_square_is_cut_to_its_middle(width: int, height: i
     picture = Image.new("RGB", (width, height), RED)
     picture.paste(GREEN, (width // 2 - 15, height // 2 - 15, width // 2 + 15, height // 2 + 15))
     picture.save("a.png")
-    image = read_image(Path("a.png"), 32, 32)
+    image = read_image(Path("a.png"), 3, 32, 32)
     assert image.shape == (3, 32, 32)
     inside = image[:, 4:-4, 4:-4].astype(int)
     assert np.abs(inside - np.array(GREEN)[:, None, None]).max() <= 3
@@ -132,13 +132,13 @@ def test_a_picture_that_is_not_square_is_cut_to_its_middle(width: int, height: i
 
 def test_the_input_may_be_wider_than_high() -> None:
     Image.new("RGB", (50, 50), BLUE).save("a.png")
-    assert read_image(Path("a.png"), 16, 48).shape == (3, 16, 48)
+    assert read_image(Path("a.png"), 3, 16, 48).shape == (3, 16, 48)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1)])
 def test_a_tiny_or_thin_picture_is_scaled_up(size: tuple[int, int]) -> None:
     Image.new("RGB", size, BLUE).save("a.png")
-    image = read_image(Path("a.png"), 32, 32)
+    image = read_image(Path("a.png"), 3, 32, 32)
     assert image.shape == (3, 32, 32)
     assert colour_at(image, 16, 16) == BLUE
 
@@ -157,7 +157,7 @@ def test_a_turned_photograph_is_set_upright(kind: str, orientation: int, red_hal
     picture = Image.new("RGB", (64, 64), BLUE)
     picture.paste(RED, (0, 0, 64, 32))
     picture.save("a", kind, exif=with_orientation(orientation))
-    image = read_image(Path("a"), 32, 32)
+    image = read_image(Path("a"), 3, 32, 32)
     places = {"top": (4, 16), "bottom": (27, 16), "left": (16, 4), "right": (16, 27)}
     halves = {half for half, place in places.items() if image[0][place] > 200}
     assert red_half in halves

@@ -20,7 +20,7 @@ def predict(run: Path, images: tuple[Path, ...], top: int, **changes: str | None
     from backproof.training.run import load_network
 
     learner, saved = load_network(run, given(changes))
-    pixels = np.stack([read_image(image, *saved.mean.shape[1:]) for image in images])
+    pixels = np.stack([read_image(image, *saved.mean.shape) for image in images])
     probabilities = learner.probabilities(pixels - saved.mean)
     width = max(len(str(image)) for image in images)
     for image, row in zip(images, probabilities, strict=True):

@@ -15,17 +15,20 @@ class Split:
     """Images and labels; a batch becomes float32 only when it is asked for."""
 
     pixels: Pixels
-    """(N, 3, 32, 32), 0 … 255, memory-mapped."""
+    """(N, channels, height, width), 0 … 255, memory-mapped."""
     labels: Labels
     """(N,)"""
     mean: Images
-    """The training images' mean (3, 32, 32), subtracted from every image."""
+    """The training images' mean (channels, height, width), subtracted from every image."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def centred(self, which: slice | Indices, out: Images | None = None) -> Images:
-        """Return the chosen images minus the mean, float32 (B, 3, 32, 32), in ``out`` if given."""
+        """Return the chosen images minus the mean, float32 (B, channels, height, width).
+
+        They are written into ``out`` if it is given.
+        """
         pixels = self.pixels[which]
         if out is None:
             out = np.empty(pixels.shape, np.float32)

@@ -1,4 +1,4 @@
-"""Read a picture of any format as a network's input."""
+"""Read an image file of any format as a network's input."""
 
 import warnings
 from pathlib import Path
@@ -9,9 +9,17 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from backproof.errors import DataError
 
+_MODES = {1: "L", 3: "RGB"}
+"""Pillow's names for grey and for colour, by the number of channels."""
 
-def read_image(path: Path, height: int, width: int) -> npt.NDArray[np.uint8]:
-    """Return (3, height, width), cut to the middle and scaled; transparent parts become white (DataError)."""
+
+def read_image(path: Path, channels: int, height: int, width: int) -> npt.NDArray[np.uint8]:
+    """Return (channels, height, width) uint8: grey for one channel, colour for three.
+
+    The image is cropped to its middle and scaled; transparent parts become white. Raises DataError.
+    """
+    if channels not in _MODES:
+        raise DataError(f"the network takes images of {channels} channels, and a file's have 1 or 3")
     if path.exists() and not path.is_file():
         raise DataError(f"{path} is not a file")
     try:
@@ -28,9 +36,9 @@ def read_image(path: Path, height: int, width: int) -> npt.NDArray[np.uint8]:
     except Exception as error:  # decoders raise nearly anything when a file is damaged
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise DataError(f"cannot read the image {path}: {reason or type(error).__name__}") from None
-    opaque = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright).convert("RGB")
-    fitted = ImageOps.fit(opaque, (width, height), Image.Resampling.LANCZOS)
-    return np.asarray(fitted).transpose(2, 0, 1)
+    opaque = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
+    fitted = ImageOps.fit(opaque.convert(_MODES[channels]), (width, height), Image.Resampling.LANCZOS)
+    return np.asarray(fitted).reshape(height, width, channels).transpose(2, 0, 1)
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

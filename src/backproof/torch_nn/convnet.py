@@ -36,6 +36,8 @@ TABLE_1 = (
     Conv("conv5_b", 512, 512),
     MaxPool("maxpool5"),
 )  # fmt: skip
+IMAGE_SIZE = (32, 32)
+"""Height and width of the images that the network takes."""
 LINEAR_INPUTS = 512
 """Five times halved, 32 × 32 pixels are one: its channels are what the last layer takes."""
 
@@ -66,7 +68,7 @@ class ConvNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x (B, n_channels, 32, 32) to logits (B, n_classes)."""
-        if x.ndim != 4 or x.shape[2:] != (32, 32):
+        if x.ndim != 4 or x.shape[2:] != IMAGE_SIZE:
             raise ValueError(f"ConvNet takes images (B, C, 32, 32), got shape {tuple(x.shape)}")
         for layer in self.children():
             x = layer(x)

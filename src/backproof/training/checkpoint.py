@@ -30,7 +30,7 @@ class Checkpoint:
     config: dict[str, Any]
     classes: tuple[str, ...]
     mean: npt.NDArray[np.float32]
-    """The image (3, 32, 32) that is subtracted from every input."""
+    """The image (channels, height, width) that is subtracted from every input."""
     learner: State
     progress: TrainState
 

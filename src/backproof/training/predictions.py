@@ -39,9 +39,9 @@ class Predictions:
     mistakes: Indices
     """(K,), which images it got wrong with the highest confidence, the worst first."""
     mistaken_pixels: Pixels
-    """(K, 3, height, width), those images."""
+    """(K, channels, height, width), those images."""
     first_weights: npt.NDArray[np.float16]
-    """(M, 3, height, width), the first layer's weights of the units whose weights are largest."""
+    """(M, channels, height, width), the first layer's weights of the units whose weights are largest."""
 
     def mistake_classes(self) -> list[tuple[str, str]]:
         """Return the right class and the predicted one of each of the K mistakes."""

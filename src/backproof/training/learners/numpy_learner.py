@@ -81,7 +81,7 @@ class NumpyLearner:
 
 
 def _flat(images: Images) -> Array:
-    """View each image (3, 32, 32) as a vector of 3072."""
+    """View each image (channels, height, width) as a vector."""
     return images.reshape(len(images), -1)
 
 

@@ -20,7 +20,7 @@ class BatchSource(Protocol):
     """Where a step's batch comes from."""
 
     def __getitem__(self, step: int) -> tuple[Images, Labels]:
-        """Return the images (B, 3, H, W) and labels (B,) of step 1, 2, …."""
+        """Return the images (B, channels, height, width) and labels (B,) of step 1, 2, …."""
 
 
 class Learner(Protocol):

@@ -16,7 +16,7 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from backproof.arrays import Images, Labels, State
 from backproof.errors import ConfigError
-from backproof.torch_nn.convnet import ConvNet
+from backproof.torch_nn.convnet import IMAGE_SIZE, ConvNet
 from backproof.torch_nn.mlp import MLP, draw_small_normal
 from backproof.training.config import TrainConfig
 from backproof.training.learners import torch_device, torch_optimizers
@@ -56,7 +56,13 @@ def mlp_learner(
 def convnet_learner(
     config: TrainConfig, image_shape: tuple[int, ...], n_classes: int, rng: np.random.Generator
 ) -> "TorchLearner":
-    """Make the ConvNet, its weights drawn from ``rng`` (ConfigError without batch norm)."""
+    """Make the ConvNet, its weights drawn from ``rng``.
+
+    Without batch norm, and for images of another size than IMAGE_SIZE: ConfigError.
+    """
+    if image_shape[1:] != IMAGE_SIZE:
+        size, expected = (" × ".join(map(str, shape)) for shape in (image_shape[1:], IMAGE_SIZE))
+        raise ConfigError(f"the ConvNet takes images of {expected} pixels, not {size}; an MLP takes any size")
     if config.batch_norm == "none":
         raise ConfigError(
             "the ConvNet has batch norm after every convolution: batch_norm is manual, autograd or native"
