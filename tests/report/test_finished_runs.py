@@ -1,5 +1,6 @@
 """Which runs make a report, and what is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ from runs import make_record, save, save_all
 from backproof.errors import RunError
 from backproof.report import finished_runs, summary, tables
 from backproof.training import predictions, record
+from backproof.training.recipe import Place, Recipe
 from backproof.training.recipes import RECIPES
+
+PLACED = [name for name, recipe in RECIPES.items() if recipe.place]
 
 
 @pytest.fixture
@@ -20,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_runs_are_put_together_by_recipe_and_seed(folder: Path) -> None:
     found = finished_runs.find([folder])
-    assert list(found.by_recipe) == list(RECIPES)
+    assert list(found.by_recipe) == PLACED
     assert [run.seed for run in found.by_recipe["mlp-numpy"]] == [0, 1]
     assert found.predictions.keys() == {"mlp-numpy", "convnet"}
     assert [run.config["weight_decay"] for run in found.choices] == [0.1, 1.0]
@@ -28,8 +32,8 @@ def test_runs_are_put_together_by_recipe_and_seed(folder: Path) -> None:
 
 
 def test_folders_may_be_named_one_by_one(folder: Path) -> None:
-    found = finished_runs.find([folder / name for name in RECIPES])
-    assert list(found.by_recipe) == list(RECIPES)
+    found = finished_runs.find([folder / name for name in PLACED])
+    assert list(found.by_recipe) == PLACED
     assert found.choices == []
 
 
@@ -64,7 +68,7 @@ def test_runs_on_two_data_sets_make_no_report(folder: Path) -> None:
 def test_modifications_are_told_by_what_they_change(folder: Path) -> None:
     table = tables.modifications(finished_runs.find([folder]).by_recipe)
     rows = {row[0]: row for row in table["rows"]}
-    assert list(rows) == [name for name in RECIPES if name.startswith("mlp-")][1:]
+    assert list(rows) == [name for name in PLACED if name.startswith("mlp-")][1:]
     assert rows["mlp-deep-adam-3000"][1] == "steps 3000"
     assert rows["mlp-deep-l2"][1] == "optimizer adamw, weight_decay 0.1"
     assert rows["mlp-deep-batchnorm"][1] == "batch_norm manual"
@@ -72,6 +76,41 @@ def test_modifications_are_told_by_what_they_change(folder: Path) -> None:
     assert rows["mlp-torch"][5] == "0.595"  # a mean over the seeds, as the accuracy beside it
     assert rows["mlp-deep-adam-3000"][4] == "+0.030"
     assert all(len(row) == len(table["header"]) for row in table["rows"])
+
+
+@pytest.fixture
+def wide(monkeypatch: pytest.MonkeyPatch) -> Recipe:
+    """A recipe without a place in the report, the last in the table and no neighbour of its parent."""
+    parent = RECIPES["mlp-deep-adam"]
+    recipe = Recipe("mlp-wide", "wider", parent.architecture, {"hidden": (9,)}, parent=parent)
+    monkeypatch.setitem(RECIPES, "mlp-wide", recipe)
+    return recipe
+
+
+def test_a_recipe_without_a_place_needs_no_runs_and_is_a_result_if_it_has_some(
+    folder: Path, wide: Recipe
+) -> None:
+    without = finished_runs.find([folder])
+    assert wide.name not in without.by_recipe
+    save(folder / wide.name / "seed-0", make_record(wide.name, 0))
+    found = finished_runs.find([folder])
+    assert [row[0] for row in tables.results(found.by_recipe, found.data)["rows"]][-1] == wide.name
+    assert tables.modifications(found.by_recipe) == tables.modifications(without.by_recipe)
+    assert summary.discussion(found.by_recipe, "digits") == summary.discussion(without.by_recipe, "digits")
+
+
+def test_a_modification_is_compared_with_what_it_modifies(folder: Path, wide: Recipe) -> None:
+    RECIPES[wide.name] = replace(wide, place=Place(reason="Is wider better?"))
+    with pytest.raises(RunError, match="no finished run of mlp-wide"):
+        finished_runs.find([folder])
+    save(folder / wide.name / "seed-0", make_record(wide.name, 0, steps=7))
+    found = finished_runs.find([folder])
+    gain = found.by_recipe[wide.name][0].final["test_accuracy"] - 0.59  # mlp-deep-adam's
+    row = tables.modifications(found.by_recipe)["rows"][-1]
+    assert row[:3] == [wide.name, "hidden 9, steps 7", "Is wider better?"]
+    assert row[4] == f"{gain:+.3f}"
+    said = " ".join(summary.discussion(found.by_recipe, "digits"))
+    assert f"mlp-wide changed the test accuracy by {gain:+.3f}" in said
 
 
 def test_numbers_are_those_of_the_records(folder: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from backproof.errors import ConfigError
+from backproof.numpy_nn import optimizers as numpy_optimizers
 from backproof.training.config import Role, TrainConfig, build, choices, parse_hidden, setting_names
 from backproof.training.optimizers import OPTIMIZERS, OptimizerInfo, optimizer_names
 from backproof.training.recipes import RECIPES, find_recipe
@@ -60,7 +61,7 @@ def test_bounds_themselves_are_allowed() -> None:
 def test_optimizers_are_those_of_the_table() -> None:
     assert choices("optimizer") == tuple(OPTIMIZERS)
     assert optimizer_names(in_torch=True) == list(OPTIMIZERS)
-    assert optimizer_names(in_torch=False) == ["sgd"]
+    assert optimizer_names(in_torch=False) == list(numpy_optimizers.OPTIMIZERS)
 
 
 def test_a_recipe_refuses_what_its_framework_lacks(monkeypatch: pytest.MonkeyPatch) -> None:

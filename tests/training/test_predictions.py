@@ -65,6 +65,15 @@ def test_first_weights_are_the_units_with_the_largest(trained: Path) -> None:
     )
 
 
+def test_predictions_of_earlier_runs_are_read_under_their_old_name(trained: Path) -> None:
+    before = predictions.read(trained)
+    assert before is not None
+    (trained / predictions.FILE_NAME).rename(trained / "evidence.safetensors")
+    old = predictions.read(trained)
+    assert old is not None
+    np.testing.assert_array_equal(old.predicted, before.predicted)
+
+
 def test_a_folder_without_predictions_has_none_and_a_damaged_one_is_refused(trained: Path) -> None:
     path = trained / predictions.FILE_NAME
     path.write_bytes(path.read_bytes()[:100])

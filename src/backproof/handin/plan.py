@@ -23,7 +23,7 @@ class PlannedRun:
     """A first guess."""
 
     def has_settings(self, config: Mapping[str, Any]) -> bool:
-        """Tell whether a run's settings are these, but for how it was computed, which may differ (ConfigError)."""
+        """Return whether a run's settings are these, but for how it was computed (ConfigError)."""
         computation = setting_names(Role.PRECISION, Role.MACHINE, Role.LOCATION)
         planned, other = (
             {

@@ -20,8 +20,8 @@ def train_planned(
 ) -> bool:
     """Train what is not finished in ``folder``, by ``train``; return False as soon as that was interrupted.
 
-    ``say`` is told of each run and the time that is left. Raises ConfigError, DataError, DivergedError and
-    RunError, too where a folder has a run of other settings.
+    ``say`` gets a line on each run and the time that is left. Raises ConfigError, DataError, DivergedError,
+    and RunError, too where a folder has a run of other settings.
     """
     left = [planned for planned in planned_runs if not _is_finished(planned, folder)]
     n_finished = len(planned_runs) - len(left)
@@ -48,7 +48,7 @@ def _open(planned: PlannedRun, folder: Path) -> Run:
 
 
 def _is_finished(planned: PlannedRun, folder: Path) -> bool:
-    """Tell whether the run has its record (RunError if its folder has a run of other settings)."""
+    """Return whether the run has its record (RunError if its folder has a run of other settings)."""
     run_folder = folder / planned.name
     if not run_folder.exists():
         return False

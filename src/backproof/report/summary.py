@@ -9,7 +9,7 @@ from backproof.training.record import RunRecord
 
 
 def modifications(recipes: Mapping[str, Sequence[RunRecord]]) -> list[Recipe]:
-    """Return the recipes whose reason the report tells: a network, then its modifications."""
+    """Return the recipes with a reason: a network, then its modifications."""
     return [RECIPES[name] for name in recipes if (place := RECIPES[name].place) and place.reason]
 
 

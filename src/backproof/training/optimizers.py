@@ -11,11 +11,11 @@ class OptimizerInfo:
     """Where an optimizer is implemented."""
 
     torch_class: str | None = None
-    """Its class in torch.optim, None where PyTorch's networks cannot use it."""
+    """Its class in torch.optim, None where PyTorch's networks lack it."""
     fused: bool = False
     """Whether PyTorch makes the whole update in one pass over memory; plain SGD is one pass anyway."""
     in_numpy: bool = False
-    """Whether numpy_nn.optimizers has it, by the same name."""
+    """Whether numpy_nn.optimizers has it, by this name."""
 
 
 OPTIMIZERS = {
@@ -26,5 +26,5 @@ OPTIMIZERS = {
 
 
 def optimizer_names(*, in_torch: bool) -> list[str]:
-    """Return the optimizers that PyTorch's networks can use, or NumPy's."""
+    """Return the optimizers that PyTorch's networks have, or NumPy's."""
     return [name for name, info in OPTIMIZERS.items() if (info.torch_class if in_torch else info.in_numpy)]

@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Processes(Protocol):
-    """What a run asks of its processes, each of which takes an equal share of every batch."""
+    """What a run needs from its processes, each of which takes an equal share of every batch."""
 
     rank: int
     """This process's number; process 0 alone writes and prints."""

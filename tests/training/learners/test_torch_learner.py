@@ -14,6 +14,7 @@ from backproof.training import checkpoint, run, trainer
 from backproof.training.learners import torch_device
 from backproof.training.learners.protocol import Learner
 from backproof.training.learners.torch_learner import TorchLearner
+from backproof.training.optimizers import OPTIMIZERS, OptimizerInfo, optimizer_names
 from backproof.training.processes import SingleProcess
 from backproof.training.recipes import RECIPES, find_recipe
 
@@ -207,6 +208,22 @@ def test_what_costs_no_accuracy_is_always_on() -> None:
     weight = learner.network.get_parameter("conv2.conv.weight")
     assert weight.is_contiguous(memory_format=torch.channels_last)
     assert learner._optimizer.defaults["fused"] is True
+
+
+@pytest.mark.parametrize("name", optimizer_names(in_torch=True))
+def test_every_optimizer_steps_and_keeps_its_state(name: str, batch: tuple[np.ndarray, np.ndarray]) -> None:
+    whole, copy = (mlp(optimizer=name, weight_decay=1e-3) for _ in range(2))
+    whole.step(*batch)
+    copy.load_state({key: array.copy() for key, array in whole.state().items()})
+    assert copy.step(*batch) == whole.step(*batch)
+    assert_same_states(copy, whole)
+
+
+def test_an_optimizer_that_cannot_be_fused_is_not(
+    monkeypatch: pytest.MonkeyPatch, batch: tuple[np.ndarray, np.ndarray]
+) -> None:
+    monkeypatch.setitem(OPTIMIZERS, "sgd", OptimizerInfo("RMSprop"))
+    assert np.isfinite(mlp(optimizer="sgd").step(*batch).loss)
 
 
 def test_dropout_differs_from_process_to_process(batch: tuple[np.ndarray, np.ndarray]) -> None:

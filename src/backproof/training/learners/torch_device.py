@@ -46,7 +46,7 @@ def device_name(device: torch.device) -> str:
 
 
 def computes_bf16(device: torch.device) -> bool:
-    """Tell whether the device multiplies in bfloat16 by instructions of its own, which makes it fast."""
+    """Return whether the device multiplies in bfloat16 by instructions of its own, which makes it fast."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
@@ -56,7 +56,7 @@ def computes_bf16(device: torch.device) -> bool:
 
 
 def can_compile(device: torch.device) -> bool:
-    """Tell whether torch.compile finds what it needs: a C++ compiler, on CUDA Triton too."""
+    """Return whether torch.compile finds what it needs: a C++ compiler, on CUDA Triton too."""
     default = "clang++" if sys.platform == "darwin" else "cl" if sys.platform == "win32" else "g++"
     has_compiler = shutil.which(os.environ.get("CXX") or default) is not None
     return has_compiler and (device.type != "cuda" or importlib.util.find_spec("triton") is not None)
