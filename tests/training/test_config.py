@@ -7,9 +7,10 @@ import pytest
 
 from backproof.errors import ConfigError
 from backproof.numpy_nn import optimizers as numpy_optimizers
-from backproof.training.config import Role, TrainConfig, build, choices, parse_hidden, setting_names
+from backproof.training.config import TrainConfig, build, choices, parse_hidden, setting_names
 from backproof.training.optimizers import OPTIMIZERS, OptimizerInfo, optimizer_names
 from backproof.training.recipes import RECIPES, find_recipe
+from backproof.training.setting import Role
 from backproof.training.settings_file import read_settings
 
 

@@ -9,8 +9,9 @@ from backproof.cli.options import FilePath, collect_settings, fast_option, given
 from backproof.cli.signals import INTERRUPTED
 from backproof.cli.train_with_display import train_with_display
 from backproof.errors import ConfigError
-from backproof.training.config import Role, setting_names
+from backproof.training.config import setting_names
 from backproof.training.recipes import RECIPES, find_recipe
+from backproof.training.setting import Role
 
 if TYPE_CHECKING:
     from backproof.training.run import Run

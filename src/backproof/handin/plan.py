@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from backproof.data.registry import DATASETS
-from backproof.training.config import Role, TrainConfig, setting_names
+from backproof.training.config import TrainConfig, setting_names
 from backproof.training.recipe import Plan, Recipe
 from backproof.training.recipes import RECIPES
 from backproof.training.run import absolute_data_dir
+from backproof.training.setting import Role
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from pathlib import Path
 from backproof.errors import RunError
 from backproof.handin.plan import PlannedRun
 from backproof.training import checkpoint, record, run
-from backproof.training.config import Role, setting_names
+from backproof.training.config import setting_names
 from backproof.training.record import RunRecord
 from backproof.training.run import Run
+from backproof.training.setting import Role
 
 
 def train_planned(

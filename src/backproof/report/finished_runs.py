@@ -6,10 +6,11 @@ from pathlib import Path
 
 from backproof.errors import ConfigError, RunError
 from backproof.training import predictions, record
-from backproof.training.config import Role, setting_names
+from backproof.training.config import setting_names
 from backproof.training.predictions import Predictions
 from backproof.training.recipes import RECIPES
 from backproof.training.record import RunRecord
+from backproof.training.setting import Role
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backproof.report import summary
-from backproof.training.config import Role, setting_names
+from backproof.training.config import setting_names
 from backproof.training.recipes import RECIPES
 from backproof.training.record import RunRecord
+from backproof.training.setting import Role
 
 Table = dict[str, Any]
 

@@ -4,8 +4,7 @@ import difflib
 import math
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
-from enum import Enum
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -13,30 +12,7 @@ import msgspec
 from backproof.data.registry import DATASETS
 from backproof.errors import ConfigError
 from backproof.training.optimizers import OPTIMIZERS
-
-
-class Role(Enum):
-    """What a setting decides."""
-
-    LEARNING = "what the network learns"
-    EVALUATION = "which images it is trained and evaluated on, and how often"
-    SEED = "which of many runs of the same experiment this is"
-    PRECISION = "in which numbers it is computed"
-    MACHINE = "how this machine computes it"
-    LOCATION = "where things are; may change when a run is resumed"
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """A closed interval of numbers."""
-
-    least: float
-    most: float
-    text: str = ""
-
-    def __str__(self) -> str:
-        return self.text or f"{self.least} to {self.most}"
-
+from backproof.training.setting import Bounds, Role, setting
 
 _COUNT = Bounds(1, 2**31 - 1)
 _COUNT_OR_ZERO = Bounds(0, 2**31 - 1)
@@ -47,99 +23,81 @@ _FRACTION = Bounds(0, math.nextafter(1, 0), "0 or more and below 1")
 _LAYER_SIZES = Bounds(1, 2**24, f"'' (no hidden layer) or layer sizes of 1 to {2**24}")
 
 
-def _setting(
-    default: Any,
-    help: str,
-    role: Role = Role.LEARNING,
-    *,
-    only: Iterable[Literal["mlp", "torch"]] = (),
-    bounds: Bounds | None = None,
-    choices: Iterable[str] = (),
-) -> Any:
-    """Declare a setting.
-
-    ``only`` names what a network has to be for the setting to play a part; ``bounds`` hold for every number
-    in it; ``choices`` list its values where its type does not.
-    """
-    facts = {"help": help, "role": role, "only": frozenset(only), "bounds": bounds, "choices": tuple(choices)}
-    return field(default=default, metadata=facts)
-
-
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """One run's settings, checked as they are built (ConfigError). The defaults are the assignment's."""
 
-    data: str = _setting(
+    data: str = setting(
         "cifar10", "data set; digits comes with the installation", Role.EVALUATION, choices=DATASETS
     )
-    data_dir: str | None = _setting(
+    data_dir: str | None = setting(
         None,
         f"where the data set lies: {'; '.join(info.data_dir for info in DATASETS.values() if info.data_dir)}",
         Role.LOCATION,
     )
-    validation_size: int = _setting(
+    validation_size: int = setting(
         0,
         "size of the validation set, taken from the training images; the run is then evaluated on it and "
         "never sees the test set",
         Role.EVALUATION,
         bounds=_COUNT_OR_ZERO,
     )
-    hidden: tuple[int, ...] = _setting(
+    hidden: tuple[int, ...] = setting(
         (100,), "hidden layer sizes, e.g. 100,100; '' for none", only=["mlp"], bounds=_LAYER_SIZES
     )
-    negative_slope: float = _setting(
+    negative_slope: float = setting(
         0.02,
         "slope of LeakyReLU for negative inputs; 0 is the plain ReLU",
         only=["mlp"],
         bounds=_FINITE_FLOAT32,
     )
-    learning_rate: float = _setting(2e-3, "step size of the optimizer", bounds=_POSITIVE)
-    optimizer: str = _setting("sgd", "what turns gradients into updates", choices=OPTIMIZERS)
-    weight_decay: float = _setting(
+    learning_rate: float = setting(2e-3, "step size of the optimizer", bounds=_POSITIVE)
+    optimizer: str = setting("sgd", "what turns gradients into updates", choices=OPTIMIZERS)
+    weight_decay: float = setting(
         0.0,
         "factor of the L2 penalty; with adamw, of the decoupled decay",
         only=["torch"],
         bounds=_FINITE_FLOAT32,
     )
-    batch_norm: Literal["none", "manual", "autograd", "native"] = _setting(
+    batch_norm: Literal["none", "manual", "autograd", "native"] = setting(
         "none",
         "before every activation: manual has this project's hand-written backward pass, autograd its forward "
         "pass alone; native is PyTorch's",
         only=["torch"],
     )
-    dropout: float = _setting(
+    dropout: float = setting(
         0.0,
         "fraction of every hidden layer's outputs that training drops",
         only=["mlp", "torch"],
         bounds=_FRACTION,
     )
-    initialization: Literal["normal", "uniform"] = _setting(
+    initialization: Literal["normal", "uniform"] = setting(
         "normal",
         "starting weights: the assignment's N(0, 0.0001²), or PyTorch's uniform ±1/√inputs",
         only=["mlp", "torch"],
     )
-    steps: int = _setting(1500, "mini-batches to train on", bounds=_COUNT)
-    batch_size: int = _setting(200, "images in a mini-batch", bounds=_COUNT)
-    eval_every: int = _setting(
+    steps: int = setting(1500, "mini-batches to train on", bounds=_COUNT)
+    batch_size: int = setting(200, "images in a mini-batch", bounds=_COUNT)
+    eval_every: int = setting(
         100, "steps between evaluations; the last step always has one", Role.EVALUATION, bounds=_COUNT
     )
-    seed: int = _setting(42, "where weights and batch order start from", Role.SEED, bounds=_COUNT_OR_ZERO)
-    precision: Literal["fp64", "fp32", "bf16"] = _setting(
+    seed: int = setting(42, "where weights and batch order start from", Role.SEED, bounds=_COUNT_OR_ZERO)
+    precision: Literal["fp64", "fp32", "bf16"] = setting(
         "fp32",
         "numbers to compute with; bf16 multiplies matrices in 16 bits and keeps 32-bit weights",
         Role.PRECISION,
         only=["torch"],
     )
-    compile: bool = _setting(
+    compile: bool = setting(
         False,
         "translate the network by torch.compile, where a C++ compiler is found",
         Role.MACHINE,
         only=["torch"],
     )
-    device: Literal["auto", "cpu", "cuda", "mps"] = _setting(
+    device: Literal["auto", "cpu", "cuda", "mps"] = setting(
         "auto", "auto takes a GPU where there is one", Role.LOCATION, only=["torch"]
     )
-    threads: int = _setting(
+    threads: int = setting(
         0,
         "processor threads; 0 leaves it to PyTorch",
         Role.MACHINE,
@@ -149,13 +107,13 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Check every bound, and data_dir."""
-        for setting in fields(self):
-            value, bounds = getattr(self, setting.name), setting.metadata["bounds"]
-            if setting.metadata["choices"] and value not in setting.metadata["choices"]:
-                raise _not_a_choice(setting.name, value)
+        for field in fields(self):
+            value, bounds = getattr(self, field.name), field.metadata["bounds"]
+            if field.metadata["choices"] and value not in field.metadata["choices"]:
+                raise _not_a_choice(field.name, value)
             for number in value if isinstance(value, tuple) else (value,):
                 if bounds and not bounds.least <= number <= bounds.most:
-                    raise ConfigError(f"{setting.name} must be {bounds}, not {number}")
+                    raise ConfigError(f"{field.name} must be {bounds}, not {number}")
         if self.data_dir is None:
             return
         if DATASETS[self.data].data_dir is None:

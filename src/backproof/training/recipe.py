@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from backproof.errors import ConfigError
 from backproof.training import config
-from backproof.training.config import Role, TrainConfig, setting_names
+from backproof.training.config import TrainConfig, setting_names
 from backproof.training.optimizers import optimizer_names
+from backproof.training.setting import Role
 from backproof.training.torch_import import import_with_torch
 
 if TYPE_CHECKING:

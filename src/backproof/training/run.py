@@ -5,10 +5,7 @@ whole one; ``record.json`` is written last. So a run killed at any moment can be
 record is finished.
 """
 
-import errno
-import os
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -22,8 +19,7 @@ from backproof.data.cache import expanded
 from backproof.data.dataset import Dataset, Split
 from backproof.data.prefetch import PrefetchedBatches
 from backproof.errors import ConfigError, RunError
-from backproof.files import appearing_folder
-from backproof.training import checkpoint, environment, loop
+from backproof.training import checkpoint, environment, loop, run_folder
 from backproof.training.checkpoint import Checkpoint
 from backproof.training.config import TrainConfig
 from backproof.training.learners.protocol import BatchSource, Learner
@@ -33,10 +29,8 @@ from backproof.training.recipe import Recipe
 from backproof.training.recipes import find_recipe
 from backproof.training.record import RunRecord
 
-_NAMES_TRIED = 100
 _NO_CHANGES: Mapping[str, Any] = MappingProxyType({})
 _SINGLE_PROCESS = SingleProcess()
-_NAME_TAKEN = (errno.EEXIST, errno.ENOTEMPTY)
 
 
 @dataclass(frozen=True)
@@ -118,34 +112,11 @@ def start(
     Raises ConfigError, DataError and RunError.
     """
     # Process 0 makes the folder, and the others may come here later.
-    if processes.rank == 0 and out is not None and os.path.lexists(out):
-        raise RunError(f"{out} exists already and is left as it is; choose another --out, or --resume {out}")
+    if processes.rank == 0 and out is not None:
+        run_folder.require_free(out)
     run = _assemble(Path(), recipe, absolute_data_dir(settings), TrainState(), processes)
-    names = [out] if out is not None else _default_folders(recipe)
-    try:
-        folder = _make_folder(run, names) if processes.rank == 0 else Path()
-        return replace(run, folder=Path(processes.broadcast(str(folder))))
-    except OSError as error:
-        folder = out or Path("runs")
-        raise RunError(
-            f"cannot make the run's folder {folder}: {error.strerror}; name another place with --out"
-        ) from None
-
-
-def _make_folder(run: Run, names: Iterable[Path]) -> Path:
-    """Make the first folder whose name is free, the run's first checkpoint in it (OSError)."""
-    taken = OSError(errno.EEXIST, os.strerror(errno.EEXIST))
-    for folder in names:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with appearing_folder(folder) as temporary:
-                run.save(temporary)
-            return folder
-        except OSError as error:
-            if error.errno not in _NAME_TAKEN:
-                raise
-            taken = error
-    raise taken
+    folder = run_folder.make(out, recipe.name, run.save) if processes.rank == 0 else Path()
+    return replace(run, folder=Path(processes.broadcast(str(folder))))
 
 
 def resume(
@@ -215,11 +186,3 @@ def _load_state(learner: Learner, folder: Path, saved: Checkpoint) -> None:
         learner.load_state(saved.learner)
     except ValueError as error:
         raise RunError(f"the checkpoint in {folder} does not fit its own settings: {error}") from None
-
-
-def _default_folders(recipe: Recipe) -> Iterator[Path]:
-    """Yield runs/<recipe>-<time>, then the same with -2, -3, … for runs started in the same second."""
-    first = Path("runs") / f"{recipe.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    yield first
-    for number in range(2, _NAMES_TRIED + 1):
-        yield first.with_name(f"{first.name}-{number}")
