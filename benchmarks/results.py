@@ -1,4 +1,4 @@
-"""Rebuild README's tables of trainings and its picture from the records: python benchmarks/results.py.
+"""Rebuild README's table, that of docs/results.md and its picture from the records.
 
 ``results/`` is laid out as ``backproof reproduce`` lays out its runs, without their checkpoints.
 """
@@ -63,7 +63,7 @@ def main() -> None:
     runs = finished_runs.find([RESULTS])
     write_atomically(RESULTS / "accuracy.svg", comparison.svg(runs.by_recipe).encode())
     readme.replace(ROOT / "README.md", "trainings", table(runs))
-    readme.replace(ROOT / "README.md", "choices", choices(runs.choices))
+    readme.replace(ROOT / "docs" / "results.md", "choices", choices(runs.choices))
 
 
 if __name__ == "__main__":
