@@ -50,10 +50,10 @@ def table(runs: FinishedRuns) -> str:
     return "\n".join(lines) + "\n"
 
 
-def choices(records: Sequence[RunRecord]) -> str:
+def validated(records: Sequence[RunRecord]) -> str:
     """Return what was compared on validation images, best first."""
     lines = ["| recipe | with | validation accuracy | validation loss |", "|---|---|---|---|"]
-    for recipe, changed, accuracy, loss, _ in tables.choices(records)["rows"]:
+    for recipe, changed, accuracy, loss, _ in tables.validated(records)["rows"]:
         lines.append(f"| `{recipe}` | {changed} | {accuracy} | {loss} |")
     return "\n".join(lines) + "\n"
 
@@ -63,7 +63,7 @@ def main() -> None:
     runs = finished_runs.find([RESULTS])
     write_atomically(RESULTS / "accuracy.svg", comparison.svg(runs.by_recipe).encode())
     readme.replace(ROOT / "README.md", "trainings", table(runs))
-    readme.replace(ROOT / "docs" / "results.md", "choices", choices(runs.choices))
+    readme.replace(ROOT / "docs" / "results.md", "choices", validated(runs.validated))
 
 
 if __name__ == "__main__":

@@ -90,7 +90,7 @@ def test_the_plan_has_every_recipe_over_its_seeds() -> None:
         for planned_run in planned:
             assert (planned_run.settings.judged_on == "validation") == planned_run.name.startswith("choices/")
             if data == "cifar10" and planned_run.settings.judged_on == "test":
-                assert planned_run.recipe.modifications(planned_run.settings) == []
+                assert planned_run.recipe.modified_settings(planned_run.settings) == []
     seeds = [
         planned_run.settings.seed
         for planned_run in plan.planned_runs("cifar10")

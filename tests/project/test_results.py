@@ -30,18 +30,18 @@ def found() -> FinishedRuns:
 
 def test_tables_are_those_of_the_records(results: ModuleType, found: FinishedRuns) -> None:
     assert results.table(found) in (ROOT / "README.md").read_text(encoding="utf-8")
-    assert results.choices(found.choices) in (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    assert results.validated(found.validated) in (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
 
 
 def test_every_record_is_of_its_recipe_and_of_a_clean_commit(found: FinishedRuns) -> None:
     for name, records in found.by_recipe.items():
         recipe = find_recipe(name)
         for record in records:
-            assert recipe.modifications(recipe.configure(record.config)) == []
+            assert recipe.modified_settings(recipe.configure(record.config)) == []
             assert record.environment.commit
             assert "dirty" not in record.environment.commit
 
 
 def test_choices_never_saw_the_test_set(found: FinishedRuns) -> None:
-    for record in found.choices:
+    for record in found.validated:
         assert record.final.keys() == {"validation_loss", "validation_accuracy"}

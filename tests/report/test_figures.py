@@ -23,11 +23,11 @@ STEPS = (100, 200, 300)
 
 
 def record(
-    seed: int = 0, *, held_out: str = "test", layers: Sequence[str] = (), steps: Sequence[int] = STEPS
+    seed: int = 0, *, evaluation_set: str = "test", layers: Sequence[str] = (), steps: Sequence[int] = STEPS
 ) -> RunRecord:
     """A record with random values, another one for every seed."""
     rng = np.random.default_rng(seed)
-    names = [f"{part}_{quantity}" for part in ("train", held_out) for quantity in ("loss", "accuracy")]
+    names = [f"{part}_{quantity}" for part in ("train", evaluation_set) for quantity in ("loss", "accuracy")]
     points = [
         Evaluation(
             step=step,
@@ -129,19 +129,24 @@ class TestTraining:
         assert mean == pytest.approx(values([record(1)], "train_loss")[0])
         assert np.isnan(sd).all()
 
-    @pytest.mark.parametrize("held_out", ["test", "validation"])
-    def test_labels_bear_the_last_mean(self, held_out: str) -> None:
-        records = [record(seed, held_out=held_out) for seed in (1, 2)]
+    @pytest.mark.parametrize("evaluation_set", ["test", "validation"])
+    def test_labels_bear_the_last_mean(self, evaluation_set: str) -> None:
+        records = [record(seed, evaluation_set=evaluation_set) for seed in (1, 2)]
         figure = figures.accuracy_and_loss(records)
         accuracy, loss = figure.axes
         last = {
             name: values(records, name)[:, -1].mean()
-            for name in ("train_accuracy", f"{held_out}_accuracy", "train_loss", f"{held_out}_loss")
+            for name in (
+                "train_accuracy",
+                f"{evaluation_set}_accuracy",
+                "train_loss",
+                f"{evaluation_set}_loss",
+            )
         }
         assert contents(accuracy) == [
-            f"{name} {last[f'{name}_accuracy']:.1%}" for name in ("train", held_out)
+            f"{name} {last[f'{name}_accuracy']:.1%}" for name in ("train", evaluation_set)
         ]
-        assert contents(loss) == [f"{name} {last[f'{name}_loss']:.3f}" for name in ("train", held_out)]
+        assert contents(loss) == [f"{name} {last[f'{name}_loss']:.3f}" for name in ("train", evaluation_set)]
         assert [axes.get_title(loc="left") for axes in figure.axes] == ["Accuracy", "Loss"]
         assert_legible(figure)
 

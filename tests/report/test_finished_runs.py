@@ -27,14 +27,14 @@ def test_runs_are_put_together_by_recipe_and_seed(folder: Path) -> None:
     assert list(found.by_recipe) == PLACED
     assert [run.seed for run in found.by_recipe["mlp-numpy"]] == [0, 1]
     assert found.predictions.keys() == {"mlp-numpy", "convnet"}
-    assert [run.config["weight_decay"] for run in found.choices] == [0.1, 1.0]
+    assert [run.config["weight_decay"] for run in found.validated] == [0.1, 1.0]
     assert found.data == "digits"
 
 
 def test_folders_may_be_named_one_by_one(folder: Path) -> None:
     found = finished_runs.find([folder / name for name in PLACED])
     assert list(found.by_recipe) == PLACED
-    assert found.choices == []
+    assert found.validated == []
 
 
 def test_what_is_missing_is_named(folder: Path) -> None:
@@ -121,7 +121,7 @@ def test_numbers_are_those_of_the_records(folder: Path) -> None:
     rows = {row[0]: row for row in tables.results(found.by_recipe, found.data)["rows"]}
     assert rows["mlp-numpy"][2] == "0.535 ± 0.007"
     assert rows["mlp-numpy"][5] == "0, 1"
-    assert [row[2] for row in tables.choices(found.choices)["rows"]] == ["0.8900", "0.8000"]
+    assert [row[2] for row in tables.validated(found.validated)["rows"]] == ["0.8900", "0.8000"]
 
 
 def test_one_run_is_counted_once_however_often_it_is_named(folder: Path) -> None:
@@ -189,12 +189,12 @@ def test_predictions_are_asked_for_where_it_is_shown(folder: Path) -> None:
 
 def test_choices_are_told_apart_by_what_varies(folder: Path) -> None:
     found = finished_runs.find([folder])
-    assert [row[1] for row in tables.choices(found.choices)["rows"]] == [
+    assert [row[1] for row in tables.validated(found.validated)["rows"]] == [
         "weight_decay 0.1",
         "weight_decay 1.0",
     ]
     runs = [make_record("mlp-numpy", 0, validation_size=143, hidden=hidden) for hidden in ([20], [100, 50])]
-    assert [row[1] for row in tables.choices(runs)["rows"]] == ["hidden 20", "hidden 100 50"]
+    assert [row[1] for row in tables.validated(runs)["rows"]] == ["hidden 20", "hidden 100 50"]
 
 
 def test_the_discussion_says_what_the_numbers_say(folder: Path) -> None:

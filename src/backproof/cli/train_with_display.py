@@ -63,7 +63,7 @@ def train_with_display(run: "Run", *, note_modifications: bool = True) -> "RunRe
         f"pictures  {run.folder / 'curves.png'}  {run.folder / 'curves.svg'}\n"
         f"record    {run.folder / 'record.json'}"
     )
-    modified = run.recipe.modifications(run.config)
+    modified = run.recipe.modified_settings(run.config)
     if note_modifications and modified and run.config.judged_on == "test":
         say(
             f"note      modified ({', '.join(modified)}) and judged on the test set: to choose among "

@@ -40,10 +40,12 @@ def build(runs: FinishedRuns, proofs: Sequence[Proof], samples: int, mutation: M
         "modifications": tables.modifications(recipes),
         "discussion": summary.discussion(recipes, runs.data),
         "convnet": summary.study(recipes["convnet"]),
-        "validation_size": f"{runs.choices[0].config['validation_size']:,}" if runs.choices else "",
-        "choices": tables.choices(runs.choices),
+        "validation_size": f"{runs.validated[0].config['validation_size']:,}" if runs.validated else "",
+        "validated": tables.validated(runs.validated),
         "table": tables.results(recipes, runs.data),
-        "improvements": [recipe.name for recipe in summary.modifications(recipes) if recipe.name in figures],
+        "improvements": [
+            recipe.name for recipe in summary.discussed_recipes(recipes) if recipe.name in figures
+        ],
         "weights": list(runs.predictions),
         "gradients": [name for name, place in places.items() if place.gradient_norms],
         "insights": pictures.comments(runs),

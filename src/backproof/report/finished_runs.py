@@ -22,7 +22,7 @@ class FinishedRuns:
     """Runs evaluated on the test set, in the order of their seeds; every recipe with a place has one."""
     predictions: dict[str, Predictions] = field(default_factory=dict)
     """Those of the first run that has any, of each recipe whose predictions the report shows."""
-    choices: list[RunRecord] = field(default_factory=list)
+    validated: list[RunRecord] = field(default_factory=list)
     """Runs evaluated on a validation set, the best first."""
 
 
@@ -57,7 +57,7 @@ def find(folders: Sequence[Path]) -> FinishedRuns:
     validated = [run for run, _ in runs if run.config["validation_size"]]
     if len({run.config["validation_size"] for run in validated}) > 1:
         raise RunError("runs with validation sets of different sizes compare nothing; name those of one")
-    finished.choices.extend(sorted(validated, key=lambda run: -run.final["validation_accuracy"]))
+    finished.validated.extend(sorted(validated, key=lambda run: -run.final["validation_accuracy"]))
     return finished
 
 

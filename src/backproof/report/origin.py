@@ -22,7 +22,7 @@ def data_set(name: str) -> str:
 def lines(runs: FinishedRuns) -> list[str]:
     """Return it in sentences."""
     tested = [record for records in runs.by_recipe.values() for record in records]
-    validated = runs.choices
+    validated = runs.validated
     sentences = [f"Data: {data_set(runs.data)}."]
     sentences += _distinct(
         "Machine", (f"{run.environment.cores} cores of {run.environment.cpu}" for run in tested)

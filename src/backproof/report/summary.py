@@ -8,7 +8,7 @@ from backproof.training.recipes import RECIPES
 from backproof.training.record import RunRecord
 
 
-def modifications(recipes: Mapping[str, Sequence[RunRecord]]) -> list[Recipe]:
+def discussed_recipes(recipes: Mapping[str, Sequence[RunRecord]]) -> list[Recipe]:
     """Return the recipes with a reason: a network, then its modifications."""
     return [RECIPES[name] for name in recipes if (place := RECIPES[name].place) and place.reason]
 
@@ -53,7 +53,7 @@ def sentence(records: Sequence[RunRecord]) -> str:
 
 def discussion(recipes: Mapping[str, Sequence[RunRecord]], data: str) -> list[str]:
     """Write what each modification changed, and which network is the best."""
-    discussed = modifications(recipes)
+    discussed = discussed_recipes(recipes)
     sentences = [
         _effect(recipe.name, recipes[recipe.parent.name], recipes[recipe.name])
         for recipe in discussed

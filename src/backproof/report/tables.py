@@ -16,7 +16,7 @@ Table = dict[str, Any]
 def modifications(recipes: Mapping[str, Sequence[RunRecord]]) -> Table:
     """Return a row for each modification, beside what it modifies."""
     rows = []
-    for recipe in summary.modifications(recipes):
+    for recipe in summary.discussed_recipes(recipes):
         after = recipes[recipe.name]
         before = recipes.get(recipe.parent.name) if recipe.parent else None
         rows.append(
@@ -50,7 +50,7 @@ def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     return _written(after, names)
 
 
-def choices(records: Sequence[RunRecord]) -> Table:
+def validated(records: Sequence[RunRecord]) -> Table:
     """Return what was compared on the validation set, by the settings that differ."""
     names = varying(records)
     rows = [

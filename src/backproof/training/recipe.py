@@ -114,7 +114,7 @@ class Recipe:
             name: value for name, value in settings.as_dict().items() if name in self.architecture.settings
         }
 
-    def modifications(self, settings: TrainConfig) -> list[str]:
+    def modified_settings(self, settings: TrainConfig) -> list[str]:
         """Return the names of settings that differ from this recipe's and bear on what the network learns."""
         own = self.settings_of(self.configure())
         theirs = self.settings_of(settings)
