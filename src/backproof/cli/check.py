@@ -82,7 +82,7 @@ def check(
 def _report(targets: Sequence[str], only: Sequence[str], seed: int) -> "CheckReport":
     """Check one folder, or one layer (BackproofError)."""
     from backproof.checker.folder import readable
-    from backproof.training.learners.make import imported
+    from backproof.training.torch_import import import_with_torch
 
     found: CheckReport
     if targets[0] == _MODULE:
@@ -90,7 +90,7 @@ def _report(targets: Sequence[str], only: Sequence[str], seed: int) -> "CheckRep
             raise ConfigError("a layer is checked by: backproof check module FILE:CLASS, without --only")
         with readable():
             file, class_name = _layer(targets[1])
-        checker = imported("backproof.checker.module", "backproof check module")
+        checker = import_with_torch("backproof.checker.module", "backproof check module")
         found = checker.check_module(file, class_name, seed=seed)
         return found
     if len(targets) > 1:
@@ -103,7 +103,7 @@ def _report(targets: Sequence[str], only: Sequence[str], seed: int) -> "CheckRep
             )
     if str(folder) == _MODULE or str(folder).startswith("-"):  # else what reruns a check means another
         folder = folder.absolute()
-    checker = imported("backproof.checker.check", "backproof check")
+    checker = import_with_torch("backproof.checker.check", "backproof check")
     found = checker.check_folder(folder, seed=seed, only=only)
     return found
 
