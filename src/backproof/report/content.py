@@ -11,7 +11,7 @@ from backproof.report.finished_runs import FinishedRuns
 
 @dataclass(frozen=True)
 class Mutation:
-    """What the mutation test found."""
+    """The result of the mutation test."""
 
     rows: Sequence[tuple[str, int, int, int, int]]
     """What was broken: in how many places; how many of these a proof caught, and how many of the caught could
@@ -22,7 +22,7 @@ class Mutation:
 
 
 def build(runs: FinishedRuns, proofs: Sequence[Proof], samples: int, mutation: Mutation) -> dict[str, Any]:
-    """Put the report's content together; ``samples`` are the random points of each proof."""
+    """Return the report's content; ``samples`` are the random points of each proof."""
     recipes = runs.by_recipe
     places = pictures.places(recipes)
     figures = {**pictures.curves(runs), **pictures.insights(runs)}

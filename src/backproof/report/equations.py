@@ -41,7 +41,7 @@ def _space(name: Name) -> str:
 
 
 def figures(proof: Proof) -> list[tuple[str, str]]:
-    """Name each form and write its largest relative error."""
+    """Return each form's name and its largest relative error."""
     forms = [
         (name, _error(error))
         for name, error in (

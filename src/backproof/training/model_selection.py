@@ -69,7 +69,7 @@ def _words(text: str) -> list[str]:
 
 
 def folder_name(candidate: Candidate) -> str:
-    """Name a candidate's folder after its modification, a long one by its beginning and a checksum."""
+    """Return a folder's name for a modification, of a long one its beginning and a checksum."""
     name = candidate.name.replace("/", "_").replace(" ", "+")
     if len(name) <= _LONGEST_NAME:
         return name

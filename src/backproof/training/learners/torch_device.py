@@ -41,7 +41,7 @@ def find_device(name: str) -> torch.device:
 
 
 def device_name(device: torch.device) -> str:
-    """Name a device for the record."""
+    """Return the device's name for the record."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
