@@ -95,7 +95,7 @@ def _in_a_name(character: str) -> bool:
 
 
 def _is_source(inside: Path) -> bool:
-    """Return whether a file is the package's own: no cache, not hidden, not the wheel's copy of the course."""
+    """Return whether a file is the package's own: no cache, not hidden, no copy of the course."""
     return inside.parts[0] != "assignment_1" and not any(
         part == "__pycache__" or part.startswith(".") for part in inside.parts
     )
