@@ -1,4 +1,4 @@
-"""Write measured figures into README, between marks."""
+"""Write measured figures into README and docs, between marks."""
 
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,7 @@ def replace(path: Path, name: str, text: str) -> None:
     """Replace what stands between the marks of this name."""
     begin, end = f"<!-- {name}: made by a script, see CONTRIBUTING -->\n", f"<!-- end of {name} -->"
     page = path.read_text(encoding="utf-8")
-    before, found, rest = page.partition(begin)
-    if not found or end not in rest:
+    before, mark, rest = page.partition(begin)
+    if not mark or end not in rest:
         raise SystemExit(f"{path} lacks the marks of {name}")
     path.write_text(before + begin + text + end + rest.partition(end)[2], encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Rebuild README's tables of trainings and its picture from the records: python benchmarks/results.py.
+"""Rebuild README's table, that of docs/results.md and its picture from the records.
 
 ``results/`` is laid out as ``backproof reproduce`` lays out its runs, without their checkpoints.
 """
@@ -9,8 +9,8 @@ from pathlib import Path
 import readme
 
 from backproof.files import write_atomically
-from backproof.report import comparison, summary, tables, trainings
-from backproof.report.trainings import Trainings
+from backproof.report import comparison, finished_runs, summary, tables
+from backproof.report.finished_runs import FinishedRuns
 from backproof.training.recipes import RECIPES
 from backproof.training.record import RunRecord
 
@@ -18,21 +18,21 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 
 
-def table(found: Trainings) -> str:
+def table(runs: FinishedRuns) -> str:
     """Return one row a recipe, and where the numbers come from."""
     lines = [
         "| recipe | what it is | test accuracy, last step | reference | seeds | seconds a run |",
         "|---|---|---|---|---|---|",
     ]
-    for name, records in found.recipes.items():
+    for name, records in runs.by_recipe.items():
         mean, plus, spread = summary.mean_and_spread(summary.accuracies(records)).partition(" ")
         fast = " (bf16)" if records[0].config.get("precision") == "bf16" else ""
         lines.append(
             f"| `{name}`{fast} | {RECIPES[name].summary} | **{mean}**{plus}{spread} | "
-            f"{summary.REFERENCE[name]} "
+            f"{RECIPES[name].reference} "
             f"| {summary.seeds(records)} | {summary.seconds(records):.0f} |"
         )
-    some = [record for records in found.recipes.values() for record in records]
+    some = [record for records in runs.by_recipe.values() for record in records]
     machine = some[-1].environment
     commits = sorted({(record.environment.commit or "")[:7] for record in some})
     versions = ", ".join(
@@ -50,20 +50,20 @@ def table(found: Trainings) -> str:
     return "\n".join(lines) + "\n"
 
 
-def choices(records: Sequence[RunRecord]) -> str:
+def validated(records: Sequence[RunRecord]) -> str:
     """Return what was compared on validation images, best first."""
     lines = ["| recipe | with | validation accuracy | validation loss |", "|---|---|---|---|"]
-    for recipe, changed, accuracy, loss, _ in tables.choices(records)["rows"]:
+    for recipe, changed, accuracy, loss, _ in tables.validated(records)["rows"]:
         lines.append(f"| `{recipe}` | {changed} | {accuracy} | {loss} |")
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
     """Rebuild the table, the picture, and the list of choices."""
-    found = trainings.find([RESULTS])
-    write_atomically(RESULTS / "accuracy.svg", comparison.svg(found.recipes).encode())
-    readme.replace(ROOT / "README.md", "trainings", table(found))
-    readme.replace(ROOT / "README.md", "choices", choices(found.choices))
+    runs = finished_runs.find([RESULTS])
+    write_atomically(RESULTS / "accuracy.svg", comparison.svg(runs.by_recipe).encode())
+    readme.replace(ROOT / "README.md", "trainings", table(runs))
+    readme.replace(ROOT / "docs" / "results.md", "choices", validated(runs.validated))
 
 
 if __name__ == "__main__":

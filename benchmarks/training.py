@@ -74,14 +74,13 @@ def ours(network: str, batch: int, fast: bool) -> Callable[[], object]:
     from backproof import data
     from backproof.data.batches import Batches
     from backproof.training.allocator import keep_freed_memory
-    from backproof.training.learners.make import fast_settings, make_learner
     from backproof.training.recipes import find_recipe
 
     keep_freed_memory()
     recipe = find_recipe("convnet" if network == "convnet" else "mlp-deep-adam" if network else "mlp-torch")
-    settings = recipe.configure(fast_settings(recipe, "cpu") if fast else {}, {"batch_size": batch})
+    settings = recipe.configure(recipe.fast_settings("cpu") if fast else {}, {"batch_size": batch})
     dataset = data.load("cifar10")
-    learner = make_learner(recipe, settings, dataset.image_shape, 10, np.random.default_rng(0))
+    learner = recipe.make_learner(settings, dataset.image_shape, 10, np.random.default_rng(0))
     images, labels = Batches(dataset.train, batch, 42)[1]
     return lambda: learner.step(images, labels)
 

@@ -49,7 +49,7 @@ def test_the_default_run_learns_the_digits(cli: CLI) -> None:
 
 def test_the_record_says_all(trained: Path) -> None:
     content = json.loads((trained / "record.json").read_bytes())
-    assert content["schema"] == "backproof.training.record/1"
+    assert content["schema"] == "backproof.record/1"
     assert (content["recipe"], content["seed"]) == ("mlp-numpy", 7)
     assert content["config"]["hidden"] == [16, 8]
     assert content["config"]["learning_rate"] == 0.002
@@ -172,7 +172,7 @@ def test_a_run_leaves_only_its_own_files(trained: Path) -> None:
     names = {path.name for path in trained.iterdir()} - {".lock"}
     assert names == {
         "checkpoint.safetensors",
-        "evidence.safetensors",
+        "predictions.safetensors",
         "record.json",
         "curves.png",
         "curves.svg",

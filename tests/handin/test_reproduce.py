@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from backproof.handin import build_report
-from backproof.handin import jobs as plan
-from backproof.handin.jobs import Job
+from backproof.handin import plan
+from backproof.handin import report as handin_report
+from backproof.handin.plan import PlannedRun
 from backproof.proof.equations import EQUATIONS
 from backproof.proof.prove import prove
 from backproof.training import record, run, trainer
@@ -23,20 +23,22 @@ TINY: dict[str, Any] = {"data": "digits", "steps": 4, "eval_every": 2, "batch_si
 
 
 @pytest.fixture
-def jobs(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+def planned(monkeypatch: pytest.MonkeyPatch) -> list[PlannedRun]:
     """A plan of runs that take a moment, and proofs of a few equations."""
     made = []
     for name, recipe in RECIPES.items():
+        if recipe.place is None:
+            continue
         hidden = {} if name == "convnet" else {"hidden": (8,)}
-        made.append(Job(f"{name}/seed-0", recipe, recipe.configure(TINY, hidden, {"seed": 0}), 1.0))
-    monkeypatch.setattr(plan, "jobs", lambda *_: made)
-    monkeypatch.setattr(build_report, "prove", lambda equation: prove(equation, samples=1))
+        made.append(PlannedRun(f"{name}/seed-0", recipe, recipe.configure(TINY, hidden, {"seed": 0}), 1.0))
+    monkeypatch.setattr(plan, "planned_runs", lambda *_: made)
+    monkeypatch.setattr(handin_report, "prove", lambda equation: prove(equation, samples=1))
     few = [EQUATIONS["linear.dW"]]
-    monkeypatch.setattr(build_report.mutants, "run", lambda run=build_report.mutants.run: run(few))
+    monkeypatch.setattr(handin_report.mutants, "run", lambda run=handin_report.mutants.run: run(few))
     return made
 
 
-def test_trains_everything_then_writes_the_report(cli: CLI, jobs: list[Job]) -> None:
+def test_trains_everything_then_writes_the_report(cli: CLI, planned: list[PlannedRun]) -> None:
     code, out, _ = cli("reproduce", "--data", "digits")
     assert code == 0
     assert out.startswith("7 runs in runs/reproduce-digits, 0 of them finished; about 1 min to train")
@@ -45,8 +47,8 @@ def test_trains_everything_then_writes_the_report(cli: CLI, jobs: list[Job]) -> 
     assert Path("report/report.html").stat().st_size > 500_000
     assert Path("report/report.pdf").read_bytes().startswith(b"%PDF")
     page = Path("report/report.html").read_text(encoding="utf-8")
-    for job in jobs:
-        accuracy = record.read(Path("runs/reproduce-digits") / job.name).final["test_accuracy"]
+    for planned_run in planned:
+        accuracy = record.read(Path("runs/reproduce-digits") / planned_run.name).final["test_accuracy"]
         assert f"{accuracy:.3f}" in page
     before = {path: path.stat().st_mtime_ns for path in Path("runs").rglob("record.json")}
     code, out, _ = cli("reproduce", "--data", "digits", "--out", "again")
@@ -56,22 +58,22 @@ def test_trains_everything_then_writes_the_report(cli: CLI, jobs: list[Job]) -> 
     assert Path("again/report.pdf").is_file()
 
 
-def test_a_run_that_was_cut_goes_on(cli: CLI, jobs: list[Job]) -> None:
-    job = jobs[0]
-    folder = Path("all") / job.name
-    cut = run.start(job.recipe, job.settings, folder)
+def test_a_run_that_was_cut_goes_on(cli: CLI, planned: list[PlannedRun]) -> None:
+    first = planned[0]
+    folder = Path("all") / first.name
+    cut = run.start(first.recipe, first.settings, folder)
     trainer.train(cut, trainer.Callbacks(should_stop=lambda: cut.progress.step >= 3))
     assert cut.progress.step == 3
     assert cli("reproduce", "--data", "digits", "--runs", "all")[0] == 0
-    whole = trainer.train(run.start(job.recipe, job.settings, Path("whole")))
+    whole = trainer.train(run.start(first.recipe, first.settings, Path("whole")))
     assert whole is not None
     assert record.read(folder).curves == whole.curves
 
 
-def test_runs_of_other_settings_are_not_taken(cli: CLI, jobs: list[Job]) -> None:
+def test_runs_of_other_settings_are_not_taken(cli: CLI, planned: list[PlannedRun]) -> None:
     recipe = find_recipe("mlp-numpy")
     other = recipe.configure(TINY, {"hidden": (8,), "seed": 0, "learning_rate": 1e-3})
-    trainer.train(run.start(recipe, other, Path("all") / jobs[0].name))
+    trainer.train(run.start(recipe, other, Path("all") / planned[0].name))
     code, _, err = cli("reproduce", "--data", "digits", "--runs", "all")
     assert code == 2
     assert err == "backproof: all/mlp-numpy/seed-0 is a run of other settings; choose another --runs\n"
@@ -79,21 +81,27 @@ def test_runs_of_other_settings_are_not_taken(cli: CLI, jobs: list[Job]) -> None
 
 def test_the_plan_has_every_recipe_over_its_seeds() -> None:
     for data in ("cifar10", "digits"):
-        jobs = plan.jobs(data)
-        assert len({job.name for job in jobs}) == len(jobs)
-        assert {job.recipe.name for job in jobs if job.settings.judged_on == "test"} == set(RECIPES)
-        assert all(job.settings.data == data for job in jobs)
-        for job in jobs:
-            assert (job.settings.judged_on == "validation") == job.name.startswith("choices/")
-            if data == "cifar10" and job.settings.judged_on == "test":
-                assert job.recipe.modified(job.settings) == []
-    seeds = [job.settings.seed for job in plan.jobs("cifar10") if job.name.startswith("mlp-numpy/")]
+        planned = plan.planned_runs(data)
+        assert len({planned_run.name for planned_run in planned}) == len(planned)
+        assert {
+            planned_run.recipe.name for planned_run in planned if planned_run.settings.judged_on == "test"
+        } == {name for name, recipe in RECIPES.items() if recipe.plan}
+        assert all(planned_run.settings.data == data for planned_run in planned)
+        for planned_run in planned:
+            assert (planned_run.settings.judged_on == "validation") == planned_run.name.startswith("choices/")
+            if data == "cifar10" and planned_run.settings.judged_on == "test":
+                assert planned_run.recipe.modified_settings(planned_run.settings) == []
+    seeds = [
+        planned_run.settings.seed
+        for planned_run in plan.planned_runs("cifar10")
+        if planned_run.name.startswith("mlp-numpy/")
+    ]
     assert seeds == [0, 1, 2, 3, 4]
 
 
 def test_results_are_what_reproduce_would_make() -> None:
     results = Path(__file__).parents[2] / "results"
-    planned = {job.name: job for job in plan.jobs("cifar10")}
+    planned = {planned_run.name: planned_run for planned_run in plan.planned_runs("cifar10")}
     found = {path.parent.relative_to(results).as_posix() for path in results.rglob("record.json")}
     assert found == planned.keys()
 
@@ -106,20 +114,22 @@ def test_report_says_what_is_missing(cli: CLI) -> None:
     )
 
 
-def test_the_report_cannot_be_written(cli: CLI, jobs: list[Job]) -> None:
-    assert jobs
+def test_the_report_cannot_be_written(cli: CLI, planned: list[PlannedRun]) -> None:
+    assert planned
     Path("file").write_text("")
     code, _, err = cli("reproduce", "--data", "digits", "--out", "file")
     assert code == 2
     assert err == "backproof: cannot write the report into file: File exists; choose another --out\n"
 
 
-def test_what_is_not_proven_is_said(cli: CLI, jobs: list[Job], monkeypatch: pytest.MonkeyPatch) -> None:
-    assert jobs
+def test_what_is_not_proven_is_said(
+    cli: CLI, planned: list[PlannedRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert planned
     broken = {"linear.dW": 0.5}
-    proven = build_report.prove
+    proven = handin_report.prove
     monkeypatch.setattr(
-        build_report,
+        handin_report,
         "prove",
         lambda equation: replace(proven(equation), code=broken.get(equation.label, 0.0)),
     )

@@ -1,4 +1,4 @@
-"""README says what the records in results/ say."""
+"""README and docs/results.md have the figures of the records in results/."""
 
 import sys
 from pathlib import Path
@@ -6,8 +6,8 @@ from types import ModuleType
 
 import pytest
 
-from backproof.report import trainings
-from backproof.report.trainings import Trainings
+from backproof.report import finished_runs
+from backproof.report.finished_runs import FinishedRuns
 from backproof.training.recipes import find_recipe
 
 ROOT = Path(__file__).parents[2]
@@ -24,25 +24,24 @@ def results(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.fixture
-def found() -> Trainings:
-    return trainings.find([ROOT / "results"])
+def found() -> FinishedRuns:
+    return finished_runs.find([ROOT / "results"])
 
 
-def test_readmes_tables_are_those_of_the_records(results: ModuleType, found: Trainings) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert results.table(found) in readme
-    assert results.choices(found.choices) in readme
+def test_tables_are_those_of_the_records(results: ModuleType, found: FinishedRuns) -> None:
+    assert results.table(found) in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert results.validated(found.validated) in (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
 
 
-def test_every_record_is_of_its_recipe_and_of_a_clean_commit(found: Trainings) -> None:
-    for name, records in found.recipes.items():
+def test_every_record_is_of_its_recipe_and_of_a_clean_commit(found: FinishedRuns) -> None:
+    for name, records in found.by_recipe.items():
         recipe = find_recipe(name)
         for record in records:
-            assert recipe.modified(recipe.configure(record.config)) == []
+            assert recipe.modified_settings(recipe.configure(record.config)) == []
             assert record.environment.commit
             assert "dirty" not in record.environment.commit
 
 
-def test_choices_never_saw_the_test_set(found: Trainings) -> None:
-    for record in found.choices:
+def test_choices_never_saw_the_test_set(found: FinishedRuns) -> None:
+    for record in found.validated:
         assert record.final.keys() == {"validation_loss", "validation_accuracy"}

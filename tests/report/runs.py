@@ -7,9 +7,9 @@ import msgspec
 import numpy as np
 
 from backproof.training import predictions, record
-from backproof.training.predictions import Evidence
+from backproof.training.predictions import Predictions
 from backproof.training.recipes import RECIPES
-from backproof.training.record import Environment, Point, RunRecord
+from backproof.training.record import Environment, Evaluation, RunRecord
 
 CLASSES = tuple("0123456789")
 
@@ -22,7 +22,7 @@ def make_record(recipe: str, seed: int, **settings: Any) -> RunRecord:
     part = "validation" if config["validation_size"] else "test"
     level = 0.5 + 0.03 * list(RECIPES).index(recipe) + 0.01 * seed
     curves = [
-        Point(
+        Evaluation(
             step=step,
             train_loss=2.0 - number / 2,
             train_accuracy=level + 0.02 * number,
@@ -32,7 +32,7 @@ def make_record(recipe: str, seed: int, **settings: Any) -> RunRecord:
         for number, step in enumerate((10, 20, 30), start=1)
     ]
     return RunRecord(
-        recipe=recipe, config=config, curves=curves, final=curves[-1].evaluation(), seconds=3.0 + seed,
+        recipe=recipe, config=config, curves=curves, final=curves[-1].metrics(), seconds=3.0 + seed,
         images_per_second=100.0, peak_rss_mb=None, seed=seed,
         environment=Environment(
             versions={"python": "3.11.7", "numpy": "2.4.6", "torch": "2.13.0"}, platform="",
@@ -41,13 +41,13 @@ def make_record(recipe: str, seed: int, **settings: Any) -> RunRecord:
     )  # fmt: skip
 
 
-def make_evidence(n: int = 40) -> Evidence:
+def make_predictions(n: int = 40) -> Predictions:
     """Answers of which every fourth is wrong."""
     rng = np.random.default_rng(5)
     labels = rng.integers(0, 10, n)
     answers = np.where(np.arange(n) % 4 == 0, (labels + 1) % 10, labels)
     wrong = np.flatnonzero(answers != labels)[:6]
-    return Evidence(
+    return Predictions(
         CLASSES,
         labels,
         answers,
@@ -58,7 +58,7 @@ def make_evidence(n: int = 40) -> Evidence:
     )
 
 
-def save(folder: Path, run: RunRecord, kept: Evidence | None = None) -> Path:
+def save(folder: Path, run: RunRecord, kept: Predictions | None = None) -> Path:
     """Write a finished run's folder."""
     folder.mkdir(parents=True)
     record.write(folder, run)
@@ -69,13 +69,15 @@ def save(folder: Path, run: RunRecord, kept: Evidence | None = None) -> Path:
 
 def save_all(folder: Path) -> Path:
     """Write runs of every recipe, two seeds of the first two, and two that were compared to choose."""
-    for name in RECIPES:
+    for name, recipe in RECIPES.items():
+        if recipe.place is None:
+            continue
         for seed in (0, 1) if name in ("mlp-numpy", "mlp-torch") else (0,):
-            kept = make_evidence() if seed == 0 else None
+            kept = make_predictions() if seed == 0 else None
             save(folder / name / f"seed-{seed}", make_record(name, seed), kept)
     for name, decay in (("weak", 0.1), ("strong", 1.0)):
         run = make_record("mlp-deep-l2", 0, validation_size=143, weight_decay=decay)
         last = msgspec.structs.replace(run.curves[-1], validation_accuracy=0.9 - decay / 10)
-        changed = {"curves": [*run.curves[:-1], last], "final": last.evaluation()}
+        changed = {"curves": [*run.curves[:-1], last], "final": last.metrics()}
         save(folder / "choices" / name, msgspec.structs.replace(run, **changed))
     return folder

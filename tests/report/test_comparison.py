@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import msgspec
+import pytest
+from runs import make_record
 
 from backproof.report import comparison
 from backproof.training import run, trainer
@@ -26,3 +28,18 @@ def test_every_recipe_has_its_lines_and_its_name() -> None:
     mean = sum(record.final["test_accuracy"] for record in records) / 2
     texts = [text.get_text() for text in axes.texts]
     assert texts == [f"first {mean:.1%}", "second 99.0%"]
+
+
+def test_any_number_of_recipes_look_different() -> None:
+    runs = {f"recipe-{number}": [make_record("mlp-torch", number)] for number in range(40)}
+    for count in (7, 9, 40):
+        figure = comparison.draw(dict(list(runs.items())[:count]))
+        [axes] = figure.axes
+        lines = [line for line in axes.lines if len(line.get_xdata()) > 1]
+        assert (
+            len({(line.get_color(), str(line.get_linestyle()), str(line._dash_pattern)) for line in lines})
+            == count
+        )
+        assert len(axes.texts) == count
+    with pytest.raises(ValueError, match="41 recipes in one picture: only 40 lines look different"):
+        comparison.draw({**runs, "one more": runs["recipe-0"]})

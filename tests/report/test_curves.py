@@ -8,20 +8,20 @@ from matplotlib.figure import Figure
 
 from backproof.report import curves
 from backproof.report.figures.learning_curves import LEAST_SPAN
-from backproof.training.record import Environment, Point, RunRecord
+from backproof.training.record import Environment, Evaluation, RunRecord
 
 
 def record(points: list[tuple[int, float, float]]) -> RunRecord:
     """A record of these steps, losses and accuracies, the test's a little worse."""
     drawn = [
-        Point(
+        Evaluation(
             step=step, train_loss=loss, train_accuracy=right, test_loss=loss + 0.1, test_accuracy=right - 0.01
         )
         for step, loss, right in points
     ]
     nothing: dict[str, Any] = {"versions": {}, "platform": "", "cpu": "", "cores": 1, "threads": {}}
     return RunRecord(
-        recipe="mlp-numpy", config={"data": "digits"}, curves=drawn, final=drawn[-1].evaluation(), seconds=1,
+        recipe="mlp-numpy", config={"data": "digits"}, curves=drawn, final=drawn[-1].metrics(), seconds=1,
         images_per_second=1, peak_rss_mb=None, environment=Environment(**nothing, commit=None), seed=1,
     )  # fmt: skip
 

@@ -15,21 +15,21 @@ from matplotlib.text import Text
 
 from backproof.report import figures
 from backproof.report.figures.learning_curves import over_seeds
-from backproof.report.style import BLUE, HELD_OUT_STYLE, ORANGE, TRAIN_STYLE, WIDTH, ink, luminance, spread
-from backproof.training.predictions import Evidence
-from backproof.training.record import Environment, Point, RunRecord
+from backproof.report.style import BLUE, EVALUATION_STYLE, ORANGE, TRAIN_STYLE, WIDTH, ink, luminance, spread
+from backproof.training.predictions import Predictions
+from backproof.training.record import Environment, Evaluation, RunRecord
 
 STEPS = (100, 200, 300)
 
 
 def record(
-    seed: int = 0, *, held_out: str = "test", layers: Sequence[str] = (), steps: Sequence[int] = STEPS
+    seed: int = 0, *, evaluation_set: str = "test", layers: Sequence[str] = (), steps: Sequence[int] = STEPS
 ) -> RunRecord:
     """A record with random values, another one for every seed."""
     rng = np.random.default_rng(seed)
-    names = [f"{part}_{quantity}" for part in ("train", held_out) for quantity in ("loss", "accuracy")]
+    names = [f"{part}_{quantity}" for part in ("train", evaluation_set) for quantity in ("loss", "accuracy")]
     points = [
-        Point(
+        Evaluation(
             step=step,
             **dict(zip(names, rng.uniform(0.2, 0.8, 4).tolist(), strict=True)),
             gradient_norms={layer: float(rng.uniform(0.5, 2)) for layer in layers},
@@ -38,18 +38,18 @@ def record(
     ]
     nothing: dict[str, Any] = {"versions": {}, "platform": "", "cpu": "", "cores": 1, "threads": {}}
     return RunRecord(
-        recipe="mlp", config={"data": "digits"}, curves=points, final=points[-1].evaluation(), seconds=1,
+        recipe="mlp", config={"data": "digits"}, curves=points, final=points[-1].metrics(), seconds=1,
         images_per_second=1, peak_rss_mb=None, environment=Environment(**nothing, commit=None), seed=seed,
     )  # fmt: skip
 
 
-def evidence(classes: int = 3, images: int = 40, mistakes: int = 16, seed: int = 0) -> Evidence:
+def predictions(classes: int = 3, images: int = 40, mistakes: int = 16, seed: int = 0) -> Predictions:
     """Random answers, of which some are taken for the most confident mistakes."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, classes, images)
     answers = rng.integers(0, classes, images)
     wrong = np.flatnonzero(answers != labels)[:mistakes]
-    return Evidence(
+    return Predictions(
         tuple(f"automobile{index}" for index in range(classes)),
         labels,
         answers,
@@ -129,19 +129,24 @@ class TestTraining:
         assert mean == pytest.approx(values([record(1)], "train_loss")[0])
         assert np.isnan(sd).all()
 
-    @pytest.mark.parametrize("held_out", ["test", "validation"])
-    def test_labels_bear_the_last_mean(self, held_out: str) -> None:
-        records = [record(seed, held_out=held_out) for seed in (1, 2)]
+    @pytest.mark.parametrize("evaluation_set", ["test", "validation"])
+    def test_labels_bear_the_last_mean(self, evaluation_set: str) -> None:
+        records = [record(seed, evaluation_set=evaluation_set) for seed in (1, 2)]
         figure = figures.accuracy_and_loss(records)
         accuracy, loss = figure.axes
         last = {
             name: values(records, name)[:, -1].mean()
-            for name in ("train_accuracy", f"{held_out}_accuracy", "train_loss", f"{held_out}_loss")
+            for name in (
+                "train_accuracy",
+                f"{evaluation_set}_accuracy",
+                "train_loss",
+                f"{evaluation_set}_loss",
+            )
         }
         assert contents(accuracy) == [
-            f"{name} {last[f'{name}_accuracy']:.1%}" for name in ("train", held_out)
+            f"{name} {last[f'{name}_accuracy']:.1%}" for name in ("train", evaluation_set)
         ]
-        assert contents(loss) == [f"{name} {last[f'{name}_loss']:.3f}" for name in ("train", held_out)]
+        assert contents(loss) == [f"{name} {last[f'{name}_loss']:.3f}" for name in ("train", evaluation_set)]
         assert [axes.get_title(loc="left") for axes in figure.axes] == ["Accuracy", "Loss"]
         assert_legible(figure)
 
@@ -160,7 +165,7 @@ class TestTraining:
             train, test = axes.lines
             assert train.is_dashed()
             assert not test.is_dashed()
-            assert (train.get_color(), test.get_color()) == (TRAIN_STYLE["color"], HELD_OUT_STYLE["color"])
+            assert (train.get_color(), test.get_color()) == (TRAIN_STYLE["color"], EVALUATION_STYLE["color"])
             assert train.get_marker() == ("o" if count == 3 else "")  # markers would fill the dashes' gaps
 
     def test_runs_of_unlike_steps_have_no_mean(self) -> None:
@@ -170,11 +175,11 @@ class TestTraining:
 
 class TestAnswers:
     def test_cells_hold_the_counts_and_rows_their_shares(self) -> None:
-        given = evidence(classes=10, images=500)
+        given = predictions(classes=10, images=500)
         figure = figures.confusion(given)
         axes = figure.axes[0]
         counts = {(row, column): 0 for row in range(10) for column in range(10)}
-        for label, answer in zip(given.labels, given.answers, strict=True):
+        for label, answer in zip(given.labels, given.predicted, strict=True):
             counts[int(label), int(answer)] += 1
         assert {
             (round(text.get_position()[1]), round(text.get_position()[0])): int(text.get_text())
@@ -185,7 +190,7 @@ class TestAnswers:
         assert shares.sum(axis=1) == pytest.approx(np.ones(10))
         assert shares[3, 4] == pytest.approx(counts[3, 4] / sum(counts[3, column] for column in range(10)))
         assert image.get_clim() == (0, 1)
-        assert (axes.get_xlabel(), axes.get_ylabel()) == ("answer", "right class")
+        assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted class", "right class")
         names = list(given.classes)
         assert [text.get_text() for text in axes.get_xticklabels()] == names
         assert [text.get_text() for text in axes.get_yticklabels()] == names
@@ -193,7 +198,7 @@ class TestAnswers:
     def test_counts_stand_out_from_their_cells(self) -> None:
         rows = [np.repeat([0, 1, 2], [7 * row, 3 * row, 100 - 10 * row]) for row in range(10)]
         labels, answers = np.repeat(np.arange(10), 100), np.concatenate(rows)
-        axes = figures.confusion(replace(evidence(classes=10), labels=labels, answers=answers)).axes[0]
+        axes = figures.confusion(replace(predictions(classes=10), labels=labels, predicted=answers)).axes[0]
         [image] = axes.images
         shares = np.asarray(image.get_array())
         assert len(np.unique(shares)) > 20  # light cells, dark ones, and many between
@@ -203,7 +208,7 @@ class TestAnswers:
             assert (dark + 0.05) / (light + 0.05) > 4.5
 
     def test_a_class_without_images_leaves_its_row_empty(self) -> None:
-        given = evidence()
+        given = predictions()
         given = replace(given, labels=np.ones_like(given.labels))
         [image] = figures.confusion(given).axes[0].images
         shares = np.asarray(image.get_array())
@@ -211,24 +216,24 @@ class TestAnswers:
 
     @pytest.mark.parametrize("classes", [("0", "1", "2"), ("airplane", "automobile", "truck")])
     def test_the_confusion_matrix_is_legible(self, classes: tuple[str, ...]) -> None:
-        figure = figures.confusion(replace(evidence(), classes=classes))
+        figure = figures.confusion(replace(predictions(), classes=classes))
         written = [
             text for text in texts(figure) if not text.get_rotation() % 90
         ]  # slanted ones have no boxes
-        assert {*classes, "answer", "right class"} <= {text.get_text() for text in texts(figure)}
+        assert {*classes, "predicted class", "right class"} <= {text.get_text() for text in texts(figure)}
         assert all(text.get_fontsize() >= 8 for text in written)
         if classes[0] == "0":
             assert_legible(figure)
 
     @pytest.mark.parametrize("count", [1, 5, 16])
     def test_mistakes_are_shown_with_what_was_taken_for_what(self, count: int) -> None:
-        given = evidence(mistakes=count)
+        given = predictions(mistakes=count)
         assert len(given.mistakes) == count
         figure = figures.mistakes(given)
         shown = [axes for axes in figure.axes if axes.images]
         assert len(shown) == count
         for which, pixels, axes in zip(given.mistakes, given.mistaken_pixels, shown, strict=True):
-            right, answer = given.classes[given.labels[which]], given.classes[given.answers[which]]
+            right, answer = given.classes[given.labels[which]], given.classes[given.predicted[which]]
             assert axes.get_title() == f"{right} → {answer}\n{given.confidence[which]:.1%}"
             [image] = axes.images
             drawn: Any = image.get_array()
@@ -238,20 +243,20 @@ class TestAnswers:
         assert_legible(figure)
 
     def test_confidence_is_not_rounded_to_certainty(self) -> None:
-        given = evidence(mistakes=2)
+        given = predictions(mistakes=2)
         confidence = given.confidence.copy()
         confidence[given.mistakes] = 0.99999, 0.9994
         shown = figures.mistakes(replace(given, confidence=confidence)).axes[:2]
         assert [axes.get_title().split("\n")[1] for axes in shown] == ["over 99.9%", "99.9%"]
 
     def test_without_mistakes_there_is_a_line_that_says_so(self) -> None:
-        figure = figures.mistakes(evidence(mistakes=0))
+        figure = figures.mistakes(predictions(mistakes=0))
         assert [text.get_text() for text in texts(figure)] == ["No mistakes among 40 images."]
         assert_legible(figure)
 
 
 def test_weights_are_drawn_about_grey_each_unit_by_its_own_scale() -> None:
-    given = evidence()
+    given = predictions()
     weights = given.first_weights.copy()
     weights[1] *= np.float16(0.01)
     weights[2] = 0
@@ -361,7 +366,7 @@ def test_the_same_record_gives_the_same_svg() -> None:
 
 @pytest.mark.parametrize("panels", [True, False])
 def test_svg_is_dateless_transparent_and_needs_no_fonts(panels: bool) -> None:
-    figure = figures.accuracy_and_loss([record(1)]) if panels else figures.mistakes(evidence(mistakes=0))
+    figure = figures.accuracy_and_loss([record(1)]) if panels else figures.mistakes(predictions(mistakes=0))
     written = figures.svg(figure)
     root = ElementTree.fromstring(written)
     name = "{http://www.w3.org/2000/svg}"

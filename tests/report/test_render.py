@@ -13,7 +13,7 @@ from runs import save_all
 
 from backproof.proof.equations import EQUATIONS
 from backproof.proof.prove import prove
-from backproof.report import content, render, trainings
+from backproof.report import content, finished_runs, render
 
 TEMPLATES = Path(render.__file__).parent / "templates"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -24,7 +24,7 @@ CLI = Callable[..., tuple[int, str, str]]
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The content of a report on made-up runs."""
-    found = trainings.find([save_all(tmp_path_factory.mktemp("all") / "runs")])
+    found = finished_runs.find([save_all(tmp_path_factory.mktemp("all") / "runs")])
     proofs = [prove(equation, samples=1) for equation in EQUATIONS.values()]
     mutation = content.Mutation(
         [("index form", 70, 70, 9, 1), ("code", 30, 30, 0, 0)], ["somewhere: something"]

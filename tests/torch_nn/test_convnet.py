@@ -9,7 +9,6 @@ from torch import nn
 
 from backproof.errors import ConfigError
 from backproof.torch_nn.convnet import ConvNet
-from backproof.training.learners.make import make_learner
 from backproof.training.recipes import find_recipe
 
 TABLE_1 = [
@@ -62,7 +61,7 @@ def test_other_images_are_refused(shape: tuple[int, ...]) -> None:
 def curve(norm: str, steps: int = 6) -> Iterator[float]:
     recipe = find_recipe("convnet")
     settings = recipe.configure({"batch_norm": norm, "precision": "fp64", "batch_size": 6})
-    learner = make_learner(recipe, settings, (3, 32, 32), 10, np.random.default_rng(0))
+    learner = recipe.make_learner(settings, (3, 32, 32), 10, np.random.default_rng(0))
     rng = np.random.default_rng(1)
     for _ in range(steps):
         images = 60 * rng.normal(size=(6, 3, 32, 32)).astype(np.float32)
@@ -80,4 +79,4 @@ def test_batch_norm_is_not_optional() -> None:
     recipe = find_recipe("convnet")
     settings = recipe.configure({"batch_norm": "none"})
     with pytest.raises(ConfigError, match="batch_norm is manual, autograd or native"):
-        make_learner(recipe, settings, (3, 32, 32), 10, np.random.default_rng(0))
+        recipe.make_learner(settings, (3, 32, 32), 10, np.random.default_rng(0))

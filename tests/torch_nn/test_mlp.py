@@ -8,7 +8,6 @@ from torch import nn
 from backproof import numpy_nn
 from backproof.proof import relative_error
 from backproof.torch_nn.mlp import MLP, load_numpy_params, numpy_params
-from backproof.training.learners.make import make_learner
 from backproof.training.recipes import find_recipe
 
 STEPS = 50
@@ -75,7 +74,7 @@ def test_mlp_torch_starts_from_the_weights_of_mlp_numpy() -> None:
     states = []
     for name in ("mlp-numpy", "mlp-torch"):
         recipe = find_recipe(name)
-        learner = make_learner(recipe, recipe.configure(), (3, 4, 4), 10, np.random.default_rng(5))
+        learner = recipe.make_learner(recipe.configure(), (3, 4, 4), 10, np.random.default_rng(5))
         states.append(learner.state())
     ours, torchs = states
     for name, array in ours.items():

@@ -6,8 +6,12 @@ from pathlib import Path
 import pytest
 
 from backproof.errors import ConfigError
-from backproof.training.config import TrainConfig, build, parse_hidden, read_settings
+from backproof.numpy_nn import optimizers as numpy_optimizers
+from backproof.training.config import TrainConfig, build, choices, parse_hidden, setting_names
+from backproof.training.optimizers import OPTIMIZERS, OptimizerInfo, optimizer_names
 from backproof.training.recipes import RECIPES, find_recipe
+from backproof.training.setting import Role
+from backproof.training.settings_file import read_settings
 
 
 def test_defaults_are_the_assignments() -> None:
@@ -38,6 +42,36 @@ def test_every_setting_explains_itself() -> None:
     assert all(field.metadata["help"] for field in fields(TrainConfig))
 
 
+def test_roles_part_the_settings() -> None:
+    by_role = {role: setting_names(role) for role in Role}
+    assert sorted(name for names in by_role.values() for name in names) == sorted(setting_names())
+    assert by_role[Role.LOCATION] == ["data_dir", "device"]
+    assert by_role[Role.SEED] == ["seed"]
+    assert set(by_role[Role.MACHINE] + by_role[Role.PRECISION]) == {"compile", "threads", "precision"}
+    assert set(by_role[Role.EVALUATION]) == {"data", "validation_size", "eval_every"}
+
+
+def test_bounds_themselves_are_allowed() -> None:
+    for setting in fields(TrainConfig):
+        bounds = setting.metadata["bounds"]
+        for number in (bounds.least, bounds.most) if bounds else ():
+            value = (number,) if setting.name == "hidden" else number
+            assert getattr(build({setting.name: value}), setting.name) == value
+
+
+def test_optimizers_are_those_of_the_table() -> None:
+    assert choices("optimizer") == tuple(OPTIMIZERS)
+    assert optimizer_names(in_torch=True) == list(OPTIMIZERS)
+    assert optimizer_names(in_torch=False) == list(numpy_optimizers.OPTIMIZERS)
+
+
+def test_a_recipe_refuses_what_its_framework_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OPTIMIZERS, "sgd", OptimizerInfo(in_numpy=True))
+    assert find_recipe("mlp-numpy").configure().optimizer == "sgd"
+    with pytest.raises(ConfigError, match="recipe mlp-torch has no optimizer sgd; there are adam, "):
+        find_recipe("mlp-torch").configure()
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -51,8 +85,8 @@ def test_every_setting_explains_itself() -> None:
         ({"validation_size": -1}, "validation_size must be 0 to 2147483647, not -1"),
         ({"steps": 10**30}, "steps"),
         ({"seed": 2**31}, "seed must be 0 to 2147483647, not 2147483648"),
-        ({"hidden": [0]}, "hidden layer sizes must be 1 to 16777216, not 0"),
-        ({"hidden": [5, -1]}, "hidden layer sizes must be 1 to 16777216, not -1"),
+        ({"hidden": [0]}, "hidden must be '' (no hidden layer) or layer sizes of 1 to 16777216, not 0"),
+        ({"hidden": [5, -1]}, "layer sizes of 1 to 16777216, not -1"),
         ({"hidden": ["a"]}, "setting hidden"),
         ({"learning_rate": 0}, "learning_rate must be a finite number above 0"),
         ({"learning_rate": float("nan")}, "learning_rate must be a finite number above 0"),
@@ -61,6 +95,10 @@ def test_every_setting_explains_itself() -> None:
         ({"threads": 100000}, "threads must be 0 to 1024, not 100000"),
         ({"dropout": 1.0}, "dropout must be 0 or more and below 1, not 1.0"),
         ({"weight_decay": -1.0}, "weight_decay must be a finite number, 0 or more, not -1.0"),
+        ({"learning_rate": float("inf")}, "learning_rate must be a finite number above 0, not inf"),
+        ({"dropout": float("nan")}, "dropout must be 0 or more and below 1, not nan"),
+        ({"optimizer": "sdg"}, f"optimizer must be one of {', '.join(OPTIMIZERS)}, not 'sdg'"),
+        ({"optimizer": 3}, f"optimizer must be one of {', '.join(OPTIMIZERS)}, not 3"),
         ({"precision": 32}, "precision must be one of fp64, fp32, bf16, not 32"),
         ({"data": "mnist"}, "data must be one of cifar10, digits, not 'mnist'"),
     ],
@@ -117,6 +155,22 @@ def test_wrong_settings_files_are_named(name: str, content: bytes | None, messag
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_builds(name: str) -> None:
     assert build(find_recipe(name).settings)
+
+
+def test_a_recipe_has_the_settings_of_its_parent_and_its_own() -> None:
+    assert find_recipe("mlp-deep-l2").settings == {
+        "hidden": (1024, 2048, 2048, 4096), "optimizer": "adamw", "learning_rate": 1e-3,
+        "initialization": "uniform", "steps": 3000, "weight_decay": 0.1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_what_the_report_shows_of_a_recipe_is_trained_for_it(name: str) -> None:
+    recipe = find_recipe(name)
+    if recipe.place:
+        assert recipe.plan
+        assert recipe.small_plan
+        assert recipe.parent is None or recipe.parent.place
 
 
 def test_an_unknown_recipe_is_named() -> None:

@@ -9,10 +9,8 @@ import pytest
 from backproof.data.batches import Batches
 from backproof.data.dataset import Split
 from backproof.errors import DivergedError
-from backproof.training.config import build
 from backproof.training.learners.protocol import Metrics, State
-from backproof.training.loop import fit
-from backproof.training.train_state import Progress
+from backproof.training.loop import TrainState, fit
 
 
 class Listener:
@@ -53,43 +51,44 @@ def split(rng: np.random.Generator) -> Split:
 
 
 def run_fit(
-    learner: Listener, split: Split, progress: Progress, **settings: Any
+    learner: Listener, split: Split, progress: TrainState, **settings: Any
 ) -> tuple[list[int], list[int]]:
     steps: list[int] = []
-    points: list[int] = []
-    config = build({"steps": 7, "eval_every": 3, "batch_size": 10, **settings})
+    evaluations: list[int] = []
     fit(
         learner,
         Batches(split, 10, seed=0),
         split,
-        config,
         progress,
+        **{"steps": 7, "eval_every": 3, "split_name": "test", **settings},
         on_step=lambda progress: steps.append(progress.step),
-        on_point=lambda progress: points.append(progress.curves[-1].step),
+        on_evaluation=lambda progress: evaluations.append(progress.curves[-1].step),
         should_stop=lambda: False,
     )
-    return steps, points
+    return steps, evaluations
 
 
 def test_evaluates_every_so_often_and_at_the_end(split: Split) -> None:
-    progress = Progress()
-    steps, points = run_fit(Listener([1, 2, 3, 4, 5, 6, 7]), split, progress)
+    progress = TrainState()
+    steps, evaluations = run_fit(Listener([1, 2, 3, 4, 5, 6, 7]), split, progress)
     assert steps == [1, 2, 3, 4, 5, 6, 7]
-    assert points == [3, 6, 7]
-    assert [point.train_loss for point in progress.curves] == [2, 5, 7]
-    assert {(point.test_loss, point.test_accuracy) for point in progress.curves} == {(0.5, 0.3)}
-    assert all(point.gradient_norms == {"linear1": 2.0} for point in progress.curves)
+    assert evaluations == [3, 6, 7]
+    assert [evaluation.train_loss for evaluation in progress.curves] == [2, 5, 7]
+    assert {(evaluation.test_loss, evaluation.test_accuracy) for evaluation in progress.curves} == {
+        (0.5, 0.3)
+    }
+    assert all(evaluation.gradient_norms == {"linear1": 2.0} for evaluation in progress.curves)
 
 
 def test_an_end_that_is_an_evaluation_has_one_point(split: Split) -> None:
-    _, points = run_fit(Listener([1] * 6), split, Progress(), steps=6)
-    assert points == [3, 6]
+    _, evaluations = run_fit(Listener([1] * 6), split, TrainState(), steps=6)
+    assert evaluations == [3, 6]
 
 
 def test_goes_on_from_where_it_was(split: Split) -> None:
     whole, part = Listener([1] * 7), Listener([1] * 3)
-    run_fit(whole, split, Progress())
-    steps, _ = run_fit(part, split, Progress(step=4))
+    run_fit(whole, split, TrainState())
+    steps, _ = run_fit(part, split, TrainState(step=4))
     assert steps == [5, 6, 7]
     for ours, theirs in zip(part.seen, whole.seen[4:], strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -97,20 +96,20 @@ def test_goes_on_from_where_it_was(split: Split) -> None:
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
 def test_a_loss_that_is_not_finite_ends_the_run_uncounted(split: Split, loss: float) -> None:
-    progress = Progress()
+    progress = TrainState()
     with pytest.raises(DivergedError, match=f"training loss at step 5 is {loss}"):
         run_fit(Listener([1, 1, 1, 1, loss]), split, progress)
     assert progress.step == 4
-    assert [point.step for point in progress.curves] == [3]
+    assert [evaluation.step for evaluation in progress.curves] == [3]
 
 
 def test_a_test_loss_that_is_not_finite_ends_the_run(split: Split) -> None:
     with pytest.raises(DivergedError, match="test loss at step 3 is inf"):
-        run_fit(Listener([1, 1, 1], test_loss=float("inf")), split, Progress())
+        run_fit(Listener([1, 1, 1], test_loss=float("inf")), split, TrainState())
 
 
 def test_a_gradient_that_is_not_finite_ends_the_run(split: Split) -> None:
     learner = Listener([1, 1, 1])
     learner.gradient_norms = lambda: {"linear1": 1.0, "linear2": float("nan")}
     with pytest.raises(DivergedError, match="gradient of linear2 at step 3 is nan"):
-        run_fit(learner, split, Progress())
+        run_fit(learner, split, TrainState())

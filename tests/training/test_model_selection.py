@@ -1,4 +1,4 @@
-"""Comparing modifications: on images set aside, resumable, and never on the test set."""
+"""Comparing modifications: on a validation set, resumable, and never on the test set."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -46,7 +46,7 @@ def test_candidates_are_the_recipe_and_its_modifications() -> None:
         ("weight_decay='1", {}, "cannot read the modification"),
         ("validation_size=0", {}, "validation_size has to be the same for all that are compared"),
         ("data=digits", {}, "data has to be the same for all that are compared"),
-        ("seed=1", {"validation_size": 0}, "compared on images set aside: validation_size must be 1 or more"),
+        ("seed=1", {"validation_size": 0}, "compared on a validation set: validation_size must be 1 or more"),
         ("", {}, "a modification is empty"),
     ],
 )

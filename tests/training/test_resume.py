@@ -398,7 +398,7 @@ def test_a_truncated_checkpoint_is_named() -> None:
 
 def test_a_record_of_another_version_is_named(uninterrupted: Path) -> None:
     path = uninterrupted / "record.json"
-    path.write_text(path.read_text().replace("backproof.training.record/1", "backproof.training.record/9"))
+    path.write_text(path.read_text().replace("backproof.record/1", "backproof.record/9"))
     with pytest.raises(RunError, match=r"has schema 'backproof\.record/9'"):
         record.read(uninterrupted)
     path.write_text("{}")

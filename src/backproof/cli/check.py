@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from backproof.cli.options import FilePath
-from backproof.cli.signals import interrupt_on_signal, stop_on_signal
-from backproof.cli.training_session import INTERRUPTED
+from backproof.cli.signals import INTERRUPTED, interrupt_on_signal, stop_on_signal
 from backproof.errors import BackproofError, ConfigError
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ def check(
 def _report(targets: Sequence[str], only: Sequence[str], seed: int) -> "CheckReport":
     """Check one folder, or one layer (BackproofError)."""
     from backproof.checker.submission_folder import as_folder_errors
-    from backproof.training.learners.make import imported
+    from backproof.training.torch_import import import_with_torch
 
     report: CheckReport
     if targets[0] == _MODULE:
@@ -91,7 +90,7 @@ def _report(targets: Sequence[str], only: Sequence[str], seed: int) -> "CheckRep
             raise ConfigError("a layer is checked by: backproof check module FILE:CLASS, without --only")
         with as_folder_errors():
             file, class_name = _layer(targets[1])
-        checker = imported("backproof.checker.module", "backproof check module")
+        checker = import_with_torch("backproof.checker.module", "backproof check module")
         report = checker.check_module(file, class_name, seed=seed)
         return report
     if len(targets) > 1:
@@ -104,7 +103,7 @@ def _report(targets: Sequence[str], only: Sequence[str], seed: int) -> "CheckRep
             )
     if str(folder) == _MODULE or str(folder).startswith("-"):  # else what reruns a check means another
         folder = folder.absolute()
-    checker = imported("backproof.checker.check", "backproof check")
+    checker = import_with_torch("backproof.checker.check", "backproof check")
     report = checker.check_folder(folder, seed=seed, only=only)
     return report
 

@@ -5,12 +5,13 @@ from typing import Any
 
 import click
 
-from backproof.cli.options import FilePath, fast_option, setting_flags
-from backproof.cli.training_session import INTERRUPTED, base_settings, train_and_show
+from backproof.cli.options import FilePath, collect_settings, fast_option, setting_flags
+from backproof.cli.signals import INTERRUPTED
+from backproof.cli.train_with_display import train_with_display
 from backproof.training.recipes import find_recipe
 
 
-@click.command(short_help="Compare modifications of a recipe on images set aside.")
+@click.command(short_help="Compare modifications of a recipe on a validation set.")
 @click.argument("recipe")
 @click.option(
     "--try", "modifications", multiple=True, required=True, metavar="NAME=VALUE",
@@ -20,10 +21,10 @@ from backproof.training.recipes import find_recipe
 @fast_option
 @setting_flags
 def choose(recipe: str, modifications: tuple[str, ...], out: Path, fast: bool, **flags: Any) -> int:
-    """Train RECIPE as it is and with each modification, and rank them by accuracy on images set aside.
+    """Train RECIPE as it is and with each modification, and rank them by accuracy on a validation set.
 
-    The test set plays no part: of the training images, 5,000 (--validation-size) are set aside for judging.
-    Given again with the same --out, the command goes on where it was and adds new candidates.
+    The test set plays no part: of the training images, 5,000 (--validation-size) are the validation set.
+    Given again with the same --out, the command resumes where it was and adds new candidates.
     """
     from backproof.cli.output import say
     from backproof.errors import ConfigError, DivergedError
@@ -33,12 +34,14 @@ def choose(recipe: str, modifications: tuple[str, ...], out: Path, fast: bool, *
     if launched() > 1:
         raise ConfigError("choose trains in one process; start it without torchrun")
     chosen = find_recipe(recipe)
-    candidates = model_selection.candidates(chosen, modifications, base_settings(chosen, fast, None, flags))
+    candidates = model_selection.candidates(
+        chosen, modifications, collect_settings(chosen, fast, None, flags)
+    )
     records, diverged = {}, []
     for candidate in candidates:
         say(f"\n{candidate.name}")
         try:
-            record = train_and_show(
+            record = train_with_display(
                 model_selection.open_run(
                     out / model_selection.folder_name(candidate), chosen, candidate.settings
                 )

@@ -1,4 +1,4 @@
-"""The command line: its commands, and what becomes of their errors."""
+"""The command line: its commands, and the exit codes and messages of their errors."""
 
 import io
 import sys
@@ -10,13 +10,15 @@ from backproof import __version__
 from backproof.cli.check import check
 from backproof.cli.choose import choose
 from backproof.cli.data import data_group
-from backproof.cli.network import evaluate, predict
+from backproof.cli.evaluate import evaluate
 from backproof.cli.pack import pack
+from backproof.cli.predict import predict
 from backproof.cli.prove import prove
 from backproof.cli.recipes import recipes
-from backproof.cli.reproduce import report, reproduce
+from backproof.cli.report import report
+from backproof.cli.reproduce import reproduce
+from backproof.cli.signals import INTERRUPTED
 from backproof.cli.train import train
-from backproof.cli.training_session import INTERRUPTED
 from backproof.errors import BackproofError
 
 USER_ERROR = 2

@@ -1,13 +1,17 @@
-"""Options that several commands share, the settings' flags among them."""
+"""Options that several commands share, and the settings that they give together."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import click
 
+from backproof.errors import ConfigError
 from backproof.training.config import TrainConfig, choices
+
+if TYPE_CHECKING:
+    from backproof.training.recipe import Recipe
 
 
 class _FilePath(click.Path):
@@ -30,24 +34,49 @@ def given(flags: Mapping[str, Any]) -> dict[str, Any]:
 def setting_flags(command: Callable[..., int]) -> Callable[..., int]:
     """Give a command one flag for each setting of TrainConfig, None where it is not given."""
     types = get_type_hints(TrainConfig)
-    for each in reversed(fields(TrainConfig)):
-        kind = types[each.name]
-        flag = f"--{each.name.replace('_', '-')}"
+    for setting in reversed(fields(TrainConfig)):
+        kind = types[setting.name]
+        flag = f"--{setting.name.replace('_', '-')}"
         value: dict[str, Any] = {"type": kind}
         if kind is bool:
             flag, value = f"{flag}/--no-{flag[2:]}", {"default": None}
-        if choices(each.name):
-            value = {"type": click.Choice(choices(each.name))}
+        if choices(setting.name):
+            value = {"type": click.Choice(choices(setting.name))}
         elif kind == tuple[int, ...]:
             value = {"type": str, "metavar": "SIZES"}
         elif kind == str | None:
             value = {"type": str, "metavar": "PATH"}
-        default = ",".join(map(str, each.default)) if isinstance(each.default, tuple) else each.default
-        text = each.metadata["help"] + (
+        default = ",".join(map(str, setting.default)) if kind == tuple[int, ...] else setting.default
+        text = setting.metadata["help"] + (
             f"  [{default}]" if default is not None and default is not False else ""
         )
-        command = click.option(flag, each.name, help=text, **value)(command)
+        command = click.option(flag, setting.name, help=text, **value)(command)
     return command
+
+
+def collect_settings(
+    recipe: "Recipe", fast: bool, settings_file: Path | None, flags: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Lay flags over a file over the fast settings, of those that are given (ConfigError)."""
+    settings = given(flags)
+    if settings_file is not None:
+        from backproof.training.settings_file import read_settings
+
+        from_file = read_settings(settings_file)
+        try:
+            recipe.configure(from_file)
+        except ConfigError as error:
+            raise ConfigError(f"settings file {settings_file}: {error}") from None
+        settings = {**from_file, **settings}
+    if not fast:
+        return settings
+    from backproof.cli.output import say
+    from backproof.training.processes import launched
+
+    fastest = recipe.fast_settings(settings.get("device", "auto"), launched())
+    used = [f"{name} {value}" for name, value in fastest.items() if name not in settings]
+    say(f"fast      {', '.join(used) or 'changes nothing here'}")
+    return {**fastest, **settings}
 
 
 fast_option = click.option(

@@ -5,7 +5,7 @@ import sys
 
 
 def say(text: str) -> None:
-    """Print to standard output; once nobody reads it any more, or its disk is full, work on in silence."""
+    """Print to standard output; once nobody reads it any more, or its disk is full, print nothing more."""
     try:
         print(text, flush=True)
     except OSError:
@@ -13,7 +13,7 @@ def say(text: str) -> None:
 
 
 def deliver(text: str) -> None:
-    """Print what the program was called for: OSError where that fails, unless its reader has left."""
+    """Print the result that the command was called for (OSError, but not where its reader has left)."""
     try:
         print(text, flush=True)
     except BrokenPipeError:

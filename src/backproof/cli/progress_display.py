@@ -5,29 +5,29 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from backproof.cli.output import say
-from backproof.training.record import Point
-from backproof.training.train_state import Progress
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
+    from rich.progress import Progress
+
+    from backproof.training.loop import TrainState
+    from backproof.training.record import Evaluation
 
 _STEPS_BETWEEN_REFRESHES = 10
 
 
 class ProgressDisplay:
-    """Prints each evaluation; on a terminal a bar below tells step, loss and the time left."""
+    """Prints each evaluation; on a terminal a bar below shows step, loss and the time left."""
 
     def __init__(self, total_steps: int, done_steps: int) -> None:
         self._total = total_steps
         self._done = done_steps
-        self._bar: Bar | None = None
+        self._bar: Progress | None = None
 
     def __enter__(self) -> "ProgressDisplay":
         if sys.stdout is not None and sys.stdout.isatty():
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-            from rich.progress import Progress as Bar
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-            self._bar = Bar(
+            self._bar = Progress(
                 TextColumn("step"),
                 MofNCompleteColumn(),
                 BarColumn(),
@@ -45,22 +45,22 @@ class ProgressDisplay:
         if self._bar:
             self._bar.stop()
 
-    def step(self, progress: Progress) -> None:
+    def step(self, progress: "TrainState") -> None:
         """Move the bar."""
         if self._bar and progress.step % _STEPS_BETWEEN_REFRESHES == 0:
-            loss = progress.loss_sum / progress.steps_since_point()
+            loss = progress.loss_sum / progress.steps_since_evaluation()
             self._bar.update(self._task, completed=progress.step, loss=f"{loss:.3f}")
 
-    def evaluation(self, point: Point) -> None:
+    def evaluation(self, evaluation: "Evaluation") -> None:
         """Print one evaluation."""
-        (name, loss), (_, accuracy) = point.evaluation().items()
+        (name, loss), (_, accuracy) = evaluation.metrics().items()
         line = (
-            f"step {point.step:>{len(str(self._total))}}/{self._total}"
-            f"   train loss {point.train_loss:.4f}  {point.train_accuracy:7.2%}"
+            f"step {evaluation.step:>{len(str(self._total))}}/{self._total}"
+            f"   train loss {evaluation.train_loss:.4f}  {evaluation.train_accuracy:7.2%}"
             f"   {name.replace('_', ' ')} {loss:.4f}  {accuracy:7.2%}"
         )
         if self._bar:
-            self._bar.update(self._task, completed=point.step)
+            self._bar.update(self._task, completed=evaluation.step)
             self._bar.console.print(line, highlight=False)
         else:
             say(line)

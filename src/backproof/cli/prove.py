@@ -28,9 +28,9 @@ def prove(labels: tuple[str, ...], mutants: bool) -> int:
     relative errors; order is that of the Taylor remainder with the code's gradient: 2 if right, 1 if not.
     """
     from backproof.cli.output import say
-    from backproof.training.learners.make import imported
+    from backproof.training.torch_import import import_with_torch
 
-    proving = imported("backproof.proof.prove", "backproof prove")
+    proving = import_with_torch("backproof.proof.prove", "backproof prove")
     chosen = proving.choose(labels)
     say(_COLUMNS)
     proofs = []

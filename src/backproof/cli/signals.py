@@ -1,4 +1,4 @@
-"""What becomes of Ctrl-C, of a termination signal, and of the end of the terminal."""
+"""Ctrl-C, a termination signal, the end of the terminal: handled between two steps, or as an exception."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -6,26 +6,28 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+INTERRUPTED = 130
+"""The exit code of a command that a signal ended."""
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # the last not on Windows
 
 
 @contextmanager
 def stop_on_signal() -> Iterator[Callable[[], bool]]:
-    """Yield a function that tells whether a signal has come since, for stopping between two steps.
+    """Yield a function that returns whether a signal has come since, for stopping between two steps.
 
     Only the first is caught: a second one ends the program at once, as without this.
     """
-    asked: list[int] = []
+    received: list[int] = []
     before = _not_ignored()
 
-    def ask(number: int, _: FrameType | None) -> None:
-        asked.append(number)
+    def handle(number: int, _: FrameType | None) -> None:
+        received.append(number)
         _restore(before)
 
     for number in before:
-        signal.signal(number, ask)
+        signal.signal(number, handle)
     try:
-        yield lambda: bool(asked)
+        yield lambda: bool(received)
     finally:
         _restore(before)
 

@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from backproof.cli.options import FilePath, fast_option, given, setting_flags
-from backproof.cli.training_session import INTERRUPTED, base_settings, train_and_show
+from backproof.cli.options import FilePath, collect_settings, fast_option, given, setting_flags
+from backproof.cli.signals import INTERRUPTED
+from backproof.cli.train_with_display import train_with_display
 from backproof.errors import ConfigError
+from backproof.training.config import setting_names
 from backproof.training.recipes import RECIPES, find_recipe
+from backproof.training.setting import Role
 
 if TYPE_CHECKING:
     from backproof.training.run import Run
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 )
 @click.option("--out", type=FilePath, help="the run's folder, not there yet  [runs/RECIPE-TIME]")
 @click.option(
-    "--resume", type=FilePath, metavar="RUN", help="go on with this run's folder, settings as they were"
+    "--resume", type=FilePath, metavar="RUN", help="resume the run in this folder, with its own settings"
 )
 @fast_option
 @setting_flags
@@ -43,7 +46,7 @@ def train(
     if recipe is None:
         raise ConfigError(f"name a recipe, e.g. backproof train mlp-numpy; there are {', '.join(RECIPES)}")
     chosen = find_recipe(recipe)
-    settings = chosen.configure(base_settings(chosen, fast, settings_file, flags))
+    settings = chosen.configure(collect_settings(chosen, fast, settings_file, flags))
 
     from backproof.training import run
     from backproof.training.processes import all_processes
@@ -63,20 +66,20 @@ def _resume(
     from backproof.training import run
     from backproof.training.processes import all_processes
 
-    typed = given(flags)
-    here = {name: typed.pop(name) for name in run.MAY_MOVE if name in typed}
-    if settings_file or out or fast or typed:
+    settings = given(flags)
+    changes = {name: settings.pop(name) for name in setting_names(Role.LOCATION) if name in settings}
+    if settings_file or out or fast or settings:
         raise ConfigError(
             "a resumed run keeps its settings and folder: give --resume RUN alone "
             "(and --data-dir or --device if they changed)"
         )
     with all_processes() as processes:
-        resumed = run.resume(folder, here, processes)
+        resumed = run.resume(folder, changes, processes)
         if recipe not in (None, resumed.recipe.name):
             raise ConfigError(f"{folder} is a run of {resumed.recipe.name}, not of {recipe}")
         return _exit_code(resumed)
 
 
 def _exit_code(run: "Run") -> int:
-    train_and_show(run)
+    train_with_display(run)
     return 0 if run.finished else INTERRUPTED

@@ -39,7 +39,7 @@ new folder in code/runs; --help lists the other flags.
 
 
 def file_name(lastname: str) -> str:
-    """Name the zip file as the assignment wants it; a last name that is empty or no word is a ConfigError."""
+    """Return the zip file's name as the assignment asks for it (ConfigError for a name that is no word)."""
     if not any(map(str.isalpha, lastname)) or not all(map(_in_a_name, lastname)):
         raise ConfigError(
             f"the last name {lastname!r} may have letters, digits, hyphens, underscores and apostrophes, and "
@@ -49,7 +49,7 @@ def file_name(lastname: str) -> str:
 
 
 def contents(report: Path) -> dict[str, bytes]:
-    """Collect all that is handed in: bytes by names in the zip file, the report taken from its folder.
+    """Return all that is handed in: bytes by names in the zip file, the report taken from its folder.
 
     Raises ConfigError if the report is missing, or the course's files, or what backproof needs is unknown.
     """
@@ -90,12 +90,12 @@ def write(path: Path, files: Mapping[str, bytes]) -> None:
 
 
 def _in_a_name(character: str) -> bool:
-    """Tell letters of any script, the marks that go with them, digits and a name's own punctuation."""
+    """Return whether it is a letter of any script, a mark on one, a digit or a name's own punctuation."""
     return unicodedata.category(character)[0] in "LM" or character.isdecimal() or character in "-_'’"
 
 
 def _is_source(inside: Path) -> bool:
-    """Tell the package's own files from caches, hidden files and the wheel's copy of the course's folder."""
+    """Return whether a file is the package's own: no cache, not hidden, no copy of the course."""
     return inside.parts[0] != "assignment_1" and not any(
         part == "__pycache__" or part.startswith(".") for part in inside.parts
     )
@@ -122,7 +122,7 @@ def _license() -> bytes:
 
 
 def _pinned() -> list[str]:
-    """List what backproof itself needs, PyTorch included, each library in the version installed here."""
+    """Return what backproof itself needs, PyTorch included, each library in the version installed here."""
     try:
         declared = requires("backproof") or []
     except PackageNotFoundError:

@@ -6,18 +6,21 @@ from collections.abc import Mapping, Sequence
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+from matplotlib.typing import LineStyleType
 
 from backproof.report import style
-from backproof.report.style import STYLE, WIDTH, End, finish
+from backproof.report.style import DASHES, STYLE, WIDTH, End, finish
 from backproof.training.record import RunRecord
 
 _COLORS = (
     style.GREY, style.BLUE, style.SKY, style.GREEN, style.ORANGE, style.VERMILION, style.PURPLE, style.BLACK,
 )  # fmt: skip
+_HEIGHT, _HEIGHT_OF_A_LABEL = 3.2, 0.16
+"""In inches."""
 
 
 def svg(recipes: Mapping[str, Sequence[RunRecord]]) -> str:
-    """Draw them as SVG on white, for pages of any colour."""
+    """Return the picture as SVG on white, for pages of any colour."""
     content = io.StringIO()
     with rc_context(STYLE):
         draw(recipes).savefig(content, format="svg", metadata={"Date": None})
@@ -25,19 +28,25 @@ def svg(recipes: Mapping[str, Sequence[RunRecord]]) -> str:
 
 
 def draw(recipes: Mapping[str, Sequence[RunRecord]]) -> Figure:
-    """Draw each recipe's runs in one colour, its name and mean last accuracy at the end of its lines."""
+    """Draw each recipe's runs alike, its name and mean last accuracy at the end of its lines.
+
+    No two recipes look the same (ValueError for more than there are looks).
+    """
     with rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
+        height = max(_HEIGHT, 1 + _HEIGHT_OF_A_LABEL * len(recipes))
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
         axes = figure.subplots()
         ends = []
-        for color, (name, records) in zip(_COLORS, recipes.items(), strict=False):
+        for number, (name, records) in enumerate(recipes.items()):
+            color, dashes = _look(number)
             last = []
             for record in records:
                 (quantity, accuracy), *_ = (
                     item for item in record.final.items() if item[0].endswith("accuracy")
                 )
-                steps = [point.step for point in record.curves]
-                axes.plot(steps, [getattr(point, quantity) for point in record.curves], color=color, lw=1.0)
+                steps = [evaluation.step for evaluation in record.curves]
+                accuracies = [getattr(evaluation, quantity) for evaluation in record.curves]
+                axes.plot(steps, accuracies, color=color, linestyle=dashes, lw=1.0)
                 last.append(accuracy)
             mean = sum(last) / len(last)
             axes.plot(records[0].curves[-1].step, mean, marker="o", markersize=4, color=color)
@@ -49,3 +58,13 @@ def draw(recipes: Mapping[str, Sequence[RunRecord]]) -> Figure:
         axes.set_title("Accuracy on the test set")
         axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
         return finish(figure, {axes: ends})
+
+
+def _look(number: int) -> tuple[str, LineStyleType]:
+    """Return a colour and dashes: every colour once with each kind of dashes."""
+    dashes, color = divmod(number, len(_COLORS))
+    if dashes >= len(DASHES):
+        raise ValueError(
+            f"{number + 1} recipes in one picture: only {len(_COLORS) * len(DASHES)} lines look different"
+        )
+    return _COLORS[color], DASHES[dashes]

@@ -6,14 +6,12 @@ from typing import Any
 
 from backproof.proof.verdict import TOLERANCE, Proof
 from backproof.report import equations, origin, pictures, summary, tables
-from backproof.report.trainings import Trainings
-
-_SETTINGS = ("hidden", "learning_rate", "batch_size", "steps")
+from backproof.report.finished_runs import FinishedRuns
 
 
 @dataclass(frozen=True)
 class Mutation:
-    """What the mutation test found."""
+    """The result of the mutation test."""
 
     rows: Sequence[tuple[str, int, int, int, int]]
     """What was broken: in how many places; how many of these a proof caught, and how many of the caught could
@@ -23,38 +21,43 @@ class Mutation:
     """Those that changed no result, and why."""
 
 
-def build(trainings: Trainings, proofs: Sequence[Proof], samples: int, mutation: Mutation) -> dict[str, Any]:
-    """Put the report's content together; ``samples`` are the random points of each proof."""
-    recipes = trainings.recipes
-    insights = pictures.insights(trainings)
+def build(runs: FinishedRuns, proofs: Sequence[Proof], samples: int, mutation: Mutation) -> dict[str, Any]:
+    """Return the report's content; ``samples`` are the random points of each proof."""
+    recipes = runs.by_recipe
+    places = pictures.places(recipes)
+    figures = {**pictures.curves(runs), **pictures.insights(runs)}
     return {
         "title": "Backpropagation, derived, written by hand, and proven",
         "author": "backproof",
         "summary": (
             "A multi-layer perceptron in NumPy and its twin in PyTorch, batch normalization with a "
-            f"hand-written backward pass, and a convolutional network, on {origin.data_set(trainings.data)}. "
+            f"hand-written backward pass, and a convolutional network, on {origin.data_set(runs.data)}. "
             + _claim(proofs)
         ),
         "spread": "Accuracies are those of the last step; mean ± standard deviation over the seeds.",
         "settings": {name: _settings(records[0].config) for name, records in recipes.items()},
         "results": {name: summary.sentence(records) for name, records in recipes.items()},
         "modifications": tables.modifications(recipes),
-        "discussion": summary.discussion(recipes, trainings.data),
+        "discussion": summary.discussion(recipes, runs.data),
         "convnet": summary.study(recipes["convnet"]),
-        "aside": f"{trainings.choices[0].config['validation_size']:,}" if trainings.choices else "",
-        "choices": tables.choices(trainings.choices),
-        "table": tables.results(recipes, trainings.data),
-        "improvements": list(pictures.IMPROVEMENTS),
-        "insights": pictures.comments(trainings),
-        "figures": {**pictures.curves(trainings), **insights},
+        "validation_size": f"{runs.validated[0].config['validation_size']:,}" if runs.validated else "",
+        "validated": tables.validated(runs.validated),
+        "table": tables.results(recipes, runs.data),
+        "improvements": [
+            recipe.name for recipe in summary.discussed_recipes(recipes) if recipe.name in figures
+        ],
+        "weights": list(runs.predictions),
+        "gradients": [name for name, place in places.items() if place.gradient_norms],
+        "insights": pictures.comments(runs),
+        "figures": figures,
         "equations": equations.shown(proofs),
         "proofs": {"samples": samples, "text": _proven(proofs), **_mutation(mutation)},
-        "origin": origin.lines(trainings),
+        "origin": origin.lines(runs),
     }
 
 
 def _settings(config: Mapping[str, Any]) -> dict[str, str]:
-    return {name: tables.value(config[name]) for name in _SETTINGS if name in config}
+    return {name: tables.value(value) for name, value in config.items()}
 
 
 def _claim(proofs: Sequence[Proof]) -> str:
@@ -64,7 +67,7 @@ def _claim(proofs: Sequence[Proof]) -> str:
 
 
 def _proven(proofs: Sequence[Proof]) -> str:
-    """Say what was proven, and how well."""
+    """Write what was proven, and how well."""
     wrong = [proof.equation.label for proof in proofs if not proof.holds]
     verdict = f"Not proven: {', '.join(wrong)}." if wrong else f"All {len(proofs)} equations are proven."
     worst = max(proof.worst for proof in proofs)
@@ -76,7 +79,7 @@ def _proven(proofs: Sequence[Proof]) -> str:
 
 
 def _mutation(mutation: Mutation) -> dict[str, Any]:
-    """Say how many mistakes were made and caught."""
+    """Write how many mistakes were made and caught."""
     made, caught = sum(row[1] for row in mutation.rows), sum(row[2] for row in mutation.rows)
     return {
         "mutation": (

@@ -1,4 +1,4 @@
-"""A run's accuracy and loss over its steps, as the picture that it draws of itself."""
+"""A run's learning curves, as the picture in its folder."""
 
 import io
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Equations and what their proofs found, as the templates show them."""
+"""Equations and the figures of their proofs, as the templates show them."""
 
 import math
 from collections.abc import Sequence
@@ -41,8 +41,8 @@ def _space(name: Name) -> str:
 
 
 def figures(proof: Proof) -> list[tuple[str, str]]:
-    """Name each form and write its largest relative error."""
-    found = [
+    """Return each form's name and its largest relative error."""
+    forms = [
         (name, _error(error))
         for name, error in (
             ("index", proof.index),
@@ -53,8 +53,8 @@ def figures(proof: Proof) -> list[tuple[str, str]]:
         if error is not None
     ]
     if proof.order is not None:
-        found.append(("order", "exact" if proof.order == math.inf else f"{proof.order:.2f}"))
-    return found
+        forms.append(("order", "exact" if proof.order == math.inf else f"{proof.order:.2f}"))
+    return forms
 
 
 def _error(error: float) -> str:

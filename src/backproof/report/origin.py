@@ -4,14 +4,14 @@ from collections.abc import Iterable
 
 from backproof import __version__
 from backproof.data.registry import DATASETS
-from backproof.report.trainings import Trainings
+from backproof.report.finished_runs import FinishedRuns
 from backproof.training.record import RunRecord
 
 _NAMED = ("python", "numpy", "torch", "backproof")
 
 
 def data_set(name: str) -> str:
-    """Say what the networks were trained on, and where they were scaled down for it."""
+    """Write what the networks were trained on, and where that is so little that they were scaled down."""
     scaled_down = (
         ", with networks scaled down for them: the numbers show that everything works, not what the "
         "assignment's networks reach"
@@ -19,23 +19,29 @@ def data_set(name: str) -> str:
     return f"{DATASETS[name].summary}{scaled_down if DATASETS[name].small else ''}"
 
 
-def lines(trainings: Trainings) -> list[str]:
-    """Say it in sentences."""
-    runs = [record for records in trainings.recipes.values() for record in records]
-    compared = trainings.choices
-    said = [f"Data: {data_set(trainings.data)}."]
-    said += _each("Machine", (f"{run.environment.cores} cores of {run.environment.cpu}" for run in runs))
-    said += _each("Computed by", (run.environment.device for run in runs))
-    said += _each("Versions", (_versions(run) for run in runs))
-    said += _each("Trained at commit", (_commit(run) for run in runs))
-    said += _each("Compared on images set aside, trained at commit", (_commit(run) for run in compared))
-    seconds = sum(run.seconds for run in [*runs, *compared])
-    said.append(f"Training took {seconds:,.0f} seconds in all, over {len(runs) + len(compared)} runs.")
-    return [*said, f"The report was made by backproof {__version__}."]
+def lines(runs: FinishedRuns) -> list[str]:
+    """Return it in sentences."""
+    tested = [record for records in runs.by_recipe.values() for record in records]
+    validated = runs.validated
+    sentences = [f"Data: {data_set(runs.data)}."]
+    sentences += _distinct(
+        "Machine", (f"{run.environment.cores} cores of {run.environment.cpu}" for run in tested)
+    )
+    sentences += _distinct("Computed by", (run.environment.device for run in tested))
+    sentences += _distinct("Versions", (_versions(run) for run in tested))
+    sentences += _distinct("Trained at commit", (_commit(run) for run in tested))
+    sentences += _distinct(
+        "Compared on the validation set, trained at commit", (_commit(run) for run in validated)
+    )
+    seconds = sum(run.seconds for run in [*tested, *validated])
+    sentences.append(
+        f"Training took {seconds:,.0f} seconds in all, over {len(tested) + len(validated)} runs."
+    )
+    return [*sentences, f"The report was made by backproof {__version__}."]
 
 
-def _each(what: str, values: Iterable[str]) -> list[str]:
-    return [f"{what}: {each}." for each in dict.fromkeys(values)]
+def _distinct(what: str, values: Iterable[str]) -> list[str]:
+    return [f"{what}: {value}." for value in dict.fromkeys(values)]
 
 
 def _versions(run: RunRecord) -> str:

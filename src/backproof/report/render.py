@@ -1,4 +1,4 @@
-"""From content to files: the templates, set by Typst as a PDF and as one self-contained HTML page."""
+"""From content to files: the templates, compiled by Typst to a PDF and to one self-contained HTML page."""
 
 import base64
 import warnings
@@ -14,20 +14,20 @@ from backproof.files import remove_temporary_files, write_atomically
 HTML, PDF = "report.html", "report.pdf"
 _TEMPLATES = Path(__file__).parent / "templates"
 _FONT = "MATH-FONT"
-"""What stands in report.css in place of the font for formulas, which few systems have."""
+"""The placeholder in report.css for the font of formulas, which few systems have."""
 _UNFINISHED = "html export is under active development and incomplete"
 
 
 def render(content: dict[str, Any], target: Literal["html", "pdf"]) -> bytes:
-    """Set the report; a template that does not fit its content is a typst.TypstError."""
-    document, found = typst.compile_with_warnings(
+    """Return the report as a file's bytes (typst.TypstError where a template does not fit its content)."""
+    document, typst_warnings = typst.compile_with_warnings(
         str(_TEMPLATES / "report.typ"),
         root=str(_TEMPLATES),
         format=target,
         sys_inputs={"target": target, "data": msgspec.json.encode({**content, "css": _css()}).decode()},
         ignore_system_fonts=True,
     )
-    for warning in found:
+    for warning in typst_warnings:
         if warning.message != _UNFINISHED:
             warnings.warn(f"typst: {warning.message} {warning.hints}", stacklevel=2)
     return bytes(document) if target == "pdf" else _with_spacing_accents(document.decode()).encode()
@@ -41,7 +41,7 @@ def _with_spacing_accents(page: str) -> str:
 
 
 def _css() -> str:
-    """Put the font into the style sheet, so that the page needs no other file."""
+    """Return the style sheet with the font in it, so that the page needs no other file."""
     font = base64.b64encode((_TEMPLATES / "math.woff").read_bytes()).decode()
     return (_TEMPLATES / "report.css").read_text(encoding="utf-8").replace(_FONT, font)
 

@@ -1,4 +1,4 @@
-"""What all pictures share: sizes and colours for print, labels at the ends of lines, the way to SVG."""
+"""What all figures share: sizes and colours for print, labels at the ends of lines, the export to SVG."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from matplotlib import rc_context, rcParams
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
-from matplotlib.typing import ColorType
+from matplotlib.typing import ColorType, LineStyleType
 
 WIDTH = 16 / 2.54
 """Inches: pictures are as wide as a page's text, so that their letters are as large in print as they say."""
@@ -34,7 +34,9 @@ STYLE: Any = {
 BLACK, GREY, BLUE, SKY = "#000000", "#999999", "#0072B2", "#56B4E9"
 GREEN, ORANGE, VERMILION, PURPLE = "#009E73", "#E69F00", "#D55E00", "#CC79A7"
 TRAIN_STYLE: dict[str, Any] = {"color": BLUE, "linestyle": (0, (4, 1.5)), "linewidth": 1.4}
-HELD_OUT_STYLE: dict[str, Any] = {"color": VERMILION, "linestyle": "-", "linewidth": 1.8}
+EVALUATION_STYLE: dict[str, Any] = {"color": VERMILION, "linestyle": "-", "linewidth": 1.8}
+
+DASHES: tuple[LineStyleType, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)), (0, (8, 2)))
 
 _LINE = 1.25
 """From one line of text to the next, in font sizes."""
@@ -80,9 +82,9 @@ def spread(places: Sequence[float], gap: float, low: float, high: float) -> list
             mean, count = (before * many + mean * count) / (many + count), many + count
         pools.append((mean, count))
     means, counts = zip(*pools, strict=True)
-    found = np.empty(len(places))
-    found[order] = np.clip(np.repeat(means, counts), low, high - shares[-1]) + shares
-    return [float(place) for place in found]
+    moved = np.empty(len(places))
+    moved[order] = np.clip(np.repeat(means, counts), low, high - shares[-1]) + shares
+    return [float(place) for place in moved]
 
 
 def luminance(color: ColorType) -> float:

@@ -2,20 +2,15 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
+from backproof.training.recipe import Recipe
+from backproof.training.recipes import RECIPES
 from backproof.training.record import RunRecord
 
-REFERENCE = {
-    "mlp-numpy": "0.46",
-    "mlp-torch": "0.46",
-    "mlp-deep-adam": "0.50",
-    "mlp-deep-adam-3000": "0.50 … 0.52",
-    "mlp-deep-l2": "0.52",
-    "mlp-deep-batchnorm": "0.54",
-    "convnet": "0.75",
-}
-"""What the assignment, and one finished report of it, came to on CIFAR-10."""
+
+def discussed_recipes(recipes: Mapping[str, Sequence[RunRecord]]) -> list[Recipe]:
+    """Return the recipes with a reason: a network, then its modifications."""
+    return [RECIPES[name] for name in recipes if (place := RECIPES[name].place) and place.reason]
 
 
 def accuracies(records: Sequence[RunRecord]) -> list[float]:
@@ -46,48 +41,58 @@ def seconds(records: Sequence[RunRecord]) -> float:
 
 
 def seeds(records: Sequence[RunRecord]) -> str:
-    """Name the seeds."""
+    """Write the seeds."""
     return ", ".join(str(record.seed) for record in records)
 
 
 def sentence(records: Sequence[RunRecord]) -> str:
-    """Say what a recipe came to, for use after "has"."""
+    """Write a recipe's accuracy, for use after "has"."""
     count = f"over {len(records)} seeds" if len(records) > 1 else f"with seed {records[0].seed}"
     return f"an accuracy of {mean_and_spread(accuracies(records))} on the test set ({count})"
 
 
 def discussion(recipes: Mapping[str, Sequence[RunRecord]], data: str) -> list[str]:
-    """Say what came of each modification, and which network is the best."""
-    said = []
-    names = [name for name in recipes if name.startswith("mlp-") and name != "mlp-numpy"]
-    for before, name in pairwise(names):
-        here = recipes[name]
-        change = statistics.mean(accuracies(here)) - statistics.mean(accuracies(recipes[before]))
-        spreads = [statistics.stdev(accuracies(runs)) for runs in (here, recipes[before]) if len(runs) > 1]
-        within = ", which is within the seeds' spread" if spreads and abs(change) <= max(spreads) else ""
-        gap = training_accuracy(here) - statistics.mean(accuracies(here))
-        said.append(
-            f"{name} changed the test accuracy by {gain(recipes[before], here)}, to "
-            f"{mean_and_spread(accuracies(here))}{within}; at its end the training accuracy is "
-            f"{gap:.3f} above that.".replace("-0.", "−0.")
-        )
-    best = max(names, key=lambda name: statistics.mean(accuracies(recipes[name])))
+    """Write what each modification changed, and which network is the best."""
+    discussed = discussed_recipes(recipes)
+    sentences = [
+        _effect(recipe.name, recipes[recipe.parent.name], recipes[recipe.name])
+        for recipe in discussed
+        if recipe.parent and recipe.parent.name in recipes
+    ]
+    best = max(
+        (recipe.name for recipe in discussed), key=lambda name: statistics.mean(accuracies(recipes[name]))
+    )
     reached = statistics.mean(accuracies(recipes[best]))
     asked = " (the assignment asks for 0.52)" if data == "cifar10" else ""
-    said.append(f"The best of these networks is {best}, with {reached:.3f}{asked}. {study(recipes[best])}")
-    return said
+    sentences.append(
+        f"The best of these networks is {best}, with {reached:.3f}{asked}. {study(recipes[best])}"
+    )
+    return sentences
+
+
+def _effect(name: str, before: Sequence[RunRecord], after: Sequence[RunRecord]) -> str:
+    """Write by how much a modification changed the test accuracy of its parent."""
+    change = statistics.mean(accuracies(after)) - statistics.mean(accuracies(before))
+    spreads = [statistics.stdev(accuracies(runs)) for runs in (after, before) if len(runs) > 1]
+    within = ", which is within the seeds' spread" if spreads and abs(change) <= max(spreads) else ""
+    gap = training_accuracy(after) - statistics.mean(accuracies(after))
+    return (
+        f"{name} changed the test accuracy by {gain(before, after)}, to "
+        f"{mean_and_spread(accuracies(after))}{within}; at its end the training accuracy is "
+        f"{gap:.3f} above that.".replace("-0.", "−0.")
+    )
 
 
 def study(records: Sequence[RunRecord]) -> str:
-    """Say where a recipe's test loss, a mean over the seeds, was lowest, and what came after."""
-    points = list(zip(*(record.curves for record in records), strict=True))
-    losses = [statistics.mean(point.test_loss or 0.0 for point in at) for at in points]
-    trained = statistics.mean(point.train_loss for point in points[-1])
+    """Write where a recipe's test loss, a mean over the seeds, was lowest, and what came after."""
+    evaluations = list(zip(*(record.curves for record in records), strict=True))
+    losses = [statistics.mean(run.test_loss or 0.0 for run in runs) for runs in evaluations]
+    trained = statistics.mean(run.train_loss for run in evaluations[-1])
     lowest = min(range(len(losses)), key=losses.__getitem__)
     end = f"At the end the training loss is {trained:.3f}, the test loss {losses[-1]:.3f}."
     if lowest == len(losses) - 1:
         return f"Its test loss still falls when the steps run out. {end}"
-    step = points[lowest][0].step
+    step = evaluations[lowest][0].step
     return (
         f"Its test loss is lowest at step {step:,}, {losses[lowest]:.3f}: what it learns from there on "
         f"helps it with its training images alone. {end}"

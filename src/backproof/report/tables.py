@@ -5,40 +5,31 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backproof.report import summary
-from backproof.training.recipes import HOW_TO_COMPUTE, RECIPES
+from backproof.training.config import setting_names
+from backproof.training.recipes import RECIPES
 from backproof.training.record import RunRecord
+from backproof.training.setting import Role
 
 Table = dict[str, Any]
-_REASONS = {
-    "mlp-torch": "The network that the modifications start from.",
-    "mlp-deep-adam": "More and wider layers can express more. Adam scales each weight's steps by itself, "
-    "which spares a search for a learning rate at this depth.",
-    "mlp-deep-adam-3000": "Does it learn more when it has the time?",
-    "mlp-deep-l2": "Do smaller weights narrow the gap between training and test accuracy?",
-    "mlp-deep-batchnorm": "Normalised activations keep every layer's input on one scale while the layers "
-    "before it change, and a batch's random statistics restrain the network besides.",
-}
-_NOT_SHOWN = {"data", "seed", "validation_size", "eval_every", *HOW_TO_COMPUTE}
 
 
 def modifications(recipes: Mapping[str, Sequence[RunRecord]]) -> Table:
-    """Return a row for each of the MLP's modifications, every one on top of the one above it."""
+    """Return a row for each modification, beside what it modifies."""
     rows = []
-    before: Sequence[RunRecord] = []
-    for name, reason in _REASONS.items():
-        here = recipes[name]
+    for recipe in summary.discussed_recipes(recipes):
+        after = recipes[recipe.name]
+        before = recipes.get(recipe.parent.name) if recipe.parent else None
         rows.append(
             [
-                name,
-                changed(before[0].config, here[0].config) if before else "nothing",
-                reason,
-                summary.mean_and_spread(summary.accuracies(here)),
-                summary.gain(before, here) if before else "",
-                f"{summary.training_accuracy(here):.3f}",
-                f"{summary.seconds(here):.0f}",
+                recipe.name,
+                changed(before[0].config, after[0].config) if before else "nothing",
+                recipe.place.reason if recipe.place else "",
+                summary.mean_and_spread(summary.accuracies(after)),
+                summary.gain(before, after) if before else "",
+                f"{summary.training_accuracy(after):.3f}",
+                f"{summary.seconds(after):.0f}",
             ]
         )
-        before = here
     header = [
         "recipe",
         "changed",
@@ -52,13 +43,15 @@ def modifications(recipes: Mapping[str, Sequence[RunRecord]]) -> Table:
 
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    """Write the settings that are other ones than before, but for how they are computed."""
-    names = [name for name in after if name not in _NOT_SHOWN and after[name] != before.get(name)]
+    """Write the settings that differ and bear on what the network learns."""
+    names = [
+        name for name in after if name in setting_names(Role.LEARNING) and after[name] != before.get(name)
+    ]
     return _written(after, names)
 
 
-def choices(records: Sequence[RunRecord]) -> Table:
-    """Return what was compared on images set aside, by the settings that differ among them."""
+def validated(records: Sequence[RunRecord]) -> Table:
+    """Return what was compared on the validation set, by the settings that differ."""
     names = varying(records)
     rows = [
         [
@@ -75,8 +68,9 @@ def choices(records: Sequence[RunRecord]) -> Table:
 
 
 def varying(records: Sequence[RunRecord]) -> list[str]:
-    """Name the settings that not all of the runs share."""
-    names = dict.fromkeys(name for record in records for name in record.config if name not in _NOT_SHOWN)
+    """Return the settings that bear on what the networks learn and that not all of the runs share."""
+    learning = setting_names(Role.LEARNING)
+    names = dict.fromkeys(name for record in records for name in record.config if name in learning)
     return [name for name in names if len({value(record.config.get(name)) for record in records}) > 1]
 
 
@@ -97,7 +91,7 @@ def results(recipes: Mapping[str, Sequence[RunRecord]], data: str) -> Table:
             RECIPES[name].summary,
             summary.mean_and_spread(summary.accuracies(records)),
             f"{statistics.mean(record.final['test_loss'] for record in records):.3f}",
-            summary.REFERENCE[name] if data == "cifar10" else "",
+            RECIPES[name].reference if data == "cifar10" else "",
             summary.seeds(records),
             f"{summary.seconds(records):.0f}",
             str(records[0].config.get("precision", "fp32")),

@@ -1,4 +1,4 @@
-"""Have the allocator keep what it is given back."""
+"""The memory allocator: have it keep freed memory."""
 
 import ctypes
 import sys

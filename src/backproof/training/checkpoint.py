@@ -13,10 +13,10 @@ from safetensors.numpy import save
 from backproof.arrays import State
 from backproof.errors import RunError
 from backproof.files import write_atomically
-from backproof.training.train_state import Progress
+from backproof.training.loop import TrainState
 
 FILE_NAME = "checkpoint.safetensors"
-_FORMAT = "backproof.training.checkpoint/1"
+_FORMAT = "backproof.checkpoint/1"
 _HEADER = "backproof"
 _MEAN = "mean"
 _LEARNER = "learner."
@@ -24,7 +24,7 @@ _LEARNER = "learner."
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """All that a run needs to go on, and all that its network needs to be used without the data set."""
+    """All that is needed to resume a run, and to use its network without the data set."""
 
     recipe: str
     config: dict[str, Any]
@@ -32,11 +32,11 @@ class Checkpoint:
     mean: npt.NDArray[np.float32]
     """The image (channels, height, width) that is subtracted from every input."""
     learner: State
-    progress: Progress
+    progress: TrainState
 
 
 def write(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write the checkpoint into a run's folder, replacing the one before in a single move (OSError)."""
+    """Write the checkpoint into a run's folder, replacing the one before in a single rename (OSError)."""
     path = folder / FILE_NAME
     arrays = {
         _MEAN: checkpoint.mean,
@@ -83,4 +83,4 @@ class _About(msgspec.Struct):
     recipe: str
     config: dict[str, Any]
     classes: tuple[str, ...]
-    progress: Progress
+    progress: TrainState

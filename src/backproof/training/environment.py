@@ -17,7 +17,7 @@ _COMPUTING_LIBRARIES = ("numpy", "torch")
 
 
 def describe(device: str = "cpu") -> Environment:
-    """Describe this process as it is now: libraries that it has imported, threads that they use."""
+    """Return this process's libraries, those that it has imported, and the threads that they use."""
     loaded = [name for name in _COMPUTING_LIBRARIES if name in sys.modules]
     versions = {"python": platform.python_version(), "backproof": __version__}
     versions |= {name: version(name) for name in loaded}

@@ -1,4 +1,4 @@
-"""Compare modifications of a recipe on images set aside, so that the test set chooses nothing."""
+"""Compare modifications of a recipe on a validation set, so that the test set chooses nothing."""
 
 import shlex
 import zlib
@@ -11,9 +11,9 @@ from backproof.data.registry import DATASETS
 from backproof.errors import ConfigError, RunError
 from backproof.training import run
 from backproof.training.config import TrainConfig, from_text
-from backproof.training.recipes import Recipe
+from backproof.training.recipe import Recipe
 from backproof.training.record import RunRecord
-from backproof.training.run import Run, from_everywhere
+from backproof.training.run import Run, absolute_data_dir
 
 _LONGEST_NAME = 100
 
@@ -29,19 +29,19 @@ class Candidate:
 def candidates(recipe: Recipe, modifications: Sequence[str], base: Mapping[str, Any]) -> list[Candidate]:
     """Read modifications like "weight_decay=1e-3 optimizer=adamw", laid over ``base`` (ConfigError).
 
-    The unmodified recipe comes first. Every candidate is judged on images set aside.
+    The unmodified recipe comes first. Every candidate is evaluated on the validation set.
     """
     base = {"validation_size": DATASETS[recipe.configure(base).data].validation_size, **base}
     if base["validation_size"] < 1:
-        raise ConfigError("modifications are compared on images set aside: validation_size must be 1 or more")
-    made = [Candidate("unmodified", from_everywhere(recipe.configure(base)))]
+        raise ConfigError("modifications are compared on a validation set: validation_size must be 1 or more")
+    made = [Candidate("unmodified", absolute_data_dir(recipe.configure(base)))]
     for text in modifications:
         changes: dict[str, Any] = {}
-        for each in _words(text):
-            name, equals, value = each.partition("=")
+        for word in _words(text):
+            name, equals, value = word.partition("=")
             if not equals:
                 raise ConfigError(
-                    f"a modification is NAME=VALUE, or several with spaces between, not '{each}'"
+                    f"a modification is NAME=VALUE, or several with spaces between, not '{word}'"
                 )
             if name in ("data", "data_dir", "validation_size"):
                 raise ConfigError(
@@ -50,7 +50,7 @@ def candidates(recipe: Recipe, modifications: Sequence[str], base: Mapping[str, 
             if name in changes:
                 raise ConfigError(f"the modification '{text}' has {name} twice; a candidate is one --try")
             changes[name] = from_text(name, value)
-        made.append(Candidate(" ".join(text.split()), from_everywhere(recipe.configure(base, changes))))
+        made.append(Candidate(" ".join(text.split()), absolute_data_dir(recipe.configure(base, changes))))
     for number, candidate in enumerate(made):
         for other in made[:number]:
             if other.settings == candidate.settings:
@@ -69,7 +69,7 @@ def _words(text: str) -> list[str]:
 
 
 def folder_name(candidate: Candidate) -> str:
-    """Name a candidate's folder after its modification, a long one by its beginning and a checksum."""
+    """Return a folder's name for a modification, of a long one its beginning and a checksum."""
     name = candidate.name.replace("/", "_").replace(" ", "+")
     if len(name) <= _LONGEST_NAME:
         return name

@@ -1,4 +1,4 @@
-"""What a trained network answered and learnt: kept beside the record, so that reports need no network."""
+"""A trained network's predictions and first weights, saved beside the record: reports need no network."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,9 @@ from backproof.errors import RunError
 from backproof.files import write_atomically
 from backproof.training.learners.protocol import Learner
 
-FILE_NAME = "evidence.safetensors"
+FILE_NAME = "predictions.safetensors"
+_OLD_FILE_NAME = "evidence.safetensors"
+"""Its name in the folders of earlier runs."""
 _CLASSES = "classes"
 _IMAGES_AT_A_TIME = 500
 _MISTAKES = 16
@@ -24,16 +26,16 @@ _UNITS = 24
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """A network's answers on the N images that its run is judged on, and what its first layer looks for."""
+class Predictions:
+    """A network's predictions of the N images that its run is evaluated on, and its first layer's weights."""
 
     classes: tuple[str, ...]
     labels: Labels
     """(N,), the right classes."""
-    answers: Labels
-    """(N,), the likeliest classes by the network."""
+    predicted: Labels
+    """(N,), the classes with the highest probability."""
     confidence: npt.NDArray[np.float32]
-    """(N,), the probabilities of the answers."""
+    """(N,), the probabilities of the predicted classes."""
     mistakes: Indices
     """(K,), which images it got wrong with the highest confidence, the worst first."""
     mistaken_pixels: Pixels
@@ -41,65 +43,71 @@ class Evidence:
     first_weights: npt.NDArray[np.float16]
     """(M, channels, height, width), the first layer's weights of the units whose weights are largest."""
 
-    def confusion(self) -> npt.NDArray[np.int64]:
-        """Count the images of each class (row) by the answer they got (column)."""
+    def mistake_classes(self) -> list[tuple[str, str]]:
+        """Return the right class and the predicted one of each of the K mistakes."""
+        return [
+            (self.classes[self.labels[image]], self.classes[self.predicted[image]]) for image in self.mistakes
+        ]
+
+    def confusion_matrix(self) -> npt.NDArray[np.int64]:
+        """Return how many images of each class (row) were predicted to be of which class (column)."""
         counts = np.zeros((len(self.classes), len(self.classes)), np.int64)
-        np.add.at(counts, (self.labels, self.answers), 1)
+        np.add.at(counts, (self.labels, self.predicted), 1)
         return counts
 
 
-def gather(learner: Learner, judged_on: Split, classes: tuple[str, ...]) -> Evidence:
-    """Ask the network about every image of the split."""
-    answers = np.empty(len(judged_on), np.int64)
-    confidence = np.empty(len(judged_on), np.float32)
+def predict(learner: Learner, split: Split, classes: tuple[str, ...]) -> Predictions:
+    """Return the network's predictions of every image of the split."""
+    predicted = np.empty(len(split), np.int64)
+    confidence = np.empty(len(split), np.float32)
     done = 0
-    for images, labels in judged_on.chunks(_IMAGES_AT_A_TIME):
+    for images, labels in split.chunks(_IMAGES_AT_A_TIME):
         probabilities = learner.probabilities(images)
-        here = slice(done, done + len(labels))
-        answers[here], confidence[here] = probabilities.argmax(axis=1), probabilities.max(axis=1)
+        chunk = slice(done, done + len(labels))
+        predicted[chunk], confidence[chunk] = probabilities.argmax(axis=1), probabilities.max(axis=1)
         done += len(labels)
-    wrong = np.flatnonzero(answers != judged_on.labels)
+    wrong = np.flatnonzero(predicted != split.labels)
     mistakes = wrong[np.argsort(-confidence[wrong], kind="stable")][:_MISTAKES]
     weights = learner.first_weights()
-    weights = weights.reshape(
-        len(weights), *(judged_on.mean.shape if weights.ndim == 2 else weights.shape[1:])
-    )
+    weights = weights.reshape(len(weights), *(split.mean.shape if weights.ndim == 2 else weights.shape[1:]))
     sizes = np.linalg.norm(weights.reshape(len(weights), -1), axis=1)
     largest = np.sort(np.argsort(-sizes, kind="stable")[:_UNITS])
-    return Evidence(
+    return Predictions(
         classes,
-        np.asarray(judged_on.labels),
-        answers,
+        np.asarray(split.labels),
+        predicted,
         confidence,
         mistakes,
-        judged_on.pixels[mistakes],
+        split.pixels[mistakes],
         weights[largest].astype(np.float16),
     )
 
 
-def write(folder: Path, evidence: Evidence) -> None:
-    """Write the evidence into a run's folder (OSError)."""
+def write(folder: Path, predictions: Predictions) -> None:
+    """Write the predictions into a run's folder (OSError)."""
     arrays: dict[str, npt.NDArray[Any]] = {
-        "labels": evidence.labels.astype(np.uint8),
-        "answers": evidence.answers.astype(np.uint8),
-        "confidence": evidence.confidence,
-        "mistakes": evidence.mistakes,
-        "mistaken_pixels": np.ascontiguousarray(evidence.mistaken_pixels),
-        "first_weights": evidence.first_weights,
+        "labels": predictions.labels.astype(np.uint8),
+        "answers": predictions.predicted.astype(np.uint8),
+        "confidence": predictions.confidence,
+        "mistakes": predictions.mistakes,
+        "mistaken_pixels": np.ascontiguousarray(predictions.mistaken_pixels),
+        "first_weights": predictions.first_weights,
     }
-    header = {_CLASSES: msgspec.json.encode(evidence.classes).decode()}
+    header = {_CLASSES: msgspec.json.encode(predictions.classes).decode()}
     write_atomically(folder / FILE_NAME, save(arrays, header))
 
 
-def read(folder: Path) -> Evidence | None:
-    """Read the evidence in a run's folder, None where there is none (RunError)."""
+def read(folder: Path) -> Predictions | None:
+    """Read the predictions in a run's folder, None where there are none (RunError)."""
     path = folder / FILE_NAME
+    if not path.exists():
+        path = folder / _OLD_FILE_NAME
     try:
         with safe_open(path, framework="numpy") as file:
             names = file.keys()
             arrays = {name: file.get_tensor(name) for name in names}
             classes = msgspec.json.decode(file.metadata()[_CLASSES], type=tuple[str, ...])
-        return Evidence(
+        return Predictions(
             classes,
             arrays["labels"].astype(np.int64),
             arrays["answers"].astype(np.int64),

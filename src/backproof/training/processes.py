@@ -7,30 +7,30 @@ from typing import Protocol
 
 
 class Processes(Protocol):
-    """What a run asks of its processes, each of which takes an equal share of every batch."""
+    """What a run needs from its processes, each of which takes an equal share of every batch."""
 
     rank: int
     """This process's number; process 0 alone writes and prints."""
     count: int
 
-    def any(self, flag: bool) -> bool:
-        """Tell every process whether one of them says yes; all have to ask at the same place."""
+    def any_reduce(self, flag: bool) -> bool:
+        """Return whether the flag of any process is set; all processes have to call it."""
 
-    def of_first(self, text: str) -> str:
-        """Return process 0's text to every process."""
+    def broadcast(self, text: str) -> str:
+        """Return process 0's text in every process; all processes have to call it."""
 
 
-class Alone:
+class SingleProcess:
     """One process, the usual case."""
 
     rank = 0
     count = 1
 
-    def any(self, flag: bool) -> bool:
+    def any_reduce(self, flag: bool) -> bool:
         """Return the flag."""
         return flag
 
-    def of_first(self, text: str) -> str:
+    def broadcast(self, text: str) -> str:
         """Return the text."""
         return text
 
@@ -44,9 +44,9 @@ def launched() -> int:
 def all_processes() -> Iterator[Processes]:
     """Yield the processes of this run; those of torchrun leave their group at the end (LostProcessError)."""
     if launched() > 1:
-        from backproof.training.learners.torch_processes import joined
+        from backproof.training.torch_processes import process_group
 
-        with joined() as processes:
+        with process_group() as processes:
             yield processes
     else:
-        yield Alone()
+        yield SingleProcess()

@@ -1,119 +1,149 @@
-"""The runs that have a name: a network, and what differs from the default settings."""
+"""The recipes. A new one is an entry here, and nothing anywhere else."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from backproof.errors import ConfigError
-from backproof.training import config
-from backproof.training.config import TrainConfig, did_you_mean
+from backproof.training.config import did_you_mean
+from backproof.training.recipe import Architecture, Place, Plan, Recipe
 
-_EVERY_RUN = (
-    "data", "data_dir", "validation_size", "learning_rate", "steps", "batch_size", "eval_every", "seed",
-)  # fmt: skip
-_IN_TORCH = ("optimizer", "weight_decay", "batch_norm", "precision", "compile", "device", "threads")
-HOW_TO_COMPUTE = frozenset({"data_dir", "precision", "compile", "device", "threads"})
-"""Settings that say where things are and how to compute, not what."""
-_NEUTRAL = HOW_TO_COMPUTE | {"data", "validation_size", "eval_every", "seed"}
-"""Those, and what to look at: they have no bearing on what a network learns."""
+NUMPY_MLP = Architecture("backproof.training.learners.numpy_learner:NumpyLearner", frozenset({"mlp"}))
+TORCH_MLP = Architecture("backproof.training.learners.torch_learner:mlp_learner", frozenset({"mlp", "torch"}))
+CONVNET = Architecture("backproof.training.learners.torch_learner:convnet_learner", frozenset({"torch"}))
 
+_SMALL_DEEP = {"hidden": (64, 64, 64, 64), "steps": 400, "eval_every": 40}
 
-@dataclass(frozen=True)
-class Network:
-    """A kind of network: who trains it, and which settings play a part in that."""
-
-    learner: str
-    """What makes the learner, as module:name, imported only when it is needed."""
-    settings: frozenset[str]
-    in_torch: bool
-
-
-NUMPY_MLP = Network(
-    "backproof.training.learners.numpy_learner:NumpyLearner",
-    frozenset({*_EVERY_RUN, "hidden", "negative_slope"}),
-    in_torch=False,
-)
-TORCH_MLP = Network(
-    "backproof.training.learners.torch_learner:mlp_learner",
-    frozenset({*_EVERY_RUN, *_IN_TORCH, "hidden", "negative_slope", "dropout", "initialization"}),
-    in_torch=True,
-)
-CONVNET = Network(
-    "backproof.training.learners.torch_learner:convnet_learner",
-    frozenset({*_EVERY_RUN, *_IN_TORCH}),
-    in_torch=True,
+MLP_NUMPY = Recipe(
+    "mlp-numpy",
+    "the assignment's MLP in NumPy, every gradient written by hand",
+    NUMPY_MLP,
+    reference="0.46",
+    place=Place(predictions=True, gradient_norms=True),
+    plan=Plan(range(5), seconds=4),
+    small_plan=Plan(range(2), seconds=3),
 )
 
+MLP_TORCH = Recipe(
+    "mlp-torch",
+    "the same MLP in PyTorch, from the same weights and batches",
+    TORCH_MLP,
+    reference="0.46",
+    place=Place(reason="The network that the modifications start from."),
+    plan=Plan(range(5), seconds=6),
+    small_plan=Plan(range(2), seconds=5),
+)
 
-@dataclass(frozen=True)
-class Recipe:
-    """A named run."""
+MLP_DEEP_ADAM = Recipe(
+    "mlp-deep-adam",
+    "improvement 1: four wide hidden layers, Adam",
+    TORCH_MLP,
+    {
+        "hidden": (1024, 2048, 2048, 4096),
+        "optimizer": "adam",
+        "learning_rate": 1e-3,
+        "initialization": "uniform",
+    },
+    parent=MLP_TORCH,
+    reference="0.50",
+    place=Place(
+        caption="Improvement 1: four hidden layers and Adam.",
+        reason="More and wider layers can express more. Adam scales each weight's steps by itself, "
+        "which spares a search for a learning rate at this depth.",
+        gradient_norms=True,
+    ),
+    plan=Plan(range(3), seconds=100, bf16=True),
+    small_plan=Plan(range(2), seconds=1, settings={**_SMALL_DEEP, "steps": 200, "eval_every": 20}),
+)
 
-    name: str
-    summary: str
-    network: Network
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    """What differs from TrainConfig's defaults."""
+MLP_DEEP_ADAM_3000 = Recipe(
+    "mlp-deep-adam-3000",
+    "improvement 2: twice the steps",
+    TORCH_MLP,
+    {"steps": 3000},
+    parent=MLP_DEEP_ADAM,
+    reference="0.50 … 0.52",
+    place=Place(
+        caption="Improvement 2: twice the steps.",
+        reason="Does it learn more when it has the time?",
+    ),
+    plan=Plan(range(3), seconds=170, bf16=True, variants={"no-decay": {}}),
+    small_plan=Plan(range(2), seconds=2, settings=_SMALL_DEEP, variants={"no-decay": {}}),
+)
 
-    def configure(self, *layers: Mapping[str, Any]) -> TrainConfig:
-        """Lay the mappings over this recipe's settings (ConfigError, too for what plays no part in it)."""
-        for layer in layers:
-            for name in layer:
-                if name in config.setting_names() and name not in self.network.settings:
-                    raise ConfigError(f"recipe {self.name} has no setting '{name}': leave it out")
-        return config.build(self.settings, *layers)
-
-    def settings_of(self, settings: TrainConfig) -> dict[str, Any]:
-        """Return the settings that play a part, by name, in plain types: what configure takes back."""
-        return {name: value for name, value in settings.as_dict().items() if name in self.network.settings}
-
-    def modified(self, settings: TrainConfig) -> list[str]:
-        """Name the settings that differ from this recipe's and bear on what the network learns."""
-        own = self.settings_of(self.configure())
-        here = self.settings_of(settings)
-        differing = {name for name in own.keys() - _NEUTRAL if own[name] != here[name]}
-        if "none" not in (own.get("batch_norm"), here.get("batch_norm")):
-            differing.discard("batch_norm")  # one function, whoever computes it
-        return sorted(differing)
-
-
-_DEEP_ADAM = {
-    "hidden": (1024, 2048, 2048, 4096),
-    "optimizer": "adam",
-    "learning_rate": 1e-3,
-    "initialization": "uniform",
+_DECAYS: Mapping[str, Mapping[str, Any]] = {
+    "adam-1e-4": {"optimizer": "adam", "weight_decay": 1e-4},
+    "adam-1e-3": {"optimizer": "adam", "weight_decay": 1e-3},
+    "adam-1e-2": {"optimizer": "adam", "weight_decay": 1e-2},
+    "adamw-0.1": {},
+    "adamw-1": {"weight_decay": 1.0},
 }
-_DEEP_ADAM_3000 = {**_DEEP_ADAM, "steps": 3000}
-_DEEP_L2 = {**_DEEP_ADAM_3000, "optimizer": "adamw", "weight_decay": 0.1}
-_DEEP_BATCHNORM = {**_DEEP_L2, "batch_norm": "manual"}
+MLP_DEEP_L2 = Recipe(
+    "mlp-deep-l2",
+    "improvement 3: weight decay, decoupled (AdamW)",
+    TORCH_MLP,
+    {"optimizer": "adamw", "weight_decay": 0.1},
+    parent=MLP_DEEP_ADAM_3000,
+    reference="0.52",
+    place=Place(
+        caption="Improvement 3: weight decay.",
+        reason="Do smaller weights narrow the gap between training and test accuracy?",
+    ),
+    plan=Plan(range(3), seconds=170, bf16=True, variants=_DECAYS),
+    small_plan=Plan(range(2), seconds=2, settings=_SMALL_DEEP, variants=_DECAYS),
+)
+
+_DECAYS_WITH_BATCHNORM: Mapping[str, Mapping[str, Any]] = {
+    "batchnorm-no-decay": {"optimizer": "adam", "weight_decay": 0.0},
+    "batchnorm-adam-1e-3": {"optimizer": "adam", "weight_decay": 1e-3},
+    "batchnorm-adamw-0.1": {},
+}
+MLP_DEEP_BATCHNORM = Recipe(
+    "mlp-deep-batchnorm",
+    "improvement 4: batch norm before every activation, its backward pass written by hand",
+    TORCH_MLP,
+    {"batch_norm": "manual"},
+    parent=MLP_DEEP_L2,
+    reference="0.54",
+    place=Place(
+        caption="Improvement 4: batch norm before every activation.",
+        reason="Normalised activations keep every layer's input on one scale while the layers "
+        "before it change, and a batch's random statistics restrain the network besides.",
+        gradient_norms=True,
+    ),
+    plan=Plan(range(3), seconds=200, bf16=True, variants=_DECAYS_WITH_BATCHNORM),
+    small_plan=Plan(range(2), seconds=2, settings=_SMALL_DEEP, variants=_DECAYS_WITH_BATCHNORM),
+)
+
+CONVNET_BY_TABLE_1 = Recipe(
+    "convnet",
+    "the assignment's VGG-style ConvNet, batch norm written by hand",
+    CONVNET,
+    {
+        "batch_norm": "manual",
+        "optimizer": "adam",
+        "learning_rate": 1e-4,
+        "steps": 5000,
+        "batch_size": 32,
+        "eval_every": 500,
+    },
+    reference="0.75",
+    place=Place(
+        caption="Accuracy (left) and loss (right) of the ConvNet.", predictions=True, gradient_norms=True
+    ),
+    plan=Plan([42], seconds=900),
+    small_plan=Plan([42], seconds=8, settings={"steps": 50, "eval_every": 10}),
+)
 
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe("mlp-numpy", "the assignment's MLP in NumPy, every gradient written by hand", NUMPY_MLP),
-        Recipe("mlp-torch", "the same MLP in PyTorch, from the same weights and batches", TORCH_MLP),
-        Recipe("mlp-deep-adam", "improvement 1: four wide hidden layers, Adam", TORCH_MLP, _DEEP_ADAM),
-        Recipe("mlp-deep-adam-3000", "improvement 2: twice the steps", TORCH_MLP, _DEEP_ADAM_3000),
-        Recipe("mlp-deep-l2", "improvement 3: weight decay, decoupled (AdamW)", TORCH_MLP, _DEEP_L2),
-        Recipe(
-            "mlp-deep-batchnorm",
-            "improvement 4: batch norm before every activation, its backward pass written by hand",
-            TORCH_MLP,
-            _DEEP_BATCHNORM,
-        ),
-        Recipe(
-            "convnet",
-            "the assignment's VGG-style ConvNet, batch norm written by hand",
-            CONVNET,
-            {
-                "batch_norm": "manual",
-                "optimizer": "adam",
-                "learning_rate": 1e-4,
-                "steps": 5000,
-                "batch_size": 32,
-                "eval_every": 500,
-            },
-        ),
+        MLP_NUMPY,
+        MLP_TORCH,
+        MLP_DEEP_ADAM,
+        MLP_DEEP_ADAM_3000,
+        MLP_DEEP_L2,
+        MLP_DEEP_BATCHNORM,
+        CONVNET_BY_TABLE_1,
     )
 }
 

@@ -8,28 +8,28 @@ import msgspec
 from backproof.errors import RunError
 from backproof.files import write_atomically
 
-SCHEMA = "backproof.training.record/1"
+SCHEMA = "backproof.record/1"
 FILE_NAME = "record.json"
 
 
-class Point(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One evaluation. A run is judged on the test set or on validation images, never on both."""
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Losses and accuracies at one step, on the test set or on a validation set, never on both."""
 
     step: int
     train_loss: float
-    """Mean over the batches since the point before, each measured before its update."""
+    """Mean over the batches since the evaluation before, each measured before its update."""
     train_accuracy: float
     test_loss: float | None = None
     """Mean over the whole test set."""
     test_accuracy: float | None = None
     validation_loss: float | None = None
-    """Mean over all images set aside."""
+    """Mean over the whole validation set."""
     validation_accuracy: float | None = None
     gradient_norms: dict[str, float] = {}
     """L2 norm of the gradient of each layer's weights at this step, by the layer's name."""
 
-    def evaluation(self) -> dict[str, float]:
-        """Return the loss and accuracy on the images that the run is judged on, by name."""
+    def metrics(self) -> dict[str, float]:
+        """Return the loss and accuracy on the test set or the validation set, by name."""
         values = msgspec.to_builtins(self)
         return {name: value for name, value in values.items() if name.startswith(("test_", "validation_"))}
 
@@ -58,7 +58,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     recipe: str
     config: dict[str, Any]
     """Every setting, as ``--config`` takes them back."""
-    curves: list[Point]
+    curves: list[Evaluation]
     final: dict[str, float]
     """Loss and accuracy at the last step: not the best ones."""
     seconds: float

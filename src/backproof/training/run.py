@@ -1,16 +1,14 @@
 """One run from settings to record: its folder, its checkpoints, its end.
 
 A run's folder appears whole, with a checkpoint in it, and the checkpoint is only ever replaced by a newer
-whole one; ``record.json`` is written last. So a run killed at any moment can go on, and one that has a
+whole one; ``record.json`` is written last. So a run killed at any moment can be resumed, and one that has a
 record is finished.
 """
 
-import errno
-import os
-import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,22 +19,18 @@ from backproof.data.cache import expand_home
 from backproof.data.dataset import Dataset, Split
 from backproof.data.prefetch import PrefetchedBatches
 from backproof.errors import ConfigError, RunError
-from backproof.files import atomic_folder
-from backproof.training import checkpoint
+from backproof.training import checkpoint, environment, loop, run_folder
 from backproof.training.checkpoint import Checkpoint
 from backproof.training.config import TrainConfig
-from backproof.training.learners.make import make_learner
 from backproof.training.learners.protocol import BatchSource, Learner
-from backproof.training.processes import Alone, Processes
-from backproof.training.recipes import Recipe, find_recipe
-from backproof.training.train_state import Progress
+from backproof.training.loop import TrainState
+from backproof.training.processes import Processes, SingleProcess
+from backproof.training.recipe import Recipe
+from backproof.training.recipes import find_recipe
+from backproof.training.record import RunRecord
 
-_NAMES_TRIED = 100
-_AS_IT_WAS: Mapping[str, Any] = {}
-_ALONE = Alone()
-MAY_MOVE = ("data_dir", "device")
-"""The settings that say where things are, and may be other ones when a run goes on."""
-_NAME_TAKEN = (errno.EEXIST, errno.ENOTEMPTY)
+_NO_CHANGES: Mapping[str, Any] = MappingProxyType({})
+_SINGLE_PROCESS = SingleProcess()
 
 
 @dataclass(frozen=True)
@@ -49,21 +43,41 @@ class Run:
     dataset: Dataset
     batches: BatchSource
     learner: Learner
-    progress: Progress
+    progress: TrainState
     processes: Processes
 
     @property
     def finished(self) -> bool:
-        """Tell whether every step is done."""
+        """Whether every step is done."""
         return self.progress.step >= self.config.steps
 
     @property
-    def held_out(self) -> Split:
-        """The images that the run is judged on: those set aside if there are any, else the test set."""
+    def evaluation_split(self) -> Split:
+        """The images that the run is evaluated on: the validation set if there is one, else the test set."""
         return self.dataset.validation or self.dataset.test
 
+    def fit(
+        self,
+        on_step: Callable[[TrainState], None],
+        on_evaluation: Callable[[TrainState], None],
+        should_stop: Callable[[], bool],
+    ) -> None:
+        """Train until the last step or until any process is asked to stop (DivergedError)."""
+        loop.fit(
+            self.learner,
+            self.batches,
+            self.evaluation_split.part(self.processes.rank, self.processes.count),
+            self.progress,
+            steps=self.config.steps,
+            eval_every=self.config.eval_every,
+            split_name=self.config.judged_on,
+            on_step=on_step,
+            on_evaluation=on_evaluation,
+            should_stop=lambda: self.processes.any_reduce(should_stop()),
+        )
+
     def save(self, folder: Path) -> None:
-        """Write into ``folder`` all that going on needs (OSError)."""
+        """Write into ``folder`` all that is needed to resume (OSError)."""
         saved = Checkpoint(
             recipe=self.recipe.name,
             config=self.recipe.settings_of(self.config),
@@ -74,55 +88,49 @@ class Run:
         )
         checkpoint.write(folder, saved)
 
+    def record(self) -> RunRecord:
+        """Return the record of a finished run, its memory not yet measured."""
+        return RunRecord(
+            recipe=self.recipe.name,
+            config=self.recipe.settings_of(self.config),
+            curves=self.progress.curves,
+            final=self.progress.curves[-1].metrics(),
+            seconds=self.progress.seconds,
+            processes=self.processes.count,
+            images_per_second=self.progress.step * self.config.batch_size / self.progress.training_seconds,
+            peak_rss_mb=None,
+            environment=environment.describe(self.learner.device),
+            seed=self.config.seed,
+        )
+
 
 def start(
-    recipe: Recipe, settings: TrainConfig, out: Path | None = None, processes: Processes = _ALONE
+    recipe: Recipe, settings: TrainConfig, out: Path | None = None, processes: Processes = _SINGLE_PROCESS
 ) -> Run:
     """Make a new run and its folder: ``out``, or ``runs/<recipe>-<time>``.
 
     Raises ConfigError, DataError and RunError.
     """
     # Process 0 makes the folder, and the others may come here later.
-    if processes.rank == 0 and out is not None and os.path.lexists(out):
-        raise RunError(f"{out} exists already and is left as it is; choose another --out, or --resume {out}")
-    run = _assemble(Path(), recipe, from_everywhere(settings), Progress(), processes)
-    names = [out] if out is not None else _default_folders(recipe)
-    try:
-        folder = _make_folder(run, names) if processes.rank == 0 else Path()
-        return replace(run, folder=Path(processes.of_first(str(folder))))
-    except OSError as error:
-        folder = out or Path("runs")
-        raise RunError(
-            f"cannot make the run's folder {folder}: {error.strerror}; name another place with --out"
-        ) from None
+    if processes.rank == 0 and out is not None:
+        run_folder.require_free(out)
+    run = _assemble(Path(), recipe, absolute_data_dir(settings), TrainState(), processes)
+    folder = run_folder.make(out, recipe.name, run.save) if processes.rank == 0 else Path()
+    return replace(run, folder=Path(processes.broadcast(str(folder))))
 
 
-def _make_folder(run: Run, names: Iterable[Path]) -> Path:
-    """Make the first folder whose name is free, the run's first checkpoint in it (OSError)."""
-    taken = OSError(errno.EEXIST, os.strerror(errno.EEXIST))
-    for folder in names:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with atomic_folder(folder) as temporary:
-                run.save(temporary)
-            return folder
-        except OSError as error:
-            if error.errno not in _NAME_TAKEN:
-                raise
-            taken = error
-    raise taken
-
-
-def resume(folder: Path, here: Mapping[str, Any] = _AS_IT_WAS, processes: Processes = _ALONE) -> Run:
-    """Read a run as its latest checkpoint left it; ``here`` has those of MAY_MOVE that have changed.
+def resume(
+    folder: Path, changes: Mapping[str, Any] = _NO_CHANGES, processes: Processes = _SINGLE_PROCESS
+) -> Run:
+    """Read a run as its latest checkpoint has it, with ``changes`` to settings of Role.LOCATION.
 
     Raises ConfigError, RunError and DataError.
     """
     saved = checkpoint.read(folder)
     recipe = find_recipe(saved.recipe)
-    if processes.of_first(str(saved.progress.step)) != str(saved.progress.step):
+    if processes.broadcast(str(saved.progress.step)) != str(saved.progress.step):
         raise RunError(f"the processes see different checkpoints in {folder}; let them share one folder")
-    settings = from_everywhere(recipe.configure(saved.config, here))
+    settings = absolute_data_dir(recipe.configure(saved.config, changes))
     run = _assemble(folder, recipe, settings, saved.progress, processes)
     if not np.array_equal(run.dataset.train.mean, saved.mean):
         raise RunError(
@@ -132,8 +140,8 @@ def resume(folder: Path, here: Mapping[str, Any] = _AS_IT_WAS, processes: Proces
     return run
 
 
-def from_everywhere(settings: TrainConfig) -> TrainConfig:
-    """Make data_dir absolute, so that the run can be resumed from any folder (RunError)."""
+def absolute_data_dir(settings: TrainConfig) -> TrainConfig:
+    """Return the settings with data_dir absolute, so that a run can be resumed from any folder (RunError)."""
     if settings.data_dir is None:
         return settings
     try:
@@ -143,10 +151,10 @@ def from_everywhere(settings: TrainConfig) -> TrainConfig:
 
 
 def _assemble(
-    folder: Path, recipe: Recipe, settings: TrainConfig, progress: Progress, processes: Processes
+    folder: Path, recipe: Recipe, settings: TrainConfig, progress: TrainState, processes: Processes
 ) -> Run:
-    """Put a run's parts together, the network as it starts."""
-    if processes.count > 1 and not recipe.network.in_torch:
+    """Return a run of these parts, its network untrained."""
+    if processes.count > 1 and not recipe.architecture.in_torch:
         raise ConfigError(f"recipe {recipe.name} trains in one process; start it without torchrun")
     data_dir = Path(settings.data_dir) if settings.data_dir is not None else None
     dataset = data.load(settings.data, data_dir, settings.validation_size)
@@ -155,25 +163,20 @@ def _assemble(
     )
     # spawn_key keeps the weights' stream apart from the batches', which starts at the same seed.
     rng = np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=(0,)))
-    learner = make_learner(recipe, settings, dataset.image_shape, len(dataset.classes), rng)
+    learner = recipe.make_learner(settings, dataset.image_shape, len(dataset.classes), rng)
     # A processor that computes has no time to spare: there, a second thread makes a step slower.
-    ready = batches if learner.device == "cpu" else PrefetchedBatches(batches)
-    return Run(folder, recipe, settings, dataset, ready, learner, progress, processes)
+    source = batches if learner.device == "cpu" else PrefetchedBatches(batches)
+    return Run(folder, recipe, settings, dataset, source, learner, progress, processes)
 
 
-def load_network(folder: Path, here: Mapping[str, Any] = _AS_IT_WAS) -> tuple[Learner, Checkpoint]:
-    """Read a run's network, without its data set; ``here`` may name the device (ConfigError, RunError)."""
+def load_network(folder: Path, changes: Mapping[str, Any] = _NO_CHANGES) -> tuple[Learner, Checkpoint]:
+    """Return a run's network, without its data; ``changes`` may name the device (ConfigError, RunError)."""
     saved = checkpoint.read(folder)
     recipe = find_recipe(saved.recipe)
-    if recipe.network.in_torch:
-        here = {"device": "auto", "compile": False, **here}
-    learner = make_learner(
-        recipe,
-        recipe.configure(saved.config, here),
-        saved.mean.shape,
-        len(saved.classes),
-        np.random.default_rng(0),
-    )
+    if recipe.architecture.in_torch:
+        changes = {"device": "auto", "compile": False, **changes}
+    settings = recipe.configure(saved.config, changes)
+    learner = recipe.make_learner(settings, saved.mean.shape, len(saved.classes), np.random.default_rng(0))
     _load_state(learner, folder, saved)
     return learner, saved
 
@@ -183,11 +186,3 @@ def _load_state(learner: Learner, folder: Path, saved: Checkpoint) -> None:
         learner.load_state(saved.learner)
     except ValueError as error:
         raise RunError(f"the checkpoint in {folder} does not fit its own settings: {error}") from None
-
-
-def _default_folders(recipe: Recipe) -> Iterator[Path]:
-    """Yield runs/<recipe>-<time>, then the same with -2, -3, … for runs started in the same second."""
-    first = Path("runs") / f"{recipe.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    yield first
-    for number in range(2, _NAMES_TRIED + 1):
-        yield first.with_name(f"{first.name}-{number}")

@@ -14,19 +14,18 @@ from backproof.errors import DivergedError, LostProcessError, RunError
 from backproof.files import remove_temporary_files
 from backproof.training import checkpoint, environment, predictions, record
 from backproof.training.allocator import keep_freed_memory
-from backproof.training.loop import fit
-from backproof.training.record import Point, RunRecord
+from backproof.training.loop import TrainState
+from backproof.training.record import Evaluation, RunRecord
 from backproof.training.run import Run
-from backproof.training.train_state import Progress
 
 
 @dataclass(frozen=True)
 class Callbacks:
     """What is called while a run trains; by default nothing happens and nothing stops it."""
 
-    on_step: Callable[[Progress], None] = lambda _: None
+    on_step: Callable[[TrainState], None] = lambda _: None
     """After each step."""
-    on_evaluation: Callable[[Point], None] = lambda _: None
+    on_evaluation: Callable[[Evaluation], None] = lambda _: None
     """After each evaluation, once it is saved."""
     before_record: Callable[[Path, RunRecord], None] = lambda _, __: None
     """At the end, before the record is written into the run's folder (OSError): for pictures of it."""
@@ -34,10 +33,10 @@ class Callbacks:
     """Asked before each step."""
 
 
-_NONE = Callbacks()
+_NO_CALLBACKS = Callbacks()
 
 
-def train(run: Run, callbacks: Callbacks = _NONE) -> RunRecord | None:
+def train(run: Run, callbacks: Callbacks = _NO_CALLBACKS) -> RunRecord | None:
     """Train to the end and write the record, or save and return None when asked to stop.
 
     A finished run is only read. Of several processes, the first one saves, makes the calls and returns the
@@ -72,31 +71,21 @@ def _train_first(run: Run, callbacks: Callbacks) -> RunRecord | None:
         if not run.finished:
             _save(run)
             return None
-        return _conclude(run, callbacks)
+        return _finish(run, callbacks)
 
 
 def _train(run: Run, callbacks: Callbacks) -> None:
     """Train to the end or until asked to stop, saving at each evaluation (DivergedError, RunError)."""
-    processes = run.processes
 
-    def evaluated(progress: Progress) -> None:
-        if processes.rank:
+    def save_evaluation(progress: TrainState) -> None:
+        if run.processes.rank:
             return
         began = time.perf_counter()
         _save(run)
         progress.seconds += time.perf_counter() - began
         callbacks.on_evaluation(progress.curves[-1])
 
-    fit(
-        run.learner,
-        run.batches,
-        run.held_out.part(processes.rank, processes.count),
-        run.config,
-        run.progress,
-        on_step=callbacks.on_step,
-        on_point=evaluated,
-        should_stop=lambda: processes.any(callbacks.should_stop()),
-    )
+    run.fit(callbacks.on_step, save_evaluation, callbacks.should_stop)
     if not run.finished:
         _require_finite(run)
 
@@ -119,23 +108,13 @@ def _save(run: Run) -> None:
         ) from None
 
 
-def _conclude(run: Run, callbacks: Callbacks) -> RunRecord:
+def _finish(run: Run, callbacks: Callbacks) -> RunRecord:
     """Write the predictions, have pictures drawn, then write the record, which makes the run complete."""
-    progress = run.progress
-    finished = RunRecord(
-        recipe=run.recipe.name,
-        config=run.recipe.settings_of(run.config),
-        curves=progress.curves,
-        final=progress.curves[-1].evaluation(),
-        seconds=progress.seconds,
-        processes=run.processes.count,
-        images_per_second=progress.step * run.config.batch_size / progress.training_seconds,
-        peak_rss_mb=None,
-        environment=environment.describe(run.learner.device),
-        seed=run.config.seed,
-    )
+    finished = run.record()
     try:
-        predictions.write(run.folder, predictions.gather(run.learner, run.held_out, run.dataset.classes))
+        predictions.write(
+            run.folder, predictions.predict(run.learner, run.evaluation_split, run.dataset.classes)
+        )
         callbacks.before_record(run.folder, finished)
         finished = msgspec.structs.replace(finished, peak_rss_mb=environment.peak_rss_mb())
         record.write(run.folder, finished)

@@ -12,10 +12,10 @@ import torch
 from backproof.errors import ConfigError
 from backproof.training import checkpoint, run, trainer
 from backproof.training.learners import torch_device
-from backproof.training.learners.make import fast_settings, make_learner
 from backproof.training.learners.protocol import Learner
 from backproof.training.learners.torch_learner import TorchLearner
-from backproof.training.processes import Alone
+from backproof.training.optimizers import OPTIMIZERS, OptimizerInfo, optimizer_names
+from backproof.training.processes import SingleProcess
 from backproof.training.recipes import RECIPES, find_recipe
 
 SHAPE = (3, 8, 8)
@@ -32,7 +32,7 @@ SMALL: dict[str, dict[str, Any]] = {
 def mlp(**settings: Any) -> TorchLearner:
     recipe = find_recipe("mlp-torch")
     config = recipe.configure({"hidden": (12, 9), "initialization": "uniform", **settings})
-    learner = make_learner(recipe, config, SHAPE, 10, np.random.default_rng(3))
+    learner = recipe.make_learner(config, SHAPE, 10, np.random.default_rng(3))
     assert isinstance(learner, TorchLearner)
     return learner
 
@@ -52,7 +52,7 @@ def assert_same_states(ours: Learner, theirs: Learner) -> None:
 @pytest.mark.parametrize("name", sorted(set(RECIPES) - {"mlp-numpy"}))
 def test_every_recipe_builds_and_steps(name: str, rng: np.random.Generator) -> None:
     recipe = find_recipe(name)
-    learner = make_learner(recipe, recipe.configure(), (3, 32, 32), 10, rng)
+    learner = recipe.make_learner(recipe.configure(), (3, 32, 32), 10, rng)
     images = 60 * rng.normal(size=(4, 3, 32, 32)).astype(np.float32)
     before = {key: array.copy() for key, array in learner.state().items()}
     assert np.isfinite(learner.step(images, np.array([1, 2, 3, 3])).loss)
@@ -162,12 +162,13 @@ def test_a_compiled_network_trains_alike(batch: tuple[np.ndarray, np.ndarray]) -
 
 
 def test_without_a_compiler_the_run_says_that_it_is_eager(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], batch: tuple[np.ndarray, np.ndarray]
+    monkeypatch: pytest.MonkeyPatch, batch: tuple[np.ndarray, np.ndarray]
 ) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CXX", raising=False)
     learner = mlp(compile=True)
-    assert "found no compiler for torch.compile" in capsys.readouterr().out
+    [note] = learner.notes
+    assert "found no compiler for torch.compile" in note
     assert learner._forward is learner.network
     learner.step(*batch)
 
@@ -202,11 +203,27 @@ def test_auto_takes_a_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_what_costs_no_accuracy_is_always_on() -> None:
     recipe = find_recipe("convnet")
-    learner = make_learner(recipe, recipe.configure(), (3, 32, 32), 10, np.random.default_rng(0))
+    learner = recipe.make_learner(recipe.configure(), (3, 32, 32), 10, np.random.default_rng(0))
     assert isinstance(learner, TorchLearner)
     weight = learner.network.get_parameter("conv2.conv.weight")
     assert weight.is_contiguous(memory_format=torch.channels_last)
     assert learner._optimizer.defaults["fused"] is True
+
+
+@pytest.mark.parametrize("name", optimizer_names(in_torch=True))
+def test_every_optimizer_steps_and_keeps_its_state(name: str, batch: tuple[np.ndarray, np.ndarray]) -> None:
+    whole, copy = (mlp(optimizer=name, weight_decay=1e-3) for _ in range(2))
+    whole.step(*batch)
+    copy.load_state({key: array.copy() for key, array in whole.state().items()})
+    assert copy.step(*batch) == whole.step(*batch)
+    assert_same_states(copy, whole)
+
+
+def test_an_optimizer_that_cannot_be_fused_is_not(
+    monkeypatch: pytest.MonkeyPatch, batch: tuple[np.ndarray, np.ndarray]
+) -> None:
+    monkeypatch.setitem(OPTIMIZERS, "sgd", OptimizerInfo("RMSprop"))
+    assert np.isfinite(mlp(optimizer="sgd").step(*batch).loss)
 
 
 def test_dropout_differs_from_process_to_process(batch: tuple[np.ndarray, np.ndarray]) -> None:
@@ -249,7 +266,7 @@ def test_a_run_of_another_machines_device_is_used_here(cli: Callable[..., tuple[
 
 
 def test_only_process_0_writes() -> None:
-    class Second(Alone):
+    class Second(SingleProcess):
         rank = 1
         count = 2
 
@@ -264,12 +281,12 @@ def test_only_process_0_writes() -> None:
 def test_fast_settings_are_bf16_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for capability, expected in (("avx512_bf16", {"precision": "bf16"}), ("avx2", {})):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda capability=capability: {capability: True})
-        assert fast_settings(find_recipe("mlp-deep-adam"), "cpu") == expected
+        assert find_recipe("mlp-deep-adam").fast_settings("cpu") == expected
         convnet = find_recipe("convnet")
-        assert fast_settings(convnet, "cpu") == {**expected, "batch_norm": "native"}
-        assert fast_settings(convnet, "cpu", processes=2) == expected
+        assert convnet.fast_settings("cpu") == {**expected, "batch_norm": "native"}
+        assert convnet.fast_settings("cpu", processes=2) == expected
     with pytest.raises(ConfigError, match="recipe mlp-numpy has one speed"):
-        fast_settings(find_recipe("mlp-numpy"), "cpu")
+        find_recipe("mlp-numpy").fast_settings("cpu")
 
 
 def test_predicting_with_a_torch_run(cli: Callable[..., tuple[int, str, str]]) -> None:
@@ -304,7 +321,7 @@ def test_records_hold_the_settings_that_played_a_part() -> None:
     for name in ("mlp-numpy", "mlp-torch", "convnet"):
         recipe = find_recipe(name)
         kept = recipe.settings_of(recipe.configure())
-        assert kept.keys() == recipe.network.settings
+        assert kept.keys() == recipe.architecture.settings
         assert recipe.configure(kept) == recipe.configure()
 
 
@@ -312,7 +329,7 @@ def test_gradient_norms_and_first_weights_are_those_of_the_numpy_twin(
     batch: tuple[np.ndarray, np.ndarray],
 ) -> None:
     twins = [
-        make_learner(recipe, recipe.configure({"hidden": (6,)}), SHAPE, 10, np.random.default_rng(3))
+        recipe.make_learner(recipe.configure({"hidden": (6,)}), SHAPE, 10, np.random.default_rng(3))
         for recipe in (find_recipe("mlp-numpy"), find_recipe("mlp-torch"))
     ]
     np.testing.assert_array_equal(twins[0].first_weights(), twins[1].first_weights())
@@ -326,7 +343,7 @@ def test_gradient_norms_and_first_weights_are_those_of_the_numpy_twin(
 
 def test_gradient_norms_have_a_name_a_layer(rng: np.random.Generator) -> None:
     recipe = find_recipe("convnet")
-    learner = make_learner(recipe, recipe.configure(), (3, 32, 32), 10, rng)
+    learner = recipe.make_learner(recipe.configure(), (3, 32, 32), 10, rng)
     learner.step(rng.normal(size=(4, 3, 32, 32)).astype(np.float32), np.array([1, 2, 3, 3]))
     layers = ["conv1", "conv2", "conv3_a", "conv3_b", "conv4_a", "conv4_b", "conv5_a", "conv5_b", "linear"]
     assert list(learner.gradient_norms()) == layers

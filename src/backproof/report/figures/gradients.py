@@ -1,4 +1,4 @@
-"""How large the gradients are, layer by layer: whether they vanish or explode on their way down."""
+"""How large the gradients are, layer by layer: whether they vanish or explode."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -9,14 +9,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 
 from backproof.report import style
-from backproof.report.style import STYLE, WIDTH, End, finish
+from backproof.report.style import DASHES, STYLE, WIDTH, End, finish
 from backproof.training.record import RunRecord
 
+# Eight colours and five dashes have no common divisor: forty lines differ, neighbours in both.
 _COLORS = (
     style.BLUE, style.VERMILION, style.BLACK, style.GREEN, style.ORANGE, style.PURPLE, style.SKY, style.GREY,
 )  # fmt: skip
-_DASHES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)), (0, (8, 2)))
-"""Five dashes and eight colours have no common divisor: forty lines differ, neighbours in both."""
 _TICKS = ((1, (1, 1.5, 2, 3, 5, 7)), (2, (1, 2, 5)), (4, (1, 3)))
 """Which multiples of powers of ten are written on a scale of less than so many decades."""
 
@@ -24,13 +23,13 @@ _TICKS = ((1, (1, 1.5, 2, 3, 5, 7)), (2, (1, 2, 5)), (4, (1, 3)))
 def gradient_norms(records: Sequence[RunRecord]) -> Figure:
     """Draw the L2 norm of each layer's gradient over the steps, a mean over the seeds (ValueError: no norms).
 
-    Points without norms, of records from before they were kept, are left out.
+    Evaluations without norms, of records from before they were kept, are left out.
     """
     norms: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
-        for point in record.curves:
-            for layer, norm in point.gradient_norms.items():
-                norms[layer][point.step].append(norm)
+        for evaluation in record.curves:
+            for layer, norm in evaluation.gradient_norms.items():
+                norms[layer][evaluation.step].append(norm)
     if not norms:
         raise ValueError("these records keep no norms of gradients")
     with rc_context(STYLE):
@@ -39,7 +38,7 @@ def gradient_norms(records: Sequence[RunRecord]) -> Figure:
         axes.set_yscale("log")
         ends = []
         for index, (layer, at) in enumerate(norms.items()):
-            color, dashes = _COLORS[index % len(_COLORS)], _DASHES[index % len(_DASHES)]
+            color, dashes = _COLORS[index % len(_COLORS)], DASHES[index % len(DASHES)]
             means = [fmean(at[step]) for step in sorted(at)]
             axes.plot(sorted(at), means, color=color, linestyle=dashes, linewidth=1.4, label=layer)
             ends.append(End(max(at), means[-1], layer, color))

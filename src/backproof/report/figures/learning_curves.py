@@ -1,4 +1,4 @@
-"""Accuracy and loss over the steps; several seeds of one recipe as their mean and how far they scatter."""
+"""Accuracy and loss over the steps; several seeds of one recipe as their mean and standard deviation."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -10,13 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from backproof.report.style import HELD_OUT_STYLE, STYLE, TRAIN_STYLE, WIDTH, End, finish
+from backproof.report.style import EVALUATION_STYLE, STYLE, TRAIN_STYLE, WIDTH, End, finish
 from backproof.training.record import RunRecord
 
 Quantity = Literal["accuracy", "loss"]
 LEAST_SPAN = 0.02
 _MARKED = 16
-"""The most points that are marked: markers closer than that would fill the gaps of a dashed line."""
+"""The most evaluations that are marked: markers closer than that would fill the gaps of a dashed line."""
 _ROUND = [1, 2, 5, 10]
 
 
@@ -55,18 +55,20 @@ def over_seeds(
 
     Of one run the deviation is nan: it says nothing about scatter (ValueError: no runs, or unlike steps).
     """
-    if len({tuple(point.step for point in record.curves) for record in records}) != 1:
+    if len({tuple(evaluation.step for evaluation in record.curves) for record in records}) != 1:
         raise ValueError("a mean over seeds takes runs that were evaluated at the same steps")
-    values = np.array([[getattr(point, name) for point in record.curves] for record in records], float)
+    values = np.array(
+        [[getattr(evaluation, name) for evaluation in record.curves] for record in records], float
+    )
     sd = values.std(axis=0, ddof=1) if len(records) > 1 else np.full(values.shape[1], np.nan)
-    return [point.step for point in records[0].curves], values.mean(axis=0), sd
+    return [evaluation.step for evaluation in records[0].curves], values.mean(axis=0), sd
 
 
 def _panel(axes: Axes, records: Sequence[RunRecord], quantity: str) -> list[End]:
-    """Draw the lines of the training and the held-out images; return their labels."""
+    """Draw the lines of the training and the images that the run is evaluated on; return their labels."""
     ends = []
-    held_out = next(iter(records[0].final)).partition("_")[0]
-    for name, style in (("train", TRAIN_STYLE), (held_out, HELD_OUT_STYLE)):
+    evaluation_set = next(iter(records[0].final)).partition("_")[0]
+    for name, style in (("train", TRAIN_STYLE), (evaluation_set, EVALUATION_STYLE)):
         steps, mean, sd = over_seeds(records, f"{name}_{quantity}")
         if len(records) > 1:
             axes.fill_between(steps, mean - sd, mean + sd, color=style["color"], alpha=0.2, linewidth=0)

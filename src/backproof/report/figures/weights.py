@@ -1,4 +1,4 @@
-"""What a network's first layer looks for."""
+"""The weights of a network's first layer, as images."""
 
 import numpy as np
 from matplotlib import rc_context
@@ -6,17 +6,17 @@ from matplotlib.figure import Figure
 
 from backproof.report.figures.tiles import tiles
 from backproof.report.style import STYLE, WIDTH, finish
-from backproof.training.predictions import Evidence
+from backproof.training.predictions import Predictions
 
 _COLUMNS = 8
 
 
-def first_layer(evidence: Evidence) -> Figure:
+def first_layer(predictions: Predictions) -> Figure:
     """Draw each unit's weights as the image that excites it: grey is zero, the scale is the unit's own.
 
     One scale for all would show the few units with large weights and leave the others grey.
     """
-    weights = evidence.first_weights.astype(np.float32)  # half precision would round the shades
+    weights = predictions.first_weights.astype(np.float32)  # half precision would round the shades
     largest = np.abs(weights).max(axis=(1, 2, 3), keepdims=True)
     shades = 0.5 + 0.5 * weights / np.where(largest > 0, largest, 1)
     with rc_context(STYLE):

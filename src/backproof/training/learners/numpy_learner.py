@@ -12,13 +12,13 @@ from backproof.numpy_nn.activations import Softmax
 from backproof.numpy_nn.array_checks import Array
 from backproof.numpy_nn.losses import SoftmaxCrossEntropy
 from backproof.numpy_nn.mlp import MLP
-from backproof.numpy_nn.optimizers import SGD
+from backproof.numpy_nn.optimizers import OPTIMIZERS
 from backproof.training.config import TrainConfig
 from backproof.training.learners.protocol import Metrics
 
 
 class NumpyLearner:
-    """An MLP trained by SGD on softmax cross entropy, in float32."""
+    """An MLP trained on softmax cross entropy, in float32."""
 
     device = "cpu"
     notes = ()
@@ -30,11 +30,11 @@ class NumpyLearner:
             math.prod(image_shape), config.hidden, n_classes, config.negative_slope, rng=rng, dtype=np.float32
         )
         self.loss = SoftmaxCrossEntropy()
-        self.optimizer = SGD(self.mlp.params, self.mlp.grads, config.learning_rate)
+        self.optimizer = OPTIMIZERS[config.optimizer](self.mlp.params, self.mlp.grads, config.learning_rate)
 
     def step(self, images: Images, labels: Labels) -> Metrics:
         """Train on one batch; the metrics are those before the update."""
-        # A diverging run overflows here; the loop sees its loss and says so in words.
+        # A diverging run overflows here; the loop sees its loss and raises DivergedError.
         with np.errstate(over="ignore", invalid="ignore"):
             logits = self.mlp.forward(_flat(images))
             loss = self.loss.forward(logits, labels)

@@ -1,4 +1,4 @@
-"""What the training loop asks of a framework, and of the data."""
+"""What the training loop needs from a framework, and from the data."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol

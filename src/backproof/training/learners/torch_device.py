@@ -17,18 +17,18 @@ def find_device(name: str) -> torch.device:
 
     Of several processes on one machine, each gets a CUDA device of its own; MPS is for one process.
     """
-    together = dist.is_initialized()
-    found = {
+    in_group = dist.is_initialized()
+    available = {
         "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available() and not together,
+        "mps": torch.backends.mps.is_available() and not in_group,
         "cpu": True,
     }
+    usable = [device for device, is_available in available.items() if is_available]
     if name == "auto":
-        name = next(each for each, there in found.items() if there)
-    if not found[name]:
-        there = ", ".join(each for each, is_there in found.items() if is_there)
-        raise ConfigError(f"device {name} is not available here; there is {there}")
-    if name != "cuda" or not together:
+        name = usable[0]
+    if name not in usable:
+        raise ConfigError(f"device {name} is not available here; there is {', '.join(usable)}")
+    if name != "cuda" or not in_group:
         return torch.device(name)
     number = int(os.environ.get("LOCAL_RANK", "0"))
     if number >= torch.cuda.device_count():
@@ -41,25 +41,25 @@ def find_device(name: str) -> torch.device:
 
 
 def device_name(device: torch.device) -> str:
-    """Name a device for the record."""
+    """Return the device's name for the record."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def computes_bf16(device: torch.device) -> bool:
-    """Tell whether the device multiplies in bfloat16 by instructions of its own, which makes it fast."""
+    """Return whether the device multiplies in bfloat16 by instructions of its own, which makes it fast."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
-        found = torch.cpu.get_capabilities()
-        return bool(found.get("avx512_bf16") or found.get("bf16"))
+        capabilities = torch.cpu.get_capabilities()
+        return bool(capabilities.get("avx512_bf16") or capabilities.get("bf16"))
     return False
 
 
 def can_compile(device: torch.device) -> bool:
-    """Tell whether torch.compile finds what it needs: a C++ compiler, on CUDA Triton too."""
+    """Return whether torch.compile finds what it needs: a C++ compiler, on CUDA Triton too."""
     default = "clang++" if sys.platform == "darwin" else "cl" if sys.platform == "win32" else "g++"
-    found = shutil.which(os.environ.get("CXX") or default) is not None
-    return found and (device.type != "cuda" or importlib.util.find_spec("triton") is not None)
+    has_compiler = shutil.which(os.environ.get("CXX") or default) is not None
+    return has_compiler and (device.type != "cuda" or importlib.util.find_spec("triton") is not None)
 
 
 def fast_settings(device: str) -> dict[str, object]:

@@ -21,7 +21,7 @@ from backproof.torch_nn.mlp import MLP, draw_small_normal
 from backproof.training.config import TrainConfig
 from backproof.training.learners import torch_device, torch_optimizers
 from backproof.training.learners.protocol import Metrics
-from backproof.training.learners.torch_processes import lost_peers_reported
+from backproof.training.torch_processes import lost_peers_reported
 
 _THREADS_AT_FIRST = torch.get_num_threads()
 _NETWORK, _OPTIMIZER, _STEPS = "network.", "optimizer.", "steps"
@@ -101,7 +101,7 @@ class TorchLearner:
         convert_conv2d_weight_memory_format(self.network, memory_format)
         self._config = config
         self._memory_format = memory_format
-        self._optimizer = torch_optimizers.optimizer(self.network, config)
+        self._optimizer = torch_optimizers.make_optimizer(self.network, config)
         self._n_steps = 0
         compiled = config.compile and torch_device.can_compile(self._device)
         self.notes = (
@@ -174,13 +174,13 @@ class TorchLearner:
         return self._logits(x).softmax(dim=1).numpy(force=True)
 
     def state(self) -> State:
-        """Return parameters, running statistics, the optimizer's memory and the number of steps."""
+        """Return parameters, running statistics, the optimizer's state and the number of steps."""
         network = {name: value.numpy(force=True) for name, value in self.network.state_dict().items()}
         arrays = {
             **{_NETWORK + name: array for name, array in network.items()},
             **{
                 _OPTIMIZER + name: array
-                for name, array in torch_optimizers.memory(self._optimizer, self.network).items()
+                for name, array in torch_optimizers.state(self._optimizer, self.network).items()
             },
             _STEPS: np.array(self._n_steps),
         }
@@ -193,7 +193,7 @@ class TorchLearner:
             self.network.load_state_dict(network)
         except RuntimeError as error:
             raise ValueError(" ".join(str(error).split())) from None
-        torch_optimizers.load_memory(self._optimizer, self.network, _under(_OPTIMIZER, state))
+        torch_optimizers.load_state(self._optimizer, self.network, _under(_OPTIMIZER, state))
         self._n_steps = int(state[_STEPS])
 
     def _logits(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Torch's optimizers by the name of a setting, and their memory as arrays."""
+"""Torch's optimizers by the names in training.optimizers, and their state as arrays."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,28 +6,28 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim import SGD, Adam, AdamW, Optimizer
+from torch.optim import Optimizer
 
 from backproof.arrays import State
 from backproof.training.config import TrainConfig
+from backproof.training.optimizers import OPTIMIZERS
 
-_CLASSES: dict[str, Any] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
 
-
-def optimizer(network: nn.Module, config: TrainConfig) -> Optimizer:
-    """Make the optimizer of the settings; everything that they don't name is as PyTorch has it."""
-    made: Optimizer = _CLASSES[config.optimizer](
+def make_optimizer(network: nn.Module, config: TrainConfig) -> Optimizer:
+    """Return the optimizer of the settings; everything that they don't name is as PyTorch has it."""
+    info = OPTIMIZERS[config.optimizer]
+    assert info.torch_class is not None  # Recipe.configure refuses those that PyTorch's networks lack
+    optimizer: Optimizer = getattr(torch.optim, info.torch_class)(
         network.parameters(),
         lr=config.learning_rate,
         weight_decay=config.weight_decay,
-        # All of an update in one pass over memory. Plain SGD is one pass anyway, and slower fused.
-        fused=config.optimizer != "sgd",
+        **({"fused": True} if info.fused else {}),  # not every optimizer knows the word
     )
-    return made
+    return optimizer
 
 
-def memory(optimizer: Optimizer, network: nn.Module) -> State:
-    """Return what the optimizer remembers of each parameter, e.g. ``linear1.weight.exp_avg``."""
+def state(optimizer: Optimizer, network: nn.Module) -> State:
+    """Return the optimizer's state of each parameter, e.g. ``linear1.weight.exp_avg``."""
     return {
         f"{name}.{key}": value.numpy(force=True)
         for name, param in network.named_parameters()
@@ -36,8 +36,8 @@ def memory(optimizer: Optimizer, network: nn.Module) -> State:
     }
 
 
-def load_memory(optimizer: Optimizer, network: nn.Module, saved: Mapping[str, np.ndarray[Any, Any]]) -> None:
-    """Take back what ``memory`` returned (ValueError if it is of other parameters)."""
+def load_state(optimizer: Optimizer, network: nn.Module, saved: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    """Take back what ``state`` returned (ValueError if it is of other parameters)."""
     params = dict(network.named_parameters())
     for full_name, array in saved.items():
         name, _, key = full_name.rpartition(".")

@@ -1,4 +1,4 @@
-"""Training in several processes that torchrun started: gloo carries what is on processors, nccl on CUDA."""
+"""The processes that torchrun started, as torch's process group: gloo on processors, nccl on CUDA."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,22 +9,22 @@ import torch.distributed as dist
 from backproof.errors import LostProcessError
 
 
-class JoinedProcesses:
+class TorchProcesses:
     """The processes of torch's default group; see training.processes.Processes."""
 
     def __init__(self) -> None:
         self.rank = dist.get_rank()
         self.count = dist.get_world_size()
 
-    def any(self, flag: bool) -> bool:
-        """Tell every process whether one of them says yes."""
+    def any_reduce(self, flag: bool) -> bool:
+        """Return whether the flag of any process is set."""
         with lost_peers_reported():
-            asked = torch.tensor(float(flag))
-            dist.all_reduce(asked, dist.ReduceOp.MAX)
-            return bool(asked)
+            largest = torch.tensor(float(flag))
+            dist.all_reduce(largest, dist.ReduceOp.MAX)
+            return bool(largest)
 
-    def of_first(self, text: str) -> str:
-        """Return the first process's text to every process."""
+    def broadcast(self, text: str) -> str:
+        """Return process 0's text in every process."""
         # As bytes: torch's own way of sending objects pickles them.
         data = torch.tensor(list(text.encode()), dtype=torch.uint8)
         length = torch.tensor(len(data))
@@ -37,12 +37,12 @@ class JoinedProcesses:
 
 
 @contextmanager
-def joined() -> Iterator[JoinedProcesses]:
+def process_group() -> Iterator[TorchProcesses]:
     """Join the group that torchrun's environment describes, and leave it at the end (LostProcessError)."""
     with lost_peers_reported():
         dist.init_process_group()
     try:
-        yield JoinedProcesses()
+        yield TorchProcesses()
         with lost_peers_reported():
             dist.barrier()  # none leaves while another still writes: torchrun would take that for a failure
     finally:

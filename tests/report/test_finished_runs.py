@@ -1,5 +1,6 @@
 """Which runs make a report, and what is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,12 @@ import pytest
 from runs import make_record, save, save_all
 
 from backproof.errors import RunError
-from backproof.report import summary, tables, trainings
+from backproof.report import finished_runs, summary, tables
 from backproof.training import predictions, record
+from backproof.training.recipe import Place, Recipe
 from backproof.training.recipes import RECIPES
+
+PLACED = [name for name, recipe in RECIPES.items() if recipe.place]
 
 
 @pytest.fixture
@@ -19,52 +23,52 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_runs_are_put_together_by_recipe_and_seed(folder: Path) -> None:
-    found = trainings.find([folder])
-    assert list(found.recipes) == list(RECIPES)
-    assert [run.seed for run in found.recipes["mlp-numpy"]] == [0, 1]
-    assert found.evidence.keys() == {"mlp-numpy", "convnet"}
-    assert [run.config["weight_decay"] for run in found.choices] == [0.1, 1.0]
+    found = finished_runs.find([folder])
+    assert list(found.by_recipe) == PLACED
+    assert [run.seed for run in found.by_recipe["mlp-numpy"]] == [0, 1]
+    assert found.predictions.keys() == {"mlp-numpy", "convnet"}
+    assert [run.config["weight_decay"] for run in found.validated] == [0.1, 1.0]
     assert found.data == "digits"
 
 
 def test_folders_may_be_named_one_by_one(folder: Path) -> None:
-    found = trainings.find([folder / name for name in RECIPES])
-    assert list(found.recipes) == list(RECIPES)
-    assert found.choices == []
+    found = finished_runs.find([folder / name for name in PLACED])
+    assert list(found.by_recipe) == PLACED
+    assert found.validated == []
 
 
 def test_what_is_missing_is_named(folder: Path) -> None:
     with pytest.raises(
         RunError, match=r"no finished run of mlp-torch, .*convnet; backproof reproduce trains"
     ):
-        trainings.find([folder / "mlp-numpy"])
+        finished_runs.find([folder / "mlp-numpy"])
     with pytest.raises(RunError, match="has no finished run"):
-        trainings.find([folder / "elsewhere"])
+        finished_runs.find([folder / "elsewhere"])
 
 
 def test_a_mean_takes_runs_that_differ_in_nothing_but_their_seed(folder: Path) -> None:
     save(folder / "mlp-numpy" / "other", make_record("mlp-numpy", 2, learning_rate=0.1))
     with pytest.raises(RunError, match=r"other has learning_rate 0\.1, .*seed-0 0\.002: a mean over seeds"):
-        trainings.find([folder])
+        finished_runs.find([folder])
 
 
 def test_one_seed_counts_once(folder: Path) -> None:
     save(folder / "again", make_record("mlp-numpy", 1))
     with pytest.raises(RunError, match=r"mlp-numpy/seed-1 and .*again are mlp-numpy with seed 1 both"):
-        trainings.find([folder])
+        finished_runs.find([folder])
 
 
 def test_runs_on_two_data_sets_make_no_report(folder: Path) -> None:
     run = make_record("convnet", 7)
     save(folder / "other", msgspec.structs.replace(run, config={**run.config, "data": "cifar10"}))
     with pytest.raises(RunError, match="runs on cifar10 and digits make no report together"):
-        trainings.find([folder])
+        finished_runs.find([folder])
 
 
 def test_modifications_are_told_by_what_they_change(folder: Path) -> None:
-    table = tables.modifications(trainings.find([folder]).recipes)
+    table = tables.modifications(finished_runs.find([folder]).by_recipe)
     rows = {row[0]: row for row in table["rows"]}
-    assert list(rows) == [name for name in RECIPES if name.startswith("mlp-")][1:]
+    assert list(rows) == [name for name in PLACED if name.startswith("mlp-")][1:]
     assert rows["mlp-deep-adam-3000"][1] == "steps 3000"
     assert rows["mlp-deep-l2"][1] == "optimizer adamw, weight_decay 0.1"
     assert rows["mlp-deep-batchnorm"][1] == "batch_norm manual"
@@ -74,20 +78,55 @@ def test_modifications_are_told_by_what_they_change(folder: Path) -> None:
     assert all(len(row) == len(table["header"]) for row in table["rows"])
 
 
+@pytest.fixture
+def wide(monkeypatch: pytest.MonkeyPatch) -> Recipe:
+    """A recipe without a place in the report, the last in the table and no neighbour of its parent."""
+    parent = RECIPES["mlp-deep-adam"]
+    recipe = Recipe("mlp-wide", "wider", parent.architecture, {"hidden": (9,)}, parent=parent)
+    monkeypatch.setitem(RECIPES, "mlp-wide", recipe)
+    return recipe
+
+
+def test_a_recipe_without_a_place_needs_no_runs_and_is_a_result_if_it_has_some(
+    folder: Path, wide: Recipe
+) -> None:
+    without = finished_runs.find([folder])
+    assert wide.name not in without.by_recipe
+    save(folder / wide.name / "seed-0", make_record(wide.name, 0))
+    found = finished_runs.find([folder])
+    assert [row[0] for row in tables.results(found.by_recipe, found.data)["rows"]][-1] == wide.name
+    assert tables.modifications(found.by_recipe) == tables.modifications(without.by_recipe)
+    assert summary.discussion(found.by_recipe, "digits") == summary.discussion(without.by_recipe, "digits")
+
+
+def test_a_modification_is_compared_with_what_it_modifies(folder: Path, wide: Recipe) -> None:
+    RECIPES[wide.name] = replace(wide, place=Place(reason="Is wider better?"))
+    with pytest.raises(RunError, match="no finished run of mlp-wide"):
+        finished_runs.find([folder])
+    save(folder / wide.name / "seed-0", make_record(wide.name, 0, steps=7))
+    found = finished_runs.find([folder])
+    gain = found.by_recipe[wide.name][0].final["test_accuracy"] - 0.59  # mlp-deep-adam's
+    row = tables.modifications(found.by_recipe)["rows"][-1]
+    assert row[:3] == [wide.name, "hidden 9, steps 7", "Is wider better?"]
+    assert row[4] == f"{gain:+.3f}"
+    said = " ".join(summary.discussion(found.by_recipe, "digits"))
+    assert f"mlp-wide changed the test accuracy by {gain:+.3f}" in said
+
+
 def test_numbers_are_those_of_the_records(folder: Path) -> None:
-    found = trainings.find([folder])
-    accuracies = [run.final["test_accuracy"] for run in found.recipes["mlp-numpy"]]
-    assert summary.accuracies(found.recipes["mlp-numpy"]) == accuracies == pytest.approx([0.53, 0.54])
+    found = finished_runs.find([folder])
+    accuracies = [run.final["test_accuracy"] for run in found.by_recipe["mlp-numpy"]]
+    assert summary.accuracies(found.by_recipe["mlp-numpy"]) == accuracies == pytest.approx([0.53, 0.54])
     assert summary.mean_and_spread([0.5]) == "0.500"
-    rows = {row[0]: row for row in tables.results(found.recipes, found.data)["rows"]}
+    rows = {row[0]: row for row in tables.results(found.by_recipe, found.data)["rows"]}
     assert rows["mlp-numpy"][2] == "0.535 ± 0.007"
     assert rows["mlp-numpy"][5] == "0, 1"
-    assert [row[2] for row in tables.choices(found.choices)["rows"]] == ["0.8900", "0.8000"]
+    assert [row[2] for row in tables.validated(found.validated)["rows"]] == ["0.8900", "0.8000"]
 
 
 def test_one_run_is_counted_once_however_often_it_is_named(folder: Path) -> None:
-    found = trainings.find([folder, folder / "mlp-numpy", folder / "convnet" / "seed-0" / "record.json"])
-    assert len(found.recipes["mlp-numpy"]) == 2
+    found = finished_runs.find([folder, folder / "mlp-numpy", folder / "convnet" / "seed-0" / "record.json"])
+    assert len(found.by_recipe["mlp-numpy"]) == 2
 
 
 BROKEN: list[tuple[str, dict[str, Any], str]] = [
@@ -107,7 +146,7 @@ def test_records_that_cannot_be_are_refused(
         folder / "mlp-torch" / "seed-0", msgspec.structs.replace(make_record("mlp-torch", 0), **change)
     )
     with pytest.raises(RunError, match=reason):
-        trainings.find([folder])
+        finished_runs.find([folder])
 
 
 @pytest.mark.parametrize(
@@ -125,7 +164,7 @@ def test_settings_that_cannot_be_are_refused(folder: Path, change: dict[str, Any
     config = {name: value for name, value in {**run.config, **change}.items() if value is not ...}
     record.write(folder / "mlp-torch" / "seed-0", msgspec.structs.replace(run, config=config))
     with pytest.raises(RunError, match=reason):
-        trainings.find([folder])
+        finished_runs.find([folder])
 
 
 def test_seeds_evaluated_at_other_steps_and_runs_without_norms_are_refused(folder: Path) -> None:
@@ -133,42 +172,42 @@ def test_seeds_evaluated_at_other_steps_and_runs_without_norms_are_refused(folde
     place = folder / "mlp-torch" / "seed-0"
     record.write(place, msgspec.structs.replace(run, curves=run.curves[1:]))
     with pytest.raises(RunError, match="were evaluated at different steps"):
-        trainings.find([folder])
+        finished_runs.find([folder])
     bare = [msgspec.structs.replace(point, gradient_norms={}) for point in run.curves]
     record.write(place, msgspec.structs.replace(run, curves=bare))
-    with pytest.raises(RunError, match="it keeps no norms of gradients"):
-        trainings.find([folder])
+    with pytest.raises(RunError, match="it has no norms of gradients"):
+        finished_runs.find([folder])
 
 
-def test_evidence_is_asked_for_where_it_is_shown(folder: Path) -> None:
+def test_predictions_are_asked_for_where_it_is_shown(folder: Path) -> None:
     (folder / "mlp-torch" / "seed-0" / predictions.FILE_NAME).write_bytes(b"damaged")
-    trainings.find([folder])
+    finished_runs.find([folder])
     (folder / "convnet" / "seed-0" / predictions.FILE_NAME).unlink()
-    with pytest.raises(RunError, match="no run of convnet keeps its answers"):
-        trainings.find([folder])
+    with pytest.raises(RunError, match="no run of convnet has its predictions"):
+        finished_runs.find([folder])
 
 
 def test_choices_are_told_apart_by_what_varies(folder: Path) -> None:
-    found = trainings.find([folder])
-    assert [row[1] for row in tables.choices(found.choices)["rows"]] == [
+    found = finished_runs.find([folder])
+    assert [row[1] for row in tables.validated(found.validated)["rows"]] == [
         "weight_decay 0.1",
         "weight_decay 1.0",
     ]
     runs = [make_record("mlp-numpy", 0, validation_size=143, hidden=hidden) for hidden in ([20], [100, 50])]
-    assert [row[1] for row in tables.choices(runs)["rows"]] == ["hidden 20", "hidden 100 50"]
+    assert [row[1] for row in tables.validated(runs)["rows"]] == ["hidden 20", "hidden 100 50"]
 
 
 def test_the_discussion_says_what_the_numbers_say(folder: Path) -> None:
-    found = trainings.find([folder])
-    said = " ".join(summary.discussion(found.recipes, "digits"))
+    found = finished_runs.find([folder])
+    said = " ".join(summary.discussion(found.by_recipe, "digits"))
     assert "mlp-deep-adam changed the test accuracy by +0.025, to 0.590" in said
     assert "The best of these networks is mlp-deep-batchnorm, with 0.680." in said
     assert "Its test loss still falls when the steps run out." in said
     assert "0.52" not in said
     worse = [
-        msgspec.structs.replace(point, test_loss=3.0) for point in found.recipes["convnet"][0].curves[1:]
+        msgspec.structs.replace(point, test_loss=3.0) for point in found.by_recipe["convnet"][0].curves[1:]
     ]
     run = msgspec.structs.replace(
-        found.recipes["convnet"][0], curves=[found.recipes["convnet"][0].curves[0], *worse]
+        found.by_recipe["convnet"][0], curves=[found.by_recipe["convnet"][0].curves[0], *worse]
     )
     assert "Its test loss is lowest at step 10, 1.600" in summary.study([run])

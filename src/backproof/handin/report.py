@@ -1,4 +1,4 @@
-"""From runs to the report: every equation proven, every mutant made, then the pages are set."""
+"""From runs to the report: every equation proven, every mutant made, then the pages are written."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -9,16 +9,16 @@ from backproof.errors import RunError
 from backproof.proof.equations import EQUATIONS
 from backproof.proof.mutation import mutants
 from backproof.proof.prove import SAMPLES, prove
-from backproof.report import content, render, trainings
+from backproof.report import content, finished_runs, render
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenReport:
     """A report that has been written."""
 
     paths: list[Path]
-    wrong: list[str]
-    """What is not proven: equations by label, and mutants that no proof caught."""
+    not_proven: list[str]
+    """Equations by label, and mutants that no proof caught."""
 
 
 def make_folder(out: Path) -> None:
@@ -31,12 +31,12 @@ def make_folder(out: Path) -> None:
         ) from None
 
 
-def write(runs: Sequence[Path], out: Path, say: Callable[[str], None]) -> Written:
+def write(folders: Sequence[Path], out: Path, say: Callable[[str], None]) -> WrittenReport:
     """Write report.html and report.pdf into ``out`` (RunError), telling ``say`` what it does.
 
-    ``runs`` are searched for finished runs; every recipe needs one at least.
+    ``folders`` are searched for finished runs; every recipe with a place in the report needs one at least.
     """
-    found = trainings.find(runs)
+    runs = finished_runs.find(folders)
     make_folder(out)
     say(f"\nproving {len(EQUATIONS)} equations, then breaking them and the code, one place at a time")
     proofs = [prove(equation) for equation in EQUATIONS.values()]
@@ -50,10 +50,11 @@ def write(runs: Sequence[Path], out: Path, say: Callable[[str], None]) -> Writte
             for kind in broken.kinds
         ],
         same=[
-            f"{each.where}: {each.change}{f', {count} times' if count > 1 else ''} ({each.reason})"
-            for each, count in Counter(broken.equivalents).items()
+            f"{mutant.where}: {mutant.change}{f', {count} times' if count > 1 else ''} ({mutant.reason})"
+            for mutant, count in Counter(broken.equivalents).items()
         ],
     )
-    paths = render.write(out, content.build(found, proofs, SAMPLES, mutation))
-    wrong = [proof.equation.label for proof in proofs if not proof.holds]
-    return Written(paths, wrong + [f"{each.where} ({each.change})" for each in broken.survivors])
+    paths = render.write(out, content.build(runs, proofs, SAMPLES, mutation))
+    not_proven = [proof.equation.label for proof in proofs if not proof.holds]
+    survivors = [f"{mutant.where} ({mutant.change})" for mutant in broken.survivors]
+    return WrittenReport(paths, not_proven + survivors)

@@ -59,7 +59,7 @@ def test_two_processes_train_as_one_with_the_joint_batch(recipe: str, more: str)
     assert (joint.processes, alone.processes) == (2, 1)
     for ours, theirs in zip(joint.curves, alone.curves, strict=True):
         assert ours.train_loss == pytest.approx(theirs.train_loss, rel=1e-9)
-        assert ours.evaluation() == pytest.approx(theirs.evaluation(), rel=1e-9)
+        assert ours.metrics() == pytest.approx(theirs.metrics(), rel=1e-9)
 
 
 def test_a_batch_that_does_not_part_evenly() -> None:

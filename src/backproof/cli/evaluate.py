@@ -1,0 +1,25 @@
+"""backproof evaluate: measure a trained network."""
+
+from pathlib import Path
+
+import click
+
+from backproof.cli.options import FilePath, device_option, given
+
+
+@click.command()
+@click.argument("run", type=FilePath)
+@click.option("--data-dir", type=str, metavar="PATH", help="where its data set lies now, if it has moved")
+@device_option
+def evaluate(run: Path, **changes: str | None) -> None:
+    """Measure RUN's network anew on the test set, or on the validation set if it was trained with one."""
+    from backproof.training.loop import EVALUATION_BATCH
+    from backproof.training.run import resume
+
+    trained = resume(run, given(changes))
+    images = trained.evaluation_split
+    metrics = trained.learner.evaluate(images.chunks(EVALUATION_BATCH))
+    click.echo(
+        f"{run} after step {trained.progress.step} of {trained.config.steps}, on {len(images):,} "
+        f"{trained.config.judged_on} images: loss {metrics.loss:.4f}, accuracy {metrics.accuracy:.4f}"
+    )

@@ -1,0 +1,30 @@
+"""Every optimizer by the name that the setting ``optimizer`` has for it.
+
+Nothing that computes is imported here: --help lists the names.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class OptimizerInfo:
+    """Where an optimizer is implemented."""
+
+    torch_class: str | None = None
+    """Its class in torch.optim, None where PyTorch's networks lack it."""
+    fused: bool = False
+    """Whether PyTorch makes the whole update in one pass over memory; plain SGD is one pass anyway."""
+    in_numpy: bool = False
+    """Whether numpy_nn.optimizers has it, by this name."""
+
+
+OPTIMIZERS = {
+    "sgd": OptimizerInfo("SGD", in_numpy=True),
+    "adam": OptimizerInfo("Adam", fused=True),
+    "adamw": OptimizerInfo("AdamW", fused=True),
+}
+
+
+def optimizer_names(*, in_torch: bool) -> list[str]:
+    """Return the optimizers that PyTorch's networks have, or NumPy's."""
+    return [name for name, info in OPTIMIZERS.items() if (info.torch_class if in_torch else info.in_numpy)]
