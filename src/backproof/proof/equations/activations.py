@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from backproof.proof.equations.letters import SLOPE, B, C, a
+from backproof.proof.formula.letters import SLOPE, B, C, a
 from backproof.proof.formula.equation import Equation
 from backproof.proof.formula.expression import Array, apply
 from backproof.proof.formula.graph import Definition, Graph, Sizes, normal

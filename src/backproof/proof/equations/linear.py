@@ -1,6 +1,6 @@
 """The affine map of a batch."""
 
-from backproof.proof.equations.letters import B, D, M
+from backproof.proof.formula.letters import B, D, M
 from backproof.proof.formula.equation import Equation
 from backproof.proof.formula.graph import Definition, Graph, normal
 from backproof.proof.formula.index_form import Sum
