@@ -1,11 +1,13 @@
-"""Activations: elementwise between the layers, softmax at the end.
+"""Activation functions: elementwise between layers, softmax at the end.
 
 Axes: s sample 1…B, i and j feature or class 1…C.
 """
 
 import numpy as np
 
-from backproof.numpy_nn.array_checks import Array, remembered, require_like, require_matrix
+from backproof.numpy_nn.array_checks import Array, require_like, require_matrix, require_saved
+
+__all__ = ["LeakyReLU", "Softmax"]
 
 
 class LeakyReLU:
@@ -15,6 +17,8 @@ class LeakyReLU:
         if not 0 <= negative_slope <= np.finfo(np.float32).max:
             raise ValueError(f"LeakyReLU: the negative slope must be finite and ≥ 0, got {negative_slope}")
         self.negative_slope = float(negative_slope)  # a NumPy scalar would promote float32
+        self.params: dict[str, Array] = {}
+        self.grads: dict[str, Array] = {}
         self._slope: Array | None = None
 
     def forward(self, x: Array) -> Array:
@@ -34,7 +38,7 @@ class LeakyReLU:
 
         leaky_relu.dx:  ∂L/∂x_si = ∂L/∂y_si (1 if x_si > 0 else a)
         """
-        slope = remembered("LeakyReLU", self._slope)
+        slope = require_saved("LeakyReLU", self._slope)
         require_like("LeakyReLU.backward", "dout", dout, "y", slope)
         dx: Array = dout * slope
         return dx
@@ -44,6 +48,8 @@ class Softmax:
     """Turns scores into a probability for each class."""
 
     def __init__(self) -> None:
+        self.params: dict[str, Array] = {}
+        self.grads: dict[str, Array] = {}
         self._p: Array | None = None
 
     def forward(self, x: Array) -> Array:
@@ -63,7 +69,7 @@ class Softmax:
 
         softmax.dx:  ∂L/∂x_si = p_si (∂L/∂p_si − Σ_j ∂L/∂p_sj p_sj)
         """
-        p = remembered("Softmax", self._p)
+        p = require_saved("Softmax", self._p)
         require_like("Softmax.backward", "dout", dout, "p", p)
         dx: Array = p * (dout - np.sum(dout * p, axis=1, keepdims=True))
         return dx

@@ -1,4 +1,4 @@
-"""The checks at every layer's door."""
+"""Checks of the arrays that layers and losses take."""
 
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 def require_matrix(where: str, name: str, x: Array) -> None:
     """Refuse anything but a floating-point (B, C) matrix with B, C ≥ 1; complex counts as floating.
 
-    Raises ValueError for a wrong shape, TypeError for a wrong dtype; both name what came and what was due.
+    Raises ValueError for a wrong shape, TypeError for a wrong dtype; both say what is expected.
     """
     if x.ndim != 2 or x.size == 0:
         raise ValueError(f"{where}: {name} has shape {x.shape}, expected (B, C) with B, C ≥ 1")
@@ -23,7 +23,7 @@ def require_matrix(where: str, name: str, x: Array) -> None:
 def require_like(where: str, name: str, x: Array, reference_name: str, reference: Array) -> None:
     """Refuse an array whose shape or dtype differs from the reference's.
 
-    Raises ValueError for a wrong shape, TypeError for a wrong dtype; both name the two sides.
+    Raises ValueError for a wrong shape, TypeError for a wrong dtype; both name both arrays.
     """
     if x.shape != reference.shape:
         raise ValueError(f"{where}: {name} has shape {x.shape}, but {reference_name} has {reference.shape}")
@@ -31,7 +31,7 @@ def require_like(where: str, name: str, x: Array, reference_name: str, reference
 
 
 def require_dtype(where: str, name: str, x: Array, reference_name: str, reference: Array) -> None:
-    """Refuse an array whose dtype differs from the reference's: nothing is promoted in silence."""
+    """Refuse an array whose dtype differs from the reference's (TypeError): nothing is promoted."""
     if x.dtype != reference.dtype:
         raise TypeError(
             f"{where}: {name} of shape {x.shape} is {x.dtype}, but {reference_name} of shape "
@@ -39,8 +39,8 @@ def require_dtype(where: str, name: str, x: Array, reference_name: str, referenc
         )
 
 
-def remembered(where: str, value: T | None) -> T:
-    """Return what forward left for backward, or raise RuntimeError when forward has not run."""
-    if value is None:
+def require_saved(where: str, saved: T | None) -> T:
+    """Return what forward saved for backward (RuntimeError if forward has not run)."""
+    if saved is None:
         raise RuntimeError(f"{where}.backward was called before {where}.forward")
-    return value
+    return saved

@@ -1,4 +1,4 @@
-"""The affine map.
+"""The fully connected layer.
 
 Axes: s sample 1…B, i output feature 1…M, j input feature 1…D.
 """
@@ -6,7 +6,9 @@ Axes: s sample 1…B, i output feature 1…M, j input feature 1…D.
 import numpy as np
 import numpy.typing as npt
 
-from backproof.numpy_nn.array_checks import Array, remembered, require_dtype, require_matrix
+from backproof.numpy_nn.array_checks import Array, require_dtype, require_matrix, require_saved
+
+__all__ = ["Linear"]
 
 
 class Linear:
@@ -62,12 +64,12 @@ class Linear:
         return dx
 
     def backward_params(self, dout: Array) -> None:
-        """Fill ``grads`` alone: a network's first layer has no use for dx, its dearest product.
+        """Fill ``grads`` alone: nothing needs dx of a network's first layer, its most expensive product.
 
         linear.dW:  ∂L/∂W_ij = Σ_s ∂L/∂y_si x_sj
         linear.db:  ∂L/∂b_i = Σ_s ∂L/∂y_si
         """
-        x = remembered("Linear", self._x)
+        x = require_saved("Linear", self._x)
         weight = self.params["weight"]
         require_matrix("Linear.backward", "dout", dout)
         if dout.shape != (len(x), len(weight)):

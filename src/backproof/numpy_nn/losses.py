@@ -1,4 +1,4 @@
-"""Losses, each the mean over the batch.
+"""Losses: means over the batch.
 
 Axes: s sample 1…B, i and j class 1…C.
 """
@@ -6,7 +6,9 @@ Axes: s sample 1…B, i and j class 1…C.
 import numpy as np
 import numpy.typing as npt
 
-from backproof.numpy_nn.array_checks import Array, remembered, require_like, require_matrix
+from backproof.numpy_nn.array_checks import Array, require_like, require_matrix, require_saved
+
+__all__ = ["CrossEntropy", "SoftmaxCrossEntropy", "one_hot"]
 
 
 def one_hot(labels: Array, n_classes: int, dtype: npt.DTypeLike = np.float64) -> Array:
@@ -60,7 +62,7 @@ class CrossEntropy:
 
         cross_entropy.dp:  ∂L/∂p_si = −t_si/(B p_si)
         """
-        p, t = remembered("CrossEntropy", self._p_and_t)
+        p, t = require_saved("CrossEntropy", self._p_and_t)
         # Divided in this order, p = tiny with B = 1 stays within the finite numbers.
         dp: Array = -(t / len(p)) / p
         return dp
@@ -95,7 +97,7 @@ class SoftmaxCrossEntropy:
 
         softmax_cross_entropy.dx:  ∂L/∂x_si = (p_si − δ_{i c_s})/B
         """
-        log_p, labels = remembered("SoftmaxCrossEntropy", self._log_p_and_labels)
+        log_p, labels = require_saved("SoftmaxCrossEntropy", self._log_p_and_labels)
         dx: Array = np.exp(log_p)
         # p − 1 of the right class is minus the sum of the others, which does not cancel where p is nearly 1.
         right = np.arange(len(labels)), labels

@@ -7,16 +7,17 @@ import numpy as np
 import numpy.typing as npt
 
 from backproof.numpy_nn.activations import LeakyReLU
-from backproof.numpy_nn.array_checks import Array
 from backproof.numpy_nn.linear import Linear
+from backproof.numpy_nn.sequential import Layer, Sequential
+
+__all__ = ["MLP"]
 
 
-class MLP:
+class MLP(Sequential):
     """Maps inputs (B, D) to logits (B, C); without hidden layers it is multinomial logistic regression.
 
-    ``params`` and ``grads`` hold every layer's arrays under ``linear1.weight``, ``linear1.bias``, … where the
-    number is the layer l = 1 … N of the derivations. They are the layers' own arrays: write into them
-    (``params[name][...] = value``) and the network changes.
+    Its layers are ``linear1``, ``activation1``, ``linear2``, … where the number is the layer l = 1 … N of the
+    derivations; its parameters ``linear1.weight``, ``linear1.bias``, … The weights are drawn from ``rng``.
     """
 
     def __init__(
@@ -29,36 +30,9 @@ class MLP:
         rng: np.random.Generator,
         dtype: npt.DTypeLike = np.float64,
     ) -> None:
-        sizes = [n_inputs, *n_hidden, n_classes]
-        self.linears = [Linear(d_in, d_out, rng=rng, dtype=dtype) for d_in, d_out in pairwise(sizes)]
-        self.activations = [LeakyReLU(negative_slope) for _ in n_hidden]
-        self.params = {
-            f"linear{number}.{name}": value
-            for number, linear in enumerate(self.linears, start=1)
-            for name, value in linear.params.items()
-        }
-        self.grads = {
-            f"linear{number}.{name}": value
-            for number, linear in enumerate(self.linears, start=1)
-            for name, value in linear.grads.items()
-        }
-
-    def forward(self, x: Array) -> Array:
-        """Map x (B, D) to logits (B, C)."""
-        for linear, activation in zip(self.linears, self.activations, strict=False):
-            x = activation.forward(linear.forward(x))
-        return self.linears[-1].forward(x)
-
-    def backward(self, dout: Array) -> Array:
-        """Fill ``grads`` and return ∂L/∂x (B, D), given dout = ∂L/∂logits (B, C)."""
-        return self.linears[0].backward(self._backward_to_first(dout))
-
-    def backward_params(self, dout: Array) -> None:
-        """Fill ``grads`` alone, as training needs them: ∂L/∂x would cost as much as the first ∂L/∂W."""
-        self.linears[0].backward_params(self._backward_to_first(dout))
-
-    def _backward_to_first(self, dout: Array) -> Array:
-        """Go back through every layer but the first, to the gradient at the first layer's output."""
-        for linear, activation in zip(self.linears[:0:-1], self.activations[::-1], strict=True):
-            dout = activation.backward(linear.backward(dout))
-        return dout
+        layers: dict[str, Layer] = {}
+        for number, (d_in, d_out) in enumerate(pairwise([n_inputs, *n_hidden, n_classes]), start=1):
+            layers[f"linear{number}"] = Linear(d_in, d_out, rng=rng, dtype=dtype)
+            if number <= len(n_hidden):
+                layers[f"activation{number}"] = LeakyReLU(negative_slope)
+        super().__init__(layers)

@@ -56,28 +56,30 @@ class NumpyLearner:
     def gradient_norms(self) -> dict[str, float]:
         """Return the L2 norm of the latest step's gradient of each layer's weights, from input to output."""
         return {
-            f"linear{number}": float(np.linalg.norm(linear.grads["weight"].astype(np.float64)))
-            for number, linear in enumerate(self.mlp.linears, start=1)
+            name.removesuffix(".weight"): float(np.linalg.norm(grad.astype(np.float64)))
+            for name, grad in self.mlp.grads.items()
+            if name.endswith(".weight")
         }
 
     def first_weights(self) -> npt.NDArray[np.floating[Any]]:
         """Return a copy of the first layer's weights (M, D)."""
-        return self.mlp.linears[0].params["weight"].copy()
+        return self.mlp.params["linear1.weight"].copy()
 
     def probabilities(self, images: Images) -> npt.NDArray[np.floating[Any]]:
         """Return each image's class probabilities (B, C)."""
         return Softmax().forward(self.mlp.forward(_flat(images)))
 
     def state(self) -> State:
-        """Return the parameters; plain SGD has nothing else to remember."""
-        return self.mlp.params
+        """Return the parameters, and the optimizer's own arrays under ``optimizer.``."""
+        optimizer_state = {f"optimizer.{name}": value for name, value in self.optimizer.state.items()}
+        return self.mlp.params | optimizer_state
 
     def load_state(self, state: State) -> None:
-        """Take the parameters from a saved state (ValueError if it is another network's)."""
-        for name, param in self.mlp.params.items():
-            if name not in state or state[name].shape != param.shape:
-                raise ValueError(f"the state has no {name} of shape {param.shape}")
-            param[...] = state[name]
+        """Take all arrays from a saved state (ValueError if it is another network's)."""
+        for name, array in self.state().items():
+            if name not in state or state[name].shape != array.shape:
+                raise ValueError(f"the state has no {name} of shape {array.shape}")
+            array[...] = state[name]
 
 
 def _flat(images: Images) -> Array:

@@ -1,4 +1,4 @@
-"""What layers do with inputs at the edges, and what they say of wrong ones."""
+"""What layers do with extreme inputs, and how they refuse wrong ones."""
 
 import numpy as np
 import pytest

@@ -1,0 +1,89 @@
+"""A network as a chain of layers, and what a layer has to have for that."""
+
+from collections.abc import Mapping
+from itertools import dropwhile
+from typing import Protocol, runtime_checkable
+
+from backproof.numpy_nn.array_checks import Array
+
+__all__ = ["Layer", "Sequential", "TrainableLayer"]
+
+
+class Layer(Protocol):
+    """One function of a network: parameters and their gradients by the same names, and both passes.
+
+    A layer without parameters has empty dicts. ``backward`` writes into the arrays of ``grads``, which stay
+    the same objects: networks and optimizers hold references to them.
+    """
+
+    params: dict[str, Array]
+    grads: dict[str, Array]
+
+    def forward(self, x: Array) -> Array:
+        """Return the output, and save what ``backward`` needs."""
+
+    def backward(self, dout: Array) -> Array:
+        """Fill ``grads`` and return ∂L/∂x, given dout = ∂L/∂output."""
+
+
+@runtime_checkable
+class TrainableLayer(Layer, Protocol):
+    """A layer that can leave ∂L/∂x out, which nobody needs of a network's first."""
+
+    def backward_params(self, dout: Array) -> None:
+        """Fill ``grads`` alone."""
+
+
+class Sequential:
+    """Applies layers one after another; itself a layer, so that a block of layers can stand among others.
+
+    ``params`` and ``grads`` hold the layers' own arrays under ``name.parameter``, as in ``linear1.weight``:
+    write into one (``params[name][...] = value``) and the network changes. A name that is empty or has a dot,
+    and a layer that stands twice, are a ValueError: its second forward would overwrite what its first saved.
+    """
+
+    def __init__(self, layers: Mapping[str, Layer]) -> None:
+        for name in layers:
+            if not name or "." in name:
+                raise ValueError(f"Sequential: a layer's name is a word without dots, not {name!r}")
+        if len({id(layer) for layer in layers.values()}) < len(layers):
+            raise ValueError(f"Sequential: a layer stands twice among {', '.join(layers)}; make one for each")
+        self.layers = dict(layers)
+        self.params = {
+            f"{name}.{parameter}": value
+            for name, layer in layers.items()
+            for parameter, value in layer.params.items()
+        }
+        self.grads = {
+            f"{name}.{parameter}": value
+            for name, layer in layers.items()
+            for parameter, value in layer.grads.items()
+        }
+
+    def forward(self, x: Array) -> Array:
+        """Return the last layer's output."""
+        for layer in self.layers.values():
+            x = layer.forward(x)
+        return x
+
+    def backward(self, dout: Array) -> Array:
+        """Fill ``grads`` and return ∂L/∂x, given dout = ∂L/∂output."""
+        for layer in reversed(self.layers.values()):
+            dout = layer.backward(dout)
+        return dout
+
+    def backward_params(self, dout: Array) -> None:
+        """Fill ``grads`` alone, as training needs them: go back no further than the first parameters.
+
+        ∂L/∂x would cost as much as the first layer's ∂L/∂W.
+        """
+        trained = list(dropwhile(lambda layer: not layer.params, self.layers.values()))
+        if not trained:
+            return
+        first, *others = trained
+        for layer in reversed(others):
+            dout = layer.backward(dout)
+        if isinstance(first, TrainableLayer):
+            first.backward_params(dout)
+        else:
+            first.backward(dout)
