@@ -1,7 +1,7 @@
 """Which functions carry which labels in their docstrings, and which of them compute what a proof compares.
 
-A label in a docstring claims that the function around it computes that equation. A proof keeps the claim only
-if what it compares comes from this very function.
+A label in a docstring claims that the function computes that equation. A proof confirms it only if what it
+compares is computed by this very function.
 """
 
 import ast
@@ -26,12 +26,12 @@ MODULES = [
     for file in iter_modules(package.__path__)
 ]
 """All modules of hand-written code."""
-_COMPOSED = "layers in a row; tests/numpy_nn/test_gradients.py compares its gradients with the complex step"
+_COMPOSED = "layers in a row; tests/numpy_nn/test_gradients.py compares MLP's gradients with numerical ones"
 _GROUPS = "needs a group of processes; tests/torch_nn/test_batchnorm_processes.py starts them"
 _AUTOGRAD = "has no formula; tests/torch_nn/test_batchnorm_function.py compares it under every transform"
 EXEMPT = {
     "numpy_nn.losses.one_hot": "zeros and ones, as equations have them by δ",
-    "numpy_nn.mlp.MLP": _COMPOSED,
+    "numpy_nn.sequential.Sequential": _COMPOSED,
     "torch_nn.batchnorm.function.BatchNormFunction": _AUTOGRAD,
     "torch_nn.batchnorm.modules.BatchNorm.extra_repr": "is text",
     "torch_nn.batchnorm.processes.joint": _GROUPS,
@@ -44,7 +44,11 @@ _LABEL = re.compile(r"^ *([a-z]\w*\.\w+):  +\S", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Function:
-    """A function or method of the hand-written code; a module, for what its own docstring says."""
+    """A function or method of the hand-written code.
+
+    A module whose docstring carries labels counts as one that never runs, and so does a class with labels
+    that has no public method.
+    """
 
     module: ModuleType
     qualname: str
@@ -66,7 +70,6 @@ def functions() -> list[Function]:
 @cache
 def _functions_of(module: ModuleType) -> tuple[Function, ...]:
     tree = ast.parse(inspect.getsource(module))
-    # A module's docstring has no function around it, so no proof can keep what a label in it claims.
     itself = Function(module, "", _labels(tree), public=False)
     return (*([itself] if itself.labels else []), *_functions_in(tree, module, ""))
 
@@ -77,16 +80,24 @@ def _functions_in(
     for node in ast.iter_child_nodes(parent):
         match node:
             case ast.FunctionDef(name):
-                public = all(
-                    part[0] not in "_<" or part == "__call__" for part in f"{prefix}{name}".split(".")
-                )
+                hidden = any(part[0] in "_<" and part != "__call__" for part in f"{prefix}{name}".split("."))
+                public = not (hidden or _is_declaration(node))
                 labels = _labels(node) | (of_class if public else frozenset())
                 yield Function(module, prefix + name, labels, public)
                 yield from _functions_in(node, module, f"{prefix}{name}.<locals>.")
             case ast.ClassDef(name):
-                yield from _functions_in(node, module, f"{prefix}{name}.", _labels(node))
+                labels = _labels(node)
+                methods = list(_functions_in(node, module, f"{prefix}{name}.", labels))
+                yield from methods
+                if labels and not any(method.public for method in methods):
+                    yield Function(module, prefix + name, labels, public=False)
             case ast.stmt():
                 yield from _functions_in(node, module, prefix, of_class)
+
+
+def _is_declaration(node: ast.FunctionDef) -> bool:
+    """Tell whether there is nothing but a docstring, as in a protocol."""
+    return len(node.body) == 1 and isinstance(node.body[0], ast.Expr)
 
 
 def _labels(node: ast.Module | ast.ClassDef | ast.FunctionDef) -> frozenset[str]:

@@ -1,6 +1,6 @@
-"""What the layers' code computes under each label, and PyTorch's own function: a file for each of equations/'s.
+"""What the layers' code computes under each label, and PyTorch's own function: files as in equations/.
 
-Every file here declares ``CODE``, by label, and ``TORCH``, by the name of the graph that an equation is about.
+Each declares ``CODE``, by label, and ``TORCH``, by the name of the graph that an equation is about.
 """
 
 from collections.abc import Callable

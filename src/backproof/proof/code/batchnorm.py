@@ -32,7 +32,7 @@ Mode = Callable[[], AbstractContextManager[None]]
 
 
 def by_name(name: str, letters: Any) -> Code:
-    """Return what computes y, a statistic or a gradient, in every layout: by kernels, as compiled, by formulas.
+    """Return what computes y, a statistic or a gradient, in every layout, by kernels, formulas and modules.
 
     ``letters`` is a module of equations, which names the arrays.
     """
@@ -80,9 +80,8 @@ def _near_and_far(
 ) -> Iterator[Tensor]:
     """Run at x, and add what changes when its mean is shifted far from zero, beside σ: nothing, but for μ.
 
-    One channel is not shifted. x is rounded first, so that it can be shifted without rounding; once so that its
-    mean can be, too. A function of the mean alone, or of σ, does not tell whether the mean is far: both are large
-    once, and both are small.
+    One channel is not shifted. x is rounded first, so that it can be shifted without rounding; once so that
+    its mean can be, too. Neither the mean alone nor σ alone tells that the mean is far: both are small once.
     """
 
     def value(inputs: Tensor, eps: float) -> Tensor:

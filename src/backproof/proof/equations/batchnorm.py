@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from backproof.proof.formula.letters import EPSILON, B, C, epsilon
 from backproof.proof.formula.equation import Equation
 from backproof.proof.formula.expression import Array, Number, apply
 from backproof.proof.formula.graph import Definition, Graph, Sample, Sizes, normal
 from backproof.proof.formula.index_form import Delta, Sum
+from backproof.proof.formula.letters import EPSILON, B, C, epsilon
 from backproof.proof.formula.matrix_form import Identity, Whole, ones
 from backproof.proof.formula.notation import Derivative, Index, Name, Symbol, grad
 

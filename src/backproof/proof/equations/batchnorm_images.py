@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from backproof.proof.formula.letters import EPSILON, B, C, H, V, epsilon
 from backproof.proof.formula.equation import Equation
 from backproof.proof.formula.expression import Array, Formula, apply
 from backproof.proof.formula.graph import Definition, Graph, Sizes, normal
 from backproof.proof.formula.index_form import Sum
+from backproof.proof.formula.letters import EPSILON, B, C, H, V, epsilon
 from backproof.proof.formula.matrix_form import Whole, ones
 from backproof.proof.formula.notation import Index, Name, Symbol, grad
 
