@@ -15,7 +15,7 @@ from backproof.numpy_nn.activations import Softmax
 from backproof.proof import docstring_labels
 from backproof.proof.docstring_labels import EXEMPT, functions, not_computing, traced, unproven
 from backproof.proof.equations import EQUATIONS
-from backproof.proof.mutation.mutants import judges_of_functions
+from backproof.proof.mutation.mutants import labels_by_function
 from backproof.proof.prove import prove
 
 SOURCE = Path(docstring_labels.__file__).parents[1]
@@ -57,11 +57,11 @@ def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Mo
 
 
 def test_every_public_function_is_proven_or_exempt() -> None:
-    assert unproven(judges_of_functions()) == []
+    assert unproven(labels_by_function()) == []
 
 
 def test_no_exemption_outlives_its_reason() -> None:
-    proven = judges_of_functions().keys()
+    proven = labels_by_function().keys()
     for exempt in EXEMPT:
         exempted = {function.name for function in functions() if f"{function.name}.".startswith(f"{exempt}.")}
         assert exempted, exempt
@@ -95,7 +95,7 @@ def test_a_wrong_class_with_anothers_labels_is_caught(judge: Callable[[str], Mod
         proof = prove(EQUATIONS[label], samples=1)
         assert proof.not_computing == (method,)
         assert not proof.holds
-    assert {"added.Cube.forward", "added.Cube.backward"} == set(unproven(judges_of_functions()))
+    assert {"added.Cube.forward", "added.Cube.backward"} == set(unproven(labels_by_function()))
     code, out, _ = cli("prove", "leaky_relu.y")
     assert code == 1
     assert "NOT PROVEN: its label stands in added.Cube.forward" in out
@@ -103,7 +103,7 @@ def test_a_wrong_class_with_anothers_labels_is_caught(judge: Callable[[str], Mod
 
 def test_a_class_without_labels_is_caught(judge: Callable[[str], ModuleType]) -> None:
     judge(re.sub(r"\n *leaky_relu.*", "", CUBE))
-    assert unproven(judges_of_functions()) == ["added.Cube.backward", "added.Cube.forward"]
+    assert unproven(labels_by_function()) == ["added.Cube.backward", "added.Cube.forward"]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ import inspect
 import math
 from dataclasses import replace
 from functools import reduce
+from importlib import import_module
+from pathlib import Path
 from types import CodeType
 
 import numpy as np
@@ -25,6 +27,7 @@ from backproof.proof.mutation.conformable import require_conformable
 from backproof.proof.mutation.mutation_report import MutationReport
 from backproof.proof.prove import TOLERANCE, Truth, code_errors, prove, truths
 
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 LINEAR = [equation for label, equation in EQUATIONS.items() if label.startswith("linear.")]
 
 
@@ -158,12 +161,12 @@ def test_each_mutant_of_the_code_changes_one_place() -> None:
 
 
 def test_functions_compiled_anew_without_a_change_are_right() -> None:
-    judges = mutants.judges_of_functions()
+    labels = mutants.labels_by_function()
     for function in BROKEN:
         code = code_mutants.compiled(ast.parse(inspect.getsource(function.module)), function)
         with code_mutants.replaced(function, code):
             assert code_of(function) is code
-            for label in judges.get(function.name, [])[:2]:
+            for label in labels.get(function.name, [])[:2]:
                 [truth] = truths(EQUATIONS[label], samples=1)
                 assert max(code_errors(label, truth)) <= TOLERANCE
         assert code_of(function) is not code
@@ -187,3 +190,14 @@ def test_a_sum_becomes_a_mean_and_its_indices_are_exchanged() -> None:
     sample = truths(EQUATIONS["bn.mu"], samples=1)[0].sample
     found = {change for change, _ in formula_mutants.formula_mutants(Sum(s, x[s, i]), (i,), sample)}
     assert found == {"Σ_s x_si → (Σ_s x_si)/B", "x_si → x_is"}
+
+
+def test_the_page_of_proofs_counts_what_there_is(
+    report: MutationReport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    proofs = import_module("proofs")
+    page = proofs.PAGE.read_text(encoding="utf-8") if proofs.PAGE.is_file() else ""
+    _, begin, rest = page.partition("<!-- proofs: made by a script, see CONTRIBUTING -->\n")
+    if begin:
+        assert rest.partition("<!-- end of proofs -->")[0] == proofs.sentences(len(EQUATIONS), report)

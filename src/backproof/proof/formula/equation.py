@@ -1,4 +1,4 @@
-"""An equation: its label, what stands on the left, every step on the right, and its matrix form."""
+"""An equation: its label, its left side, every step of its right side, and its matrix form."""
 
 import math
 from collections.abc import Callable, Iterable

@@ -57,9 +57,8 @@ class Sum(Formula):
         """Add up along the index's axis."""
         body, axis = self.body.value(context), context.axes[self.over]
         shape = [1] * len(context.axes) if body.ndim == 0 else list(body.shape)
-        shape[axis] = context.sizes[
-            self.over.size
-        ]  # a body without the index counts once for each of its values
+        # A body without the index counts once for every value of the index.
+        shape[axis] = context.sizes[self.over.size]
         return np.asarray(np.broadcast_to(body, shape).sum(axis, keepdims=True))
 
     def write(self, style: Style) -> str:

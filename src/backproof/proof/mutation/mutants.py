@@ -35,7 +35,7 @@ _EQUIVALENT = {**formula_mutants.EQUIVALENT, **code_mutants.EQUIVALENT}
 def run(equations: Sequence[Equation] | None = None, tolerance: float = TOLERANCE) -> MutationReport:
     """Break equations (default: all), and the functions that compute them, and see whether the proofs notice.
 
-    A function is judged by every equation that it has a part in, chosen or not. A mutant is caught if its
+    A function is tested by every equation that it has a part in, chosen or not. A mutant is caught if its
     relative error is above the tolerance in any sample, or if it cannot be computed.
     """
     n_threads = torch.get_num_threads()
@@ -66,7 +66,7 @@ def _kind(name: str, mutants: Iterator[Mutant]) -> Kind:
 
 
 def _read_only_truths(equation: Equation) -> list[Truth]:
-    """Return what is true in each sample, whose arrays a mutant cannot write into."""
+    """Return the truths at all samples, whose arrays a mutant cannot write into."""
     known = truths(equation)
     for truth in known:
         # What is asked for here adds its derivatives to the sample.
@@ -84,7 +84,7 @@ def _index_form(equations: Sequence[Equation], known: Truths, tolerance: float) 
         for number, step in enumerate(equation.steps, 1):
             for change, mutant in formula_mutants.formula_mutants(step, left, sample):
                 errors = (partial(_index_errors, mutant, equation, truth) for truth in known(equation))
-                yield _judged(f"{equation.label}, step {number}", change, errors, tolerance)
+                yield _tested(f"{equation.label}, step {number}", change, errors, tolerance)
 
 
 def _index_errors(step: Formula, equation: Equation, truth: Truth) -> Iterator[float]:
@@ -98,7 +98,7 @@ def _matrix_form(equations: Sequence[Equation], known: Truths, tolerance: float)
         for change, mutant in formula_mutants.formula_mutants(equation.matrix, (), sample):
             broken = replace(equation, matrix=mutant)
             errors = (partial(_matrix_errors, broken, truth) for truth in known(equation))
-            yield _judged(f"{equation.label}, matrix form", change, errors, tolerance)
+            yield _tested(f"{equation.label}, matrix form", change, errors, tolerance)
 
 
 def _matrix_errors(equation: Equation, truth: Truth) -> Iterator[float]:
@@ -106,9 +106,9 @@ def _matrix_errors(equation: Equation, truth: Truth) -> Iterator[float]:
 
 
 def _code(equations: Sequence[Equation], known: Truths, tolerance: float) -> Iterator[Mutant]:
-    judges, chosen = judges_of_functions(), {equation.label for equation in equations}
+    tested_by, chosen = labels_by_function(), {equation.label for equation in equations}
     for function in functions():
-        labels = judges.get(function.name, [])
+        labels = tested_by.get(function.name, [])
         if chosen.isdisjoint(labels) or "<locals>" in function.qualname:  # which the function around it has
             continue
         for change, code in code_mutants.code_mutants(function):
@@ -118,11 +118,11 @@ def _code(equations: Sequence[Equation], known: Truths, tolerance: float) -> Ite
                     for number in range(SAMPLES)
                     for label in labels
                 )
-                yield _judged(function.name, change, errors, tolerance)
+                yield _tested(function.name, change, errors, tolerance)
 
 
-def judges_of_functions() -> dict[str, list[str]]:
-    """Return the labels that judge each function which computes one, by the function's name.
+def labels_by_function() -> dict[str, list[str]]:
+    """Return the labels whose proofs test each function that computes one, by the function's name.
 
     After those that it computes come those whose code runs it too: they show what forward saves for backward.
     """
@@ -139,7 +139,7 @@ def judges_of_functions() -> dict[str, list[str]]:
     }
 
 
-def _judged(
+def _tested(
     where: str, change: str, samples: Iterable[Callable[[], Iterator[float]]], tolerance: float
 ) -> Mutant:
     """Take the first error by which a proof fails; what cannot be computed has failed, too."""

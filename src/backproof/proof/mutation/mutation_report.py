@@ -79,7 +79,7 @@ class MutationReport:
         return tuple(equivalent for kind in self.kinds for equivalent in kind.equivalents)
 
     def lines(self) -> list[str]:
-        """Say it, a line for each kind, each survivor, and each change that changes nothing."""
+        """Return a line for every kind, survivor, and change that changes nothing."""
         counts = [
             f"{kind.name}: {kind.made} mutants, {kind.caught} caught, "
             f"{kind.not_computed} of these as they cannot be computed"
