@@ -5,7 +5,7 @@ import pytest
 
 from backproof.proof.formula.expression import Formula, Number, apply
 from backproof.proof.formula.index_form import Delta, Largest, Sum, evaluate
-from backproof.proof.formula.matrix_form import Identity, Matrices, Whole, names_in, ones
+from backproof.proof.formula.matrix_form import Identity, MatrixContext, Whole, names_in, ones
 from backproof.proof.formula.notation import Derivative, Index, Size, Symbol, grad, scalar
 
 B, D = Size("B"), Size("D")
@@ -95,7 +95,7 @@ def test_mistakes_in_indices_are_errors(arrays: dict[object, np.ndarray]) -> Non
 
 
 def test_matrix_form(arrays: dict[object, np.ndarray]) -> None:
-    at = Matrices(SIZES, arrays)
+    at = MatrixContext(SIZES, arrays)
     np.testing.assert_allclose((X.T @ Y).value(at), arrays[x].T @ arrays[y])
     np.testing.assert_allclose((X @ Whole(w)).value(at), arrays[x] @ arrays[w][:, None])
     np.testing.assert_allclose((ones(B).T @ X).value(at), arrays[x].sum(axis=0, keepdims=True))
@@ -103,7 +103,7 @@ def test_matrix_form(arrays: dict[object, np.ndarray]) -> None:
     np.testing.assert_allclose(apply("vec", X).value(at), arrays[x].reshape(-1, 1))
     np.testing.assert_allclose(apply("⊗", Identity(D), X).value(at), np.kron(np.eye(3), arrays[x]))
     images = np.arange(24.0).reshape(2, 3, 2, 2)
-    rows = X.value(Matrices(SIZES, {x: images}))
+    rows = X.value(MatrixContext(SIZES, {x: images}))
     np.testing.assert_array_equal(rows[5], images[1, :, 0, 1])
 
 

@@ -3,39 +3,40 @@
 import ast
 import inspect
 import math
-import re
-from dataclasses import fields, replace
+from dataclasses import replace
+from functools import reduce
+from importlib import import_module
 from pathlib import Path
+from types import CodeType
 
 import numpy as np
 import pytest
 import torch
 
-from backproof.proof.code import judged
-from backproof.proof.code.layers import Layers
+from backproof.proof.docstring_labels import Function, functions
 from backproof.proof.equations import EQUATIONS
-from backproof.proof.equations.letters import B, C
 from backproof.proof.formula.equation import Equation
 from backproof.proof.formula.expression import Array, Formula
 from backproof.proof.formula.graph import Sizes, shape
 from backproof.proof.formula.index_form import Sum
-from backproof.proof.formula.matrix_form import Matrices, Whole, ones
+from backproof.proof.formula.letters import B, C
+from backproof.proof.formula.matrix_form import MatrixContext, Whole, ones
 from backproof.proof.formula.notation import Index, Name, Symbol
-from backproof.proof.mutation import formula_mutants, mutants
-from backproof.proof.mutation.code_mutants import code_mutants, remade
+from backproof.proof.mutation import code_mutants, formula_mutants, mutants
 from backproof.proof.mutation.conformable import require_conformable
-from backproof.proof.mutation.mutation_report import Report
-from backproof.proof.prove import TOLERANCE, Truth, code_error, prove, truths
+from backproof.proof.mutation.mutation_report import MutationReport
+from backproof.proof.prove import TOLERANCE, Truth, code_errors, prove, truths
 
-LABEL = re.compile(r"^ *[a-z]\w*\.\w+:  ", re.MULTILINE)
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+LINEAR = [equation for label, equation in EQUATIONS.items() if label.startswith("linear.")]
 
 
 @pytest.fixture(scope="module")
-def report() -> Report:
+def report() -> MutationReport:
     return mutants.run()
 
 
-def test_every_mutant_is_caught(report: Report) -> None:
+def test_every_mutant_is_caught(report: MutationReport) -> None:
     assert report.survivors == ()
     assert report.caught == report.made
     assert {kind.name: kind.made > 250 for kind in report.kinds} == dict.fromkeys(
@@ -43,68 +44,69 @@ def test_every_mutant_is_caught(report: Report) -> None:
     )
 
 
-def test_readme_counts_the_mistakes(report: Report) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    assert readme.count(f"{report.made:,} deliberate mistakes") == 1
-    assert readme.count(f"{report.made:,} mistakes, and the proofs notice every one") == 1
-
-
-def test_changes_that_change_nothing_are_named_with_a_reason_and_not_counted(report: Report) -> None:
-    table = {**formula_mutants.EQUIVALENT, **judged.EQUIVALENT}
-    assert {(each.where, each.change): each.reason for each in report.equivalents} == table
-    counted = {(each.where, each.change) for kind in report.kinds for each in kind.mutants}
+def test_changes_that_change_nothing_are_named_with_a_reason_and_not_counted(report: MutationReport) -> None:
+    table = {**formula_mutants.EQUIVALENT, **code_mutants.EQUIVALENT}
+    assert {(same.where, same.change): same.reason for same in report.equivalents} == table
+    counted = {(mutant.where, mutant.change) for kind in report.kinds for mutant in kind.mutants}
     assert not counted & table.keys()
     assert len(report.equivalents) < report.made / 50
 
 
-def test_every_equation_is_broken_somewhere(report: Report) -> None:
+def test_every_equation_is_broken_somewhere(report: MutationReport) -> None:
     index, matrix, _ = ({mutant.where.partition(",")[0] for mutant in kind.mutants} for kind in report.kinds)
     assert index | matrix == EQUATIONS.keys()
 
 
-def test_every_judged_function_is_broken_somewhere(report: Report) -> None:
-    expected = {f"{module}.{name}" for module, names in judged.FUNCTIONS.items() for name in names}
-    assert {mutant.where for mutant in report.kinds[-1].mutants} == expected
+def test_every_function_with_a_label_is_broken_somewhere(report: MutationReport) -> None:
+    broken = {mutant.where for mutant in report.kinds[-1].mutants}
+    assert {function.name for function in functions() if function.labels} <= broken
 
 
-def test_every_module_and_every_function_with_a_labelled_formula_is_judged() -> None:
-    assert judged.FUNCTIONS.keys() == judged.JUDGED_BY.keys() == {each.name for each in fields(Layers)}
-    for name, functions in judged.FUNCTIONS.items():
-        tree = ast.parse(inspect.getsource(getattr(Layers(), name)))
-        for function in ast.walk(tree):
-            if isinstance(function, ast.FunctionDef) and LABEL.search(ast.get_docstring(function) or ""):
-                assert function.name in {each.rpartition(".")[-1] for each in functions}
+def test_functions_that_only_help_are_broken_too(report: MutationReport) -> None:
+    broken = {mutant.where for mutant in report.kinds[-1].mutants}
+    kernels = "torch_nn.batchnorm.kernels"
+    assert {
+        f"{kernels}._sum",
+        f"{kernels}._rounding_matters",
+        "torch_nn.batchnorm.input_checks.along",
+    } <= broken
 
 
-def test_real_modules_are_as_before(report: Report) -> None:
-    layers, threads, asked = Layers(), torch.get_num_threads(), torch.compiler.is_compiling
-    before = {name: vars(getattr(layers, name)).copy() for name in judged.FUNCTIONS}
-    mutants.run([EQUATIONS[label] for label in judged.JUDGED_BY["kernels"]])
-    assert {name: vars(getattr(Layers(), name)) for name in judged.FUNCTIONS} == before
-    assert (torch.get_num_threads(), torch.compiler.is_compiling) == (threads, asked)
+def code_of(function: Function) -> CodeType:
+    target = reduce(getattr, function.qualname.split("."), function.module)
+    return inspect.unwrap(target).__code__
+
+
+def test_real_code_is_as_before(report: MutationReport) -> None:
+    runnable = [function for function in functions() if "<locals>" not in function.qualname]
+    threads, is_compiling = torch.get_num_threads(), torch.compiler.is_compiling
+    before = [code_of(function) for function in runnable]
+    mutants.run([EQUATIONS["bn.running_var"], EQUATIONS["linear.db"]])
+    assert [code_of(function) for function in runnable] == before
+    assert (torch.get_num_threads(), torch.compiler.is_compiling) == (threads, is_compiling)
     assert report.made > 0
     assert prove(EQUATIONS["bn2d.dx"], samples=1).holds
 
 
-def test_a_module_is_broken_only_where_all_that_judge_it_are_asked() -> None:
-    alone = mutants.run([EQUATIONS["linear.dW"]])
-    assert alone.kinds[-1].made == 0
-    assert "code of linear, activations, " in alone.lines()[-1]
-    assert "not broken" in alone.lines()[-1]
-    assert mutants.run([EQUATIONS[label] for label in judged.JUDGED_BY["linear"]]).kinds[-1].made > 10
+def test_a_function_is_broken_where_an_equation_that_it_computes_is_chosen() -> None:
+    [*_, code] = mutants.run([EQUATIONS["linear.dW"]]).kinds
+    linear = "numpy_nn.linear.Linear"
+    assert {mutant.where for mutant in code.mutants} == {f"{linear}.backward", f"{linear}.backward_params"}
+    # Equations that are not chosen judge it too: linear.dW does not notice another ∂L/∂b, or another ∂L/∂x.
+    assert code.survivors == ()
+    assert "np.sum(dout, axis=0, out=self.grads['bias']) → pass" in {mutant.change for mutant in code.mutants}
 
 
 class TestThatItCanFail:
     """A proof that cannot fail lets mutants live, and they are named."""
 
     def test_with_any_error_allowed(self) -> None:
-        equations = [EQUATIONS[label] for label in judged.JUDGED_BY["linear"]]
-        found = mutants.run(equations, tolerance=math.inf)
-        assert all(kind.survivors for kind in found.kinds)
+        report = mutants.run(LINEAR, tolerance=math.inf)
+        assert all(kind.survivors for kind in report.kinds)
         assert ("linear.dW, step 1", "∂L/∂y_si x_sj → x_sj") in {
-            (each.where, each.change) for each in found.survivors
+            (mutant.where, mutant.change) for mutant in report.survivors
         }
-        assert "SURVIVED linear.dW, step 1: ∂L/∂y_si x_sj → x_sj" in found.lines()
+        assert "SURVIVED linear.dW, step 1: ∂L/∂y_si x_sj → x_sj" in report.lines()
 
     def test_at_a_point_where_everything_is_zero(self) -> None:
         equation = EQUATIONS["linear.dW"]
@@ -119,23 +121,25 @@ class TestThatItCanFail:
 
     def test_with_an_upstream_gradient_of_zeros(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def vanishing(equation: Equation) -> list[Truth]:
-            found = truths(equation)
-            for truth in found:
+            known = truths(equation)
+            for truth in known:
                 for array in (truth.value, *truth.sample.upstream.values()):
                     array[...] = 0
-            return found
+            return known
 
         monkeypatch.setattr(mutants, "truths", vanishing)
         survivors = mutants.run([EQUATIONS["leaky_relu.dx"]]).survivors
-        assert "1 → 2" in {each.change for each in survivors}
+        assert "1 → 2" in {mutant.change for mutant in survivors}
 
 
 @pytest.mark.parametrize(
     "label", ["bn.dgamma", "bn.dbeta", "bn.dvar_dx", "jacobian.softmax", "chain.linear_W"]
 )
 def test_what_a_rule_leaves_out_changes_nothing(label: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def changes(found: Report) -> set[tuple[str, str, bool]]:
-        return {(each.where, each.change, each.caught) for kind in found.kinds for each in kind.mutants}
+    def changes(found: MutationReport) -> set[tuple[str, str, bool]]:
+        return {
+            (mutant.where, mutant.change, mutant.caught) for kind in found.kinds for mutant in kind.mutants
+        }
 
     by_rule = changes(mutants.run([EQUATIONS[label]]))
     monkeypatch.setattr(formula_mutants, "_made_equal", lambda *_: frozenset())
@@ -145,25 +149,32 @@ def test_what_a_rule_leaves_out_changes_nothing(label: str, monkeypatch: pytest.
     assert not any(caught for _, _, caught in left_out)
 
 
+BROKEN = [function for function in functions() if "<locals>" not in function.qualname]
+
+
 def test_each_mutant_of_the_code_changes_one_place() -> None:
-    for name in judged.FUNCTIONS:
-        for mutant in code_mutants(name):
-            before, after = mutant.change.split(" → ")
+    for function in BROKEN:
+        for change, code in code_mutants.code_mutants(function):
+            before, after = change.split(" → ")
             assert before != after
-            assert mutant.module is not getattr(Layers(), name)
+            assert code.co_qualname == function.qualname
 
 
-@pytest.mark.parametrize("name", judged.JUDGED_BY)
-def test_a_module_made_anew_without_a_change_is_right(name: str) -> None:
-    module = getattr(Layers(), name)
-    layers = replace(Layers(), **{name: remade(module, ast.parse(inspect.getsource(module)))})
-    for label in judged.JUDGED_BY[name]:
-        assert code_error(label, layers, truths(EQUATIONS[label], samples=1)[0]) <= TOLERANCE
+def test_functions_compiled_anew_without_a_change_are_right() -> None:
+    labels = mutants.labels_by_function()
+    for function in BROKEN:
+        code = code_mutants.compiled(ast.parse(inspect.getsource(function.module)), function)
+        with code_mutants.replaced(function, code):
+            assert code_of(function) is code
+            for label in labels.get(function.name, [])[:2]:
+                [truth] = truths(EQUATIONS[label], samples=1)
+                assert max(code_errors(label, truth)) <= TOLERANCE
+        assert code_of(function) is not code
 
 
 def test_matrix_forms_have_no_broadcasting() -> None:
     x, b = Symbol("x", (B, C)), Symbol("b", (C,))
-    at = Matrices({B: 3, C: 2}, {x: np.ones((3, 2)), b: np.ones(2)})
+    at = MatrixContext({B: 3, C: 2}, {x: np.ones((3, 2)), b: np.ones(2)})
     one = ones(B)
     require_conformable(Whole(x) + one @ Whole(b).T, at)
     require_conformable(Whole(b) + 1, at)
@@ -179,3 +190,14 @@ def test_a_sum_becomes_a_mean_and_its_indices_are_exchanged() -> None:
     sample = truths(EQUATIONS["bn.mu"], samples=1)[0].sample
     found = {change for change, _ in formula_mutants.formula_mutants(Sum(s, x[s, i]), (i,), sample)}
     assert found == {"Σ_s x_si → (Σ_s x_si)/B", "x_si → x_is"}
+
+
+def test_the_page_of_proofs_counts_what_there_is(
+    report: MutationReport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    proofs = import_module("proofs")
+    page = proofs.PAGE.read_text(encoding="utf-8") if proofs.PAGE.is_file() else ""
+    _, begin, rest = page.partition("<!-- proofs: made by a script, see CONTRIBUTING -->\n")
+    if begin:
+        assert rest.partition("<!-- end of proofs -->")[0] == proofs.sentences(len(EQUATIONS), report)

@@ -16,7 +16,7 @@ from backproof.proof.formula.equation import Equation
 from backproof.proof.formula.expression import Array, Formula, Number, apply
 from backproof.proof.formula.graph import Sample
 from backproof.proof.formula.index_form import Delta, Largest, Sum, evaluate, indices_in
-from backproof.proof.formula.matrix_form import Matrices, Whole
+from backproof.proof.formula.matrix_form import MatrixContext, Whole
 from backproof.proof.formula.notation import Derivative, Index, Size, Symbol, grad, scalar
 from backproof.proof.prove import truths
 
@@ -50,7 +50,7 @@ def test_what_is_written_is_true(label: str) -> None:
 
 B, C = Size("B"), Size("C")
 s, i, j, k = Index("s", B), Index("i", C), Index("j", C), Index("k", C)
-x, g, v = Symbol("x", (B, C)), Symbol("x", (C,), "hat"), Symbol("σ", (C,), raised="2")
+x, g, v = Symbol("x", (B, C)), Symbol("x", (C,), "hat"), Symbol("σ", (C,), superscript="2")
 y, a = Symbol("y", (B, C)), Symbol("a")
 X, G, V, A = (Whole(each) for each in (x, grad(x), Symbol("x", (B, C), "tilde", "(l)"), a))
 SIZES = {B: 2, C: 3}
@@ -154,7 +154,7 @@ def matrix_form_reads_back(formula: Formula) -> bool | None:
     square = {B: 3, C: 3}
     moved = {name: array * (1 + 1e-12) for name, array in SQUARE.items()}
     with np.errstate(all="ignore"):
-        values = [formula.value(Matrices(square, each)) for each in (SQUARE, moved)]
+        values = [formula.value(MatrixContext(square, each)) for each in (SQUARE, moved)]
         _, [matrix] = Reader(square, [x, y, V.name, a], SQUARE).matrix(f"bold(Y) = {formula.write('typst')}")
         return reads_back(*values, matrix)
 

@@ -55,6 +55,8 @@ def _row(proof: "Proof") -> str:
     )
     order = "" if proof.order is None else "exact" if proof.order == math.inf else f"{proof.order:.2f}"
     verdict = "proven" if proof.holds else "NOT PROVEN"
+    if proof.not_computing:
+        verdict += f": its label stands in {', '.join(proof.not_computing)}, which does not compute it"
     return (
         f"{proof.equation.label:28}{errors}{order:>8}   {verdict}\n"
         f"    {proof.equation.write('plain')}\n    {proof.shapes}"

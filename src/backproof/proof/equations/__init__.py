@@ -1,27 +1,15 @@
-"""Every equation of the derivations, by its label."""
+"""Every equation of the derivations, by its label: those of each file beside this one."""
 
-from backproof.proof.equations import (
-    activations,
-    batchnorm,
-    batchnorm_images,
-    batchnorm_statistics,
-    linear,
-    losses,
-    modules,
-    update,
-)
+from importlib import import_module
+from pkgutil import iter_modules
+
 from backproof.proof.formula.equation import Equation
 
-ALL: tuple[Equation, ...] = (
-    *modules.EQUATIONS,
-    *linear.EQUATIONS,
-    *activations.EQUATIONS,
-    *losses.EQUATIONS,
-    *update.EQUATIONS,
-    *batchnorm.EQUATIONS,
-    *batchnorm_images.EQUATIONS,
-    *batchnorm_statistics.EQUATIONS,
-)
-EQUATIONS = {equation.label: equation for equation in ALL}
-if len(EQUATIONS) < len(ALL):
+_ALL: list[Equation] = [
+    equation
+    for file in iter_modules(__path__)
+    for equation in import_module(f"{__name__}.{file.name}").EQUATIONS
+]
+EQUATIONS = {equation.label: equation for equation in _ALL}
+if len(EQUATIONS) < len(_ALL):
     raise ValueError("two equations have the same label")

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from backproof.proof.equations.letters import SLOPE, B, C, a
 from backproof.proof.formula.equation import Equation
 from backproof.proof.formula.expression import Array, apply
 from backproof.proof.formula.graph import Definition, Graph, Sizes, normal
 from backproof.proof.formula.index_form import Largest, Sum
+from backproof.proof.formula.letters import SLOPE, B, C, a
 from backproof.proof.formula.matrix_form import Whole, ones
 from backproof.proof.formula.notation import Index, Name, Symbol, grad
 

@@ -1,21 +1,23 @@
 """Batch norm of (B, C): forward, every step of its gradients, and forward mode."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from backproof.proof.equations.letters import EPSILON, B, C, epsilon
 from backproof.proof.formula.equation import Equation
 from backproof.proof.formula.expression import Array, Number, apply
 from backproof.proof.formula.graph import Definition, Graph, Sample, Sizes, normal
 from backproof.proof.formula.index_form import Delta, Sum
+from backproof.proof.formula.letters import EPSILON, B, C, epsilon
 from backproof.proof.formula.matrix_form import Identity, Whole, ones
 from backproof.proof.formula.notation import Derivative, Index, Name, Symbol, grad
 
 s, r, i, j = Index("s", B), Index("r", B), Index("i", C), Index("j", C)
 x, y, xhat = Symbol("x", (B, C)), Symbol("y", (B, C)), Symbol("x", (B, C), "hat")
 gamma, beta = Symbol("γ", (C,)), Symbol("β", (C,))
-mu, var = Symbol("μ", (C,)), Symbol("σ", (C,), raised="2")
+mu, var = Symbol("μ", (C,)), Symbol("σ", (C,), superscript="2")
 offset = Symbol("o", (C,))
-DOTTED = {each: Symbol(each.letter, each.sizes, "dot") for each in (x, gamma, beta, y)}
+DOTTED = {symbol: Symbol(symbol.letter, symbol.sizes, "dot") for symbol in (x, gamma, beta, y)}
 x_dot, gamma_dot, beta_dot, y_dot = DOTTED.values()
 
 
@@ -52,8 +54,9 @@ ANY_MEAN = Graph(
     (y,),
 )
 """Batch norm around any μ that follows x as the mean does."""
-MEAN_HELD = Graph("batch_norm_mean_held", (B, C), draw_the_mean, _AFTER_THE_MEAN, (y,))
-"""Batch norm around the mean, which stays where it is when x moves."""
+MEAN_FIXED = Graph("batch_norm_mean_fixed", (B, C), draw_the_mean, _AFTER_THE_MEAN, (y,))
+"""Batch norm around the mean, which stays fixed when x changes."""
+FORWARD_MODE = replace(BATCH_NORM, name="batch_norm_forward_mode")
 
 _std = apply("√", var[i] + epsilon)
 _1, _X, _XHAT, _G, _GHAT = ones(B), Whole(x), Whole(xhat), Whole(grad(y)), Whole(grad(xhat))
@@ -138,7 +141,7 @@ STEPS = (
         "bn.dvar_dx",
         Derivative(x, var)[i, r, j],
         ((2 / B) * (Delta(i, j) * (x[r, i] - mu[i])),),
-        MEAN_HELD,
+        MEAN_FIXED,
         (2 / B) * (apply("⊗", _1.T, Identity(C)) @ apply("diag", apply("vec", _centred))),
     ),
     Equation(
@@ -185,14 +188,14 @@ STEPS = (
 
 def directional(sample: Sample) -> Array:
     """Return ẏ: every input's ∂y/∂input along its tangent."""
-    each = [
+    parts = [
         np.tensordot(sample[Derivative(by, y)], sample[DOTTED[by]], sample[by].ndim)
         for by in (x, gamma, beta)
     ]
-    return np.asarray(np.sum(each, axis=0))
+    return np.asarray(np.sum(parts, axis=0))
 
 
-FORWARD_MODE = (
+TANGENT = (
     Equation(
         "bn.ydot",
         y_dot[s, i],
@@ -206,7 +209,7 @@ FORWARD_MODE = (
             + gamma_dot[i] * xhat[s, i]
             + beta_dot[i],
         ),
-        BATCH_NORM,
+        FORWARD_MODE,
         (
             Whole(x_dot)
             - (1 / B) * (_1 @ _1.T @ Whole(x_dot))
@@ -218,4 +221,4 @@ FORWARD_MODE = (
         truth=directional,
     ),
 )
-EQUATIONS = (*FORWARD, *PARAMETERS, *STEPS, *FORWARD_MODE)
+EQUATIONS = (*FORWARD, *PARAMETERS, *STEPS, *TANGENT)

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from backproof.proof.equations.letters import EPSILON, B, C, H, V, epsilon
 from backproof.proof.formula.equation import Equation
 from backproof.proof.formula.expression import Array, Formula, apply
 from backproof.proof.formula.graph import Definition, Graph, Sizes, normal
 from backproof.proof.formula.index_form import Sum
+from backproof.proof.formula.letters import EPSILON, B, C, H, V, epsilon
 from backproof.proof.formula.matrix_form import Whole, ones
 from backproof.proof.formula.notation import Index, Name, Symbol, grad
 
@@ -14,7 +14,7 @@ s, i, h, v = Index("s", B), Index("i", C), Index("h", H), Index("v", V)
 r, g, u = Index("r", B), Index("g", H), Index("u", V)
 x, y, xhat = (Symbol(letter, (B, C, H, V), accent) for letter, accent in (("x", ""), ("y", ""), ("x", "hat")))
 gamma, beta = Symbol("γ", (C,)), Symbol("β", (C,))
-mu, var = Symbol("μ", (C,)), Symbol("σ", (C,), raised="2")
+mu, var = Symbol("μ", (C,)), Symbol("σ", (C,), superscript="2")
 
 
 def over_pixels(body: Formula) -> Formula:

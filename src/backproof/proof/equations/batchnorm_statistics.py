@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from backproof.proof.equations.letters import B, C
 from backproof.proof.formula.equation import Equation
 from backproof.proof.formula.expression import Array, apply
 from backproof.proof.formula.graph import Graph, Sizes
 from backproof.proof.formula.index_form import First, Sum
+from backproof.proof.formula.letters import B, C
 from backproof.proof.formula.matrix_form import Whole, ones
 from backproof.proof.formula.notation import Index, Name, Size, Symbol, scalar
 
@@ -20,7 +20,7 @@ e, mu = Symbol("e", (P, C)), Symbol("μ", (C,))
 """Each process's mean, and that of all."""
 Q, q = Symbol("Q", (P, C)), Symbol("q", (C,))
 """Sums of squared deviations, from each process's own mean and from that of all."""
-var = Symbol("σ", (C,), raised="2")
+var = Symbol("σ", (C,), superscript="2")
 TOTAL = Symbol("B")
 
 
@@ -31,9 +31,9 @@ def draw_parts(rng: np.random.Generator, sizes: Sizes) -> dict[Name, Array]:
     own = [samples[processes == number] for number in range(sizes[P])]
     return {
         x: samples,
-        n: np.array([float(len(each)) for each in own]),
-        e: np.array([each.mean(axis=0) for each in own]),
-        Q: np.array([((each - each.mean(axis=0)) ** 2).sum(axis=0) for each in own]),
+        n: np.array([float(len(part)) for part in own]),
+        e: np.array([part.mean(axis=0) for part in own]),
+        Q: np.array([((part - part.mean(axis=0)) ** 2).sum(axis=0) for part in own]),
         TOTAL: np.array(float(len(samples))),
         mu: samples.mean(axis=0),
         q: ((samples - samples.mean(axis=0)) ** 2).sum(axis=0),

@@ -1,9 +1,9 @@
 """The affine map of a batch."""
 
-from backproof.proof.equations.letters import B, D, M
 from backproof.proof.formula.equation import Equation
 from backproof.proof.formula.graph import Definition, Graph, normal
 from backproof.proof.formula.index_form import Sum
+from backproof.proof.formula.letters import B, D, M
 from backproof.proof.formula.matrix_form import Whole, ones
 from backproof.proof.formula.notation import Index, Symbol, grad
 

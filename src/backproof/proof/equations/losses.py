@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from backproof.proof.equations.letters import LOSS, B, C
 from backproof.proof.formula.equation import Equation
 from backproof.proof.formula.expression import Array, apply
 from backproof.proof.formula.graph import Definition, Graph, Sizes, normal
 from backproof.proof.formula.index_form import Delta, Largest, Sum
+from backproof.proof.formula.letters import LOSS, B, C
 from backproof.proof.formula.matrix_form import Whole, ones
 from backproof.proof.formula.notation import Index, Name, Symbol, grad, scalar
 
@@ -21,7 +21,7 @@ losses = Symbol("ℓ", (B,))
 def draw_probabilities(rng: np.random.Generator, sizes: Sizes) -> dict[Name, Array]:
     """Draw two probability mass functions a sample; the targets need not be one-hot."""
     b, n = sizes[B], sizes[C]
-    return {each: 0.1 / n + 0.9 * rng.dirichlet(np.ones(n), size=b) for each in (p, t)}
+    return {symbol: 0.1 / n + 0.9 * rng.dirichlet(np.ones(n), size=b) for symbol in (p, t)}
 
 
 def draw_scores(rng: np.random.Generator, sizes: Sizes) -> dict[Name, Array]:

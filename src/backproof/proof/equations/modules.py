@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from backproof.proof.equations.letters import LOSS, SLOPE, a
 from backproof.proof.formula.equation import Equation
 from backproof.proof.formula.expression import Array, apply
 from backproof.proof.formula.graph import Definition, Graph, Sizes, normal
 from backproof.proof.formula.index_form import Delta, Sum
+from backproof.proof.formula.letters import LOSS, SLOPE, a
 from backproof.proof.formula.matrix_form import Identity, Whole, ones
 from backproof.proof.formula.notation import Derivative, Index, Name, Size, Symbol, grad, scalar
 
@@ -15,20 +15,19 @@ d_in, d_out, d_next, d_last = Size("d", "l-1"), Size("d", "l"), Size("d", "l+1")
 # One hidden layer and the linear map after it.
 i, j, k = Index("i", d_out), Index("j", d_in), Index("k", d_next)
 j_out, k_out, k_in = Index("j", d_out), Index("k", d_out), Index("k", d_in)
-x_in, x_out = Symbol("x", (d_in,), raised="(l-1)"), Symbol("x", (d_out,), raised="(l)")
+x_in, x_out = Symbol("x", (d_in,), superscript="(l-1)"), Symbol("x", (d_out,), superscript="(l)")
 z = Symbol("x", (d_out,), "tilde", "(l)")
-W, b = Symbol("W", (d_out, d_in), raised="(l)"), Symbol("b", (d_out,), raised="(l)")
+W, b = Symbol("W", (d_out, d_in), superscript="(l)"), Symbol("b", (d_out,), superscript="(l)")
 z_next = Symbol("x", (d_next,), "tilde", "(l+1)")
-W_next = Symbol("W", (d_next, d_out), raised="(l+1)")
-b_next = Symbol("b", (d_next,), raised="(l+1)")
+W_next = Symbol("W", (d_next, d_out), superscript="(l+1)")
+b_next = Symbol("b", (d_next,), superscript="(l+1)")
 
 
 def draw_layer(rng: np.random.Generator, sizes: Sizes) -> dict[Name, Array]:
-    """Draw the input, both layers' parameters and a slope."""
-    return {
-        **normal(x_in, W, b, W_next, b_next)(rng, sizes),
-        SLOPE: np.array(rng.uniform(0.01, 0.9)),
-    }
+    """Draw the input, both layers' parameters and a slope; every x̃ is off the kink at zero."""
+    drawn = normal(x_in, W, b, W_next, b_next)(rng, sizes)
+    off_the_kink = np.copysign(0.5, drawn[W] @ drawn[x_in] + drawn[b])
+    return {**drawn, b: drawn[b] + off_the_kink, SLOPE: np.array(rng.uniform(0.01, 0.9))}
 
 
 _linear = Sum(j, W[i, j] * x_in[j]) + b[i]
@@ -45,7 +44,7 @@ _slope = apply("branch", z[i], 1, a)
 
 # The output: softmax, then the loss.
 i_last, j_last, k_last = Index("i", d_last), Index("j", d_last), Index("k", d_last)
-scores, p = Symbol("x", (d_last,), "tilde", "(N)"), Symbol("x", (d_last,), raised="(N)")
+scores, p = Symbol("x", (d_last,), "tilde", "(N)"), Symbol("x", (d_last,), superscript="(N)")
 t = Symbol("t", (d_last,))
 _total = Sum(k_last, apply("exp", scores[k_last]))
 _softmax = apply("exp", scores[i_last]) / _total
@@ -56,11 +55,11 @@ _loss = -Sum(i_last, t[i_last] * apply("log", p[i_last]))
 def draw_output(rng: np.random.Generator, sizes: Sizes) -> dict[Name, Array]:
     """Draw two probability mass functions; the target need not be one-hot."""
     n_classes = sizes[d_last]
-    return {each: 0.1 / n_classes + 0.9 * rng.dirichlet(np.ones(n_classes)) for each in (p, t)}
+    return {symbol: 0.1 / n_classes + 0.9 * rng.dirichlet(np.ones(n_classes)) for symbol in (p, t)}
 
 
 LOSS_OF_ONE = Graph("loss", (d_last,), draw_output, (Definition(LOSS, (), _loss),), (LOSS,))
-_p, _Gp, _Gx, _Gz, _Gnext = (Whole(each) for each in (p, grad(p), grad(x_out), grad(z), grad(z_next)))
+_p, _Gp, _Gx, _Gz, _Gnext = (Whole(name) for name in (p, grad(p), grad(x_out), grad(z), grad(z_next)))
 
 FORWARD = (
     Equation("layer.linear", z[i], (_linear,), LAYER, Whole(W) @ Whole(x_in) + Whole(b)),

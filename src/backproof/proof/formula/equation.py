@@ -1,16 +1,18 @@
-"""An equation: its label, what stands on the left, every step on the right, and its matrix form."""
+"""An equation: its label, its left side, every step of its right side, and its matrix form."""
 
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
 
+from backproof.gradcheck.streams import generator
 from backproof.proof.formula.expression import Array, Formula, Style
 from backproof.proof.formula.graph import Graph, Sample, shape
 from backproof.proof.formula.index_form import evaluate, indices_in
-from backproof.proof.formula.matrix_form import Matrices, Whole, as_matrix, names_in
+from backproof.proof.formula.matrix_form import MatrixContext, Whole, as_matrix, names_in
 from backproof.proof.formula.notation import Derivative, Entry, Index, Name
 
 T = TypeVar("T")
@@ -26,11 +28,11 @@ class Equation:
     steps: tuple[Formula, ...]
     """Each equal to the left side; the last is the result, as the code has it."""
     graph: Graph
-    """The computation that the equation speaks of."""
+    """The computation that the equation is about."""
     matrix: Formula
     sign: str = "="
     truth: Callable[[Sample], Array] | None = None
-    """What the left side is, where that is neither a derivative in the graph nor torch's to say."""
+    """Computes the left side, where that is neither a derivative in the graph nor defined by the equation."""
 
     def __post_init__(self) -> None:
         """Refuse two meanings of one letter (ValueError)."""
@@ -43,18 +45,23 @@ class Equation:
     def names(self) -> list[Name]:
         """Every array of its two sides and its matrix form, each once."""
         formulas = (self.left, *self.steps, self.matrix)
-        return list(dict.fromkeys(name for each in formulas for name in names_in(each)))
+        return list(dict.fromkeys(name for formula in formulas for name in names_in(formula)))
 
     @property
     def indices(self) -> tuple[Index, ...]:
         """Those of the left side."""
-        return tuple(index for index in self.left.at if isinstance(index, Index))
+        return tuple(index for index in self.left.indices if isinstance(index, Index))
 
-    def sample(self, rng: np.random.Generator) -> Sample:
-        """Draw a random point, no two sizes alike, so that an index in the wrong place cannot fit."""
+    def sample(self, seed: int, number: int = 0) -> Sample:
+        """Draw a sample, no two sizes alike, so that an index in the wrong place cannot fit.
+
+        Sizes, inputs and upstream gradients each come from a stream of their own.
+        """
+        draw = partial(generator, seed, "proof", self.label, str(number))
         n = len(self.graph.sizes)
-        sizes = rng.choice(max(n, _USUAL_SIZES), n, replace=False) + _LEAST_SIZE
-        return Sample(self.graph, dict(zip(self.graph.sizes, sizes.tolist(), strict=True)), rng)
+        sizes = draw("sizes").choice(max(n, _USUAL_SIZES), n, replace=False) + _LEAST_SIZE
+        by_size = dict(zip(self.graph.sizes, sizes.tolist(), strict=True))
+        return Sample(self.graph, by_size, draw("inputs"), draw("upstream"))
 
     def values(self, sample: Sample) -> list[Array]:
         """Evaluate every step, literally."""
@@ -62,7 +69,10 @@ class Equation:
 
     def matrix_value(self, sample: Sample) -> Array:
         """Evaluate the matrix form, in the shape of the left side's array (ValueError: it has another)."""
-        value, due = self.matrix.value(Matrices(sample.sizes, sample)), shape(self.left.name, sample.sizes)
+        value, due = (
+            self.matrix.value(MatrixContext(sample.sizes, sample)),
+            shape(self.left.name, sample.sizes),
+        )
         if np.shape(value) != self._matrix_shape(due):
             raise ValueError(f"the matrix form of {self.label} has shape {np.shape(value)}")
         if len(due) == 4 and not self._of_two:
@@ -100,7 +110,7 @@ class Equation:
         """Write the left side and every step in Typst, a line each."""
         first, *others = (step.write("typst") for step in self.steps)
         sign = "arrow.l" if self.sign == "←" else self.sign
-        lines = [f"{self.left.write('typst')} &{sign} {first}", *(f"&= {each}" for each in others)]
+        lines = [f"{self.left.write('typst')} &{sign} {first}", *(f"&= {step}" for step in others)]
         return " \\ ".join(lines)
 
     def write_matrix(self, style: Style) -> str:
@@ -111,7 +121,7 @@ class Equation:
 
 def _require_unlike(things: Iterable[T], written: Callable[[T], str]) -> None:
     """Refuse two things that are written alike."""
-    found: dict[str, T] = {}
-    for each in things:
-        if found.setdefault(written(each), each) != each:
-            raise ValueError(f"{written(each)} means two things in one equation")
+    meanings: dict[str, T] = {}
+    for thing in things:
+        if meanings.setdefault(written(thing), thing) != thing:
+            raise ValueError(f"{written(thing)} means two things in one equation")

@@ -1,6 +1,6 @@
-"""Formulas as trees that compute what they say and write themselves.
+"""Formulas as expression trees, which are evaluated and written as text.
 
-A formula is evaluated at a *point*, which gives every name its array, and written in a *style*: plain text or
+A formula is evaluated in a *context*, which gives names their arrays, and written in a *style*: plain text or
 Typst's math. The leaves are those of index form (index_form.py) or of matrix form (matrix_form.py); this
 file has the arithmetic that both share. Names and indices are in notation.py.
 """
@@ -8,7 +8,7 @@ file has the arithmetic that both share. Names and indices are in notation.py.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,63 +16,61 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 Style = Literal["plain", "typst"]
 TERMS, NEGATIVE, CIRCLED, SUM, PRODUCT, POWER, ATOM = range(7)
-"""How strongly a formula holds together: x + y least, then −x, x ⊙ y, Σ_i x_i, x y, x², and x."""
+"""Precedence, the lowest first: x + y, −x, x ⊙ y, Σ_i x_i, x y, x², and x."""
 
 
 @dataclass(frozen=True)
 class Formula(ABC):
     """A formula; ``+ - * /`` and unary minus put formulas together, whole numbers among them."""
 
-    level: ClassVar[int] = ATOM
-
     @abstractmethod
-    def value(self, at: Any) -> Array:
+    def value(self, context: Any) -> Array:
         """Compute it."""
 
     @abstractmethod
     def write(self, style: Style) -> str:
         """Write it."""
 
-    def holds(self, _style: Style) -> int:
-        """Return how strongly it holds together: where more is demanded, it gets brackets."""
-        return self.level
+    def precedence(self, _style: Style) -> int:
+        """Return how tightly it binds, from TERMS to ATOM."""
+        return ATOM
 
-    def within(self, style: Style, least: int) -> str:
-        """Write it with brackets where it holds together less than ``least``."""
+    def write_operand(self, style: Style, precedence: int) -> str:
+        """Write it as an operand, in brackets if its precedence is lower than this one."""
         text = self.write(style)
-        return f"({text})" if self.holds(style) < least else text
+        return f"({text})" if self.precedence(style) < precedence else text
 
     def parts(self) -> "Iterator[Formula]":
         """Yield the formulas that it is made of."""
-        for each in fields(self):
-            value = getattr(self, each.name)
+        for field in fields(self):
+            value = getattr(self, field.name)
             for part in value if isinstance(value, tuple) else (value,):
                 if isinstance(part, Formula):
                     yield part
 
     def __add__(self, other: "Formula | int") -> "Formula":
-        return Operation("+", (self, number(other)))
+        return Operation("+", (self, as_formula(other)))
 
     def __radd__(self, other: int) -> "Formula":
-        return Operation("+", (number(other), self))
+        return Operation("+", (as_formula(other), self))
 
     def __sub__(self, other: "Formula | int") -> "Formula":
-        return Operation("−", (self, number(other)))
+        return Operation("−", (self, as_formula(other)))
 
     def __rsub__(self, other: int) -> "Formula":
-        return Operation("−", (number(other), self))
+        return Operation("−", (as_formula(other), self))
 
     def __mul__(self, other: "Formula | int") -> "Formula":
-        return Operation("·", (self, number(other)))
+        return Operation("·", (self, as_formula(other)))
 
     def __rmul__(self, other: int) -> "Formula":
-        return Operation("·", (number(other), self))
+        return Operation("·", (as_formula(other), self))
 
     def __truediv__(self, other: "Formula | int") -> "Formula":
-        return Operation("/", (self, number(other)))
+        return Operation("/", (self, as_formula(other)))
 
     def __rtruediv__(self, other: int) -> "Formula":
-        return Operation("/", (number(other), self))
+        return Operation("/", (as_formula(other), self))
 
     def __matmul__(self, other: "Formula") -> "Formula":
         return Operation("@", (self, other))
@@ -92,7 +90,7 @@ class Number(Formula):
 
     number: int
 
-    def value(self, _at: Any) -> Array:
+    def value(self, _context: Any) -> Array:
         """Return the number."""
         return np.asarray(self.number)
 
@@ -100,14 +98,14 @@ class Number(Formula):
         """Write its digits."""
         return str(self.number)
 
-    def holds(self, _style: Style) -> int:
-        """Hold together as −x does below zero."""
+    def precedence(self, _style: Style) -> int:
+        """Return that of −x below zero."""
         return NEGATIVE if self.number < 0 else ATOM
 
 
-def number(each: Formula | int) -> Formula:
-    """Take a whole number as a formula."""
-    return each if isinstance(each, Formula) else Number(each)
+def as_formula(value: Formula | int) -> Formula:
+    """Return a formula, of a whole number too."""
+    return value if isinstance(value, Formula) else Number(value)
 
 
 class Operator(NamedTuple):
@@ -116,12 +114,12 @@ class Operator(NamedTuple):
     compute: Callable[..., Any]
     plain: str
     typst: str
-    level: int
-    wants: tuple[int, ...]
-    """How strongly each operand has to hold together to do without brackets."""
-    wants_typst: tuple[int, ...] | None = None
+    precedence: int
+    operands: tuple[int, ...]
+    """The precedence below which each operand gets brackets."""
+    operands_typst: tuple[int, ...] | None = None
     """The same in Typst, where a fraction's bar is its bracket."""
-    level_typst: int | None = None
+    precedence_typst: int | None = None
 
 
 def _positive_part(x: Array) -> Array:
@@ -179,27 +177,32 @@ class Operation(Formula):
     operator: str
     operands: tuple[Formula, ...]
 
-    def value(self, at: Any) -> Array:
+    def value(self, context: Any) -> Array:
         """Compute the operands, then the operator."""
-        return np.asarray(OPERATORS[self.operator].compute(*(each.value(at) for each in self.operands)))
+        return np.asarray(
+            OPERATORS[self.operator].compute(*(operand.value(context) for operand in self.operands))
+        )
 
-    def holds(self, style: Style) -> int:
-        """Hold together as its operator says, a product no more than what stands at its end."""
+    def precedence(self, style: Style) -> int:
+        """Return its operator's; a product's is no higher than its last factor's, which may be a sum's Σ."""
         operator = OPERATORS[self.operator]
-        level = operator.level
-        if style == "typst" and operator.level_typst is not None:
-            level = operator.level_typst
+        precedence = operator.precedence
+        if style == "typst" and operator.precedence_typst is not None:
+            precedence = operator.precedence_typst
         if self.operator != "·":
-            return level
-        last = self.operands[-1].holds(style)
-        return level if last < operator.wants[-1] else min(level, last)  # what has brackets is open no more
+            return precedence
+        last = self.operands[-1].precedence(style)
+        return precedence if last < operator.operands[-1] else min(precedence, last)  # else it is in brackets
 
     def write(self, style: Style) -> str:
         """Write the operands into the operator's places."""
         operator = OPERATORS[self.operator]
         typst = style == "typst"
-        wants = operator.wants_typst if typst and operator.wants_typst else operator.wants
-        operands = [each.within(style, least) for each, least in zip(self.operands, wants, strict=True)]
+        least = operator.operands_typst if typst and operator.operands_typst else operator.operands
+        operands = [
+            operand.write_operand(style, precedence)
+            for operand, precedence in zip(self.operands, least, strict=True)
+        ]
         if typst and self.operator == "·" and operands[1][0].isdigit():
             operands[1] = f"({operands[1]})"  # 2 (3): side by side they would be 23
         return (operator.typst if typst else operator.plain).format(*operands)
@@ -207,4 +210,4 @@ class Operation(Formula):
 
 def apply(operator: str, *operands: Formula | int) -> Formula:
     """Apply an operator that Python has no sign for: ⊙, ⊘, ⊗, diag, exp, log, √, ², max, min, branch, …."""
-    return Operation(operator, tuple(number(each) for each in operands))
+    return Operation(operator, tuple(as_formula(operand) for operand in operands))

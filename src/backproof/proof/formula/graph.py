@@ -12,7 +12,6 @@ from backproof.proof.formula.index_form import evaluate
 from backproof.proof.formula.notation import Derivative, Index, Name, Size, Symbol
 
 Sizes = Mapping[Size, int]
-Arrays = Mapping[Name, Array]
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ def normal(*symbols: Symbol) -> Callable[[np.random.Generator, Sizes], dict[Name
     """Return what draws these symbols' entries from N(0, 1)."""
 
     def draw(rng: np.random.Generator, sizes: Sizes) -> dict[Name, Array]:
-        return {each: rng.normal(size=shape(each, sizes)) for each in symbols}
+        return {symbol: rng.normal(size=shape(symbol, sizes)) for symbol in symbols}
 
     return draw
 
@@ -50,38 +49,42 @@ class Graph:
     outputs: tuple[Symbol, ...]
     """What L depends on, with random ∂L/∂output; an output without indices is L itself."""
 
-    def run(self, sizes: Sizes, inputs: Arrays, held: Arrays) -> dict[Name, Array]:
-        """Compute every definition in turn; a symbol in ``held`` keeps the value it has there."""
-        arrays = {**inputs, **held}
-        for each in self.definitions:
-            if each.symbol not in held:
-                arrays[each.symbol] = evaluate(each.formula, each.left, sizes, arrays)
+    def run(
+        self, sizes: Sizes, inputs: Mapping[Name, Array], fixed: Mapping[Name, Array]
+    ) -> dict[Name, Array]:
+        """Compute every definition in turn; a symbol in ``fixed`` keeps its value there."""
+        arrays = {**inputs, **fixed}
+        for definition in self.definitions:
+            if definition.symbol not in fixed:
+                arrays[definition.symbol] = evaluate(definition.formula, definition.left, sizes, arrays)
         return arrays
 
-    def derivative(self, of: Symbol, by: Symbol, sizes: Sizes, arrays: Arrays) -> Array:
-        """Return ∂of/∂by, indices of ``of`` first: ``by`` moves, and all that follows from it."""
+    def derivative(self, of: Symbol, by: Symbol, sizes: Sizes, arrays: Mapping[Name, Array]) -> Array:
+        """Return ∂of/∂by, indices of ``of`` first: ``by`` changes, and all that depends on it."""
         inputs = {name: array for name, array in arrays.items() if name not in self.defined}
 
-        def moved(z: Array) -> Array:
+        def of_changed(z: Array) -> Array:
             return self.run(sizes, inputs, {by: z})[of]
 
-        return complex_jacobian(moved, arrays[by])
+        return complex_jacobian(of_changed, arrays[by])
 
     @property
     def defined(self) -> set[Symbol]:
         """The symbols that it computes."""
-        return {each.symbol for each in self.definitions}
+        return {definition.symbol for definition in self.definitions}
 
 
 class Sample:
-    """A graph at a random point: sizes, every array, and every derivative that is asked for."""
+    """A graph with random inputs and upstream gradients: its arrays, and any derivative that is asked for."""
 
-    def __init__(self, graph: Graph, sizes: Sizes, rng: np.random.Generator) -> None:
+    def __init__(
+        self, graph: Graph, sizes: Sizes, inputs: np.random.Generator, upstream: np.random.Generator
+    ) -> None:
         self.graph, self.sizes = graph, sizes
-        self.arrays: dict[Name, Array] = graph.run(sizes, graph.draw(rng, sizes), {})
+        self.arrays: dict[Name, Array] = graph.run(sizes, graph.draw(inputs, sizes), {})
         self.upstream: dict[Symbol, Array] = {
-            each: rng.normal(size=self.arrays[each].shape) if each.sizes else np.array(1.0)
-            for each in graph.outputs
+            symbol: upstream.normal(size=self.arrays[symbol].shape) if symbol.sizes else np.array(1.0)
+            for symbol in graph.outputs
         }
 
     def __getitem__(self, name: Name) -> Array:

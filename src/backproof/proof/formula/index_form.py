@@ -9,16 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from backproof.proof.formula.expression import PRODUCT, SUM, Array, Formula, Style
-from backproof.proof.formula.notation import Arrays, Index, Point, Size, below
+from backproof.proof.formula.notation import Arrays, Index, IndexContext, Size, subscript
 
 
 @dataclass(frozen=True)
 class First(Formula):
     """The first value of an index, which formulas call 1."""
 
-    def value(self, at: Point) -> Array:
+    def value(self, context: IndexContext) -> Array:
         """Return what arrays call it: 0."""
-        return np.zeros((1,) * len(at.axes), int)
+        return np.zeros((1,) * len(context.axes), int)
 
     def write(self, _style: Style) -> str:
         """Write 1."""
@@ -32,14 +32,14 @@ class Delta(Formula):
     left: Formula
     right: Formula
 
-    def value(self, at: Point) -> Array:
+    def value(self, context: IndexContext) -> Array:
         """Compare the indices."""
-        return np.asarray(self.left.value(at) == self.right.value(at), float)
+        return np.asarray(self.left.value(context) == self.right.value(context), float)
 
     def write(self, style: Style) -> str:
         """Write δ_ij."""
         indices = self.left.write(style), self.right.write(style)
-        return ("δ" if style == "plain" else "delta") + below(style, indices)
+        return ("δ" if style == "plain" else "delta") + subscript(style, indices)
 
 
 @dataclass(frozen=True)
@@ -48,24 +48,28 @@ class Sum(Formula):
 
     over: Index
     body: Formula
-    level = SUM
 
-    def value(self, at: Point) -> Array:
+    def precedence(self, _style: Style) -> int:
+        """Return that of a sum."""
+        return SUM
+
+    def value(self, context: IndexContext) -> Array:
         """Add up along the index's axis."""
-        body, axis = self.body.value(at), at.axes[self.over]
-        shape = [1] * len(at.axes) if body.ndim == 0 else list(body.shape)
-        shape[axis] = at.sizes[self.over.size]  # a body without the index counts once for each of its values
+        body, axis = self.body.value(context), context.axes[self.over]
+        shape = [1] * len(context.axes) if body.ndim == 0 else list(body.shape)
+        # A body without the index counts once for every value of the index.
+        shape[axis] = context.sizes[self.over.size]
         return np.asarray(np.broadcast_to(body, shape).sum(axis, keepdims=True))
 
     def write(self, style: Style) -> str:
         """Write Σ_s …; in Typst one sign for sums right inside each other."""
         if style == "plain":
-            return f"Σ_{self.over.letter} {self.body.within(style, SUM)}"
+            return f"Σ_{self.over.letter} {self.body.write_operand(style, SUM)}"
         letters, body = [self.over.letter], self.body
         while isinstance(body, Sum):
             letters.append(body.over.letter)
             body = body.body
-        return f"sum_({', '.join(letters)}) {body.within(style, SUM)}"
+        return f"sum_({', '.join(letters)}) {body.write_operand(style, SUM)}"
 
 
 @dataclass(frozen=True)
@@ -74,24 +78,27 @@ class Largest(Formula):
 
     over: Index
     body: Formula
-    level = SUM
 
-    def value(self, at: Point) -> Array:
+    def precedence(self, _style: Style) -> int:
+        """Return that of a sum."""
+        return SUM
+
+    def value(self, context: IndexContext) -> Array:
         """Take the maximum along the index's axis."""
-        return np.asarray(self.body.value(at).real.max(at.axes[self.over], keepdims=True))
+        return np.asarray(self.body.value(context).real.max(context.axes[self.over], keepdims=True))
 
     def write(self, style: Style) -> str:
         """Write max_k …."""
         sign = f"max_{self.over.letter}" if style == "plain" else f"max_({self.over.letter})"
-        return f"{sign} {self.body.within(style, PRODUCT)}"
+        return f"{sign} {self.body.write_operand(style, PRODUCT)}"
 
 
 def indices_in(formula: Formula) -> list[Index]:
     """Name every index in a formula, each once."""
-    found = [formula] if isinstance(formula, Index) else []
+    indices = [formula] if isinstance(formula, Index) else []
     for part in formula.parts():
-        found += indices_in(part)
-    return list(dict.fromkeys(found))
+        indices += indices_in(part)
+    return list(dict.fromkeys(indices))
 
 
 def evaluate(formula: Formula, left: tuple[Index, ...], sizes: Mapping[Size, int], arrays: Arrays) -> Array:
@@ -101,7 +108,7 @@ def evaluate(formula: Formula, left: tuple[Index, ...], sizes: Mapping[Size, int
     """
     indices = list(dict.fromkeys([*left, *indices_in(formula)]))
     axes = {index: axis for axis, index in enumerate(indices)}
-    value = formula.value(Point(sizes, arrays, axes))
+    value = formula.value(IndexContext(sizes, arrays, axes))
     value = value.reshape((1,) * (len(indices) - value.ndim) + value.shape)
     for index, length in zip(indices[len(left) :], value.shape[len(left) :], strict=True):
         if length > 1:

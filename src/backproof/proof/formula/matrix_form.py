@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from backproof.proof.formula.expression import ATOM, POWER, Array, Formula, Style
-from backproof.proof.formula.notation import Arrays, Entry, Name, Size, below, raised
+from backproof.proof.formula.notation import Arrays, Entry, Name, Size, has_superscript, subscript
 
 
 @dataclass(frozen=True)
-class Matrices:
-    """Where a matrix form is evaluated."""
+class MatrixContext:
+    """What a matrix form is evaluated with: sizes, and arrays by name."""
 
     sizes: Mapping[Size, int]
     arrays: Arrays
@@ -30,13 +30,13 @@ class Whole(Formula):
 
     name: Name
 
-    def holds(self, _style: Style) -> int:
-        """Hold together less where something stands above already."""
-        return POWER if raised(self.name) else ATOM
+    def precedence(self, _style: Style) -> int:
+        """Return a power's if it has a superscript."""
+        return POWER if has_superscript(self.name) else ATOM
 
-    def value(self, at: Matrices) -> Array:
+    def value(self, context: MatrixContext) -> Array:
         """Look it up."""
-        return as_matrix(at.arrays[self.name])
+        return as_matrix(context.arrays[self.name])
 
     def write(self, style: Style) -> str:
         """Write its name."""
@@ -49,14 +49,14 @@ class Ones(Formula):
 
     sizes: tuple[Size, ...]
 
-    def value(self, at: Matrices) -> Array:
+    def value(self, context: MatrixContext) -> Array:
         """Make it."""
-        return np.ones((int(np.prod([at.sizes[size] for size in self.sizes])), 1))
+        return np.ones((int(np.prod([context.sizes[size] for size in self.sizes])), 1))
 
     def write(self, style: Style) -> str:
         """Write 1 with its length below, bold where that can be."""
         sizes = tuple(size.write(style) for size in self.sizes)
-        return ("1" if style == "plain" else "bold(1)") + below(style, sizes)
+        return ("1" if style == "plain" else "bold(1)") + subscript(style, sizes)
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,9 @@ class Identity(Formula):
 
     size: Size
 
-    def value(self, at: Matrices) -> Array:
+    def value(self, context: MatrixContext) -> Array:
         """Make it."""
-        return np.eye(at.sizes[self.size])
+        return np.eye(context.sizes[self.size])
 
     def write(self, style: Style) -> str:
         """Write I with its size below, bold where that can be."""
@@ -76,10 +76,10 @@ class Identity(Formula):
 
 def names_in(formula: Formula) -> list[Name]:
     """Name every array that a formula of either form looks up, each once, in order of appearance."""
-    found = [formula.name] if isinstance(formula, Entry | Whole) else []
+    names = [formula.name] if isinstance(formula, Entry | Whole) else []
     for part in formula.parts():
-        found += names_in(part)
-    return list(dict.fromkeys(found))
+        names += names_in(part)
+    return list(dict.fromkeys(names))
 
 
 def ones(*sizes: Size) -> Ones:

@@ -9,7 +9,7 @@ import numpy as np
 
 from backproof.proof.formula.expression import ATOM, POWER, Array, Formula, Style
 
-_RAISED = str.maketrans("0123456789+-−()lN′", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁽⁾ˡᴺ′")
+_SUPERSCRIPT = str.maketrans("0123456789+-−()lN′", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁽⁾ˡᴺ′")
 _ACCENTS = {"": "", "hat": "\u0302", "tilde": "\u0303", "dot": "\u0307", "macron": "\u0304"}
 _SPELLED = {
     "β": "beta", "γ": "gamma", "ε": "epsilon", "η": "eta", "μ": "mu", "σ": "sigma", "ℓ": "ell",
@@ -21,17 +21,17 @@ class Size(Formula):
     """How many values an index takes, such as B for the samples of a batch; in a formula, that number."""
 
     letter: str
-    lowered: str = ""
+    subscript: str = ""
 
-    def value(self, at: "Point") -> Array:
+    def value(self, context: "IndexContext") -> Array:
         """Return how many there are."""
-        return np.asarray(float(at.sizes[self]))
+        return np.asarray(float(context.sizes[self]))
 
     def write(self, style: Style) -> str:
         """Write the size's name."""
-        if not self.lowered:
+        if not self.subscript:
             return self.letter
-        return f"{self.letter}_({self.lowered})" if style == "typst" else f"{self.letter}_{self.lowered}"
+        return f"{self.letter}_({self.subscript})" if style == "typst" else f"{self.letter}_{self.subscript}"
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class Index(Formula):
     letter: str
     size: Size
 
-    def value(self, at: "Point") -> Array:
+    def value(self, context: "IndexContext") -> Array:
         """Return its values along its own axis."""
-        shape = [1] * len(at.axes)
-        shape[at.axes[self]] = -1
-        return np.arange(at.sizes[self.size]).reshape(shape)
+        shape = [1] * len(context.axes)
+        shape[context.axes[self]] = -1
+        return np.arange(context.sizes[self.size]).reshape(shape)
 
     def write(self, _style: Style) -> str:
         """Write its letter."""
@@ -55,9 +55,9 @@ class Index(Formula):
 class Indexed:
     """What ``name[s, i]`` makes of a name: its entry."""
 
-    def __getitem__(self, at: Formula | tuple[Formula, ...]) -> "Entry":
+    def __getitem__(self, indices: Formula | tuple[Formula, ...]) -> "Entry":
         assert isinstance(self, Symbol | Derivative)
-        return Entry(self, at if isinstance(at, tuple) else (at,))
+        return Entry(self, indices if isinstance(indices, tuple) else (indices,))
 
 
 @dataclass(frozen=True)
@@ -67,26 +67,26 @@ class Symbol(Indexed):
     letter: str
     sizes: tuple[Size, ...] = ()
     accent: str = ""
-    raised: str = ""
-    """What stands at the upper right: a layer's number, or the 2 of σ²."""
+    superscript: str = ""
+    """A layer's number, or the 2 of σ²."""
 
-    def write(self, style: Style, lowered: tuple[str, ...] = ()) -> str:
+    def write(self, style: Style, subscripts: tuple[str, ...] = ()) -> str:
         """Write one entry, the indices as they are already written; or the name alone."""
-        return self._write(style, self.letter, lowered)
+        return self._write(style, self.letter, subscripts)
 
     def write_whole(self, style: Style) -> str:
         """Write the whole array: bold in Typst, and a matrix in capitals, but for Greek ones: Μ is no μ."""
         letter = self.letter.upper() if len(self.sizes) > 1 and self.letter.isascii() else self.letter
         return self._write(style, letter, (), bold=bool(self.sizes))
 
-    def _write(self, style: Style, letter: str, lowered: tuple[str, ...], *, bold: bool = False) -> str:
+    def _write(self, style: Style, letter: str, subscripts: tuple[str, ...], *, bold: bool = False) -> str:
         if style == "plain":
             name = unicodedata.normalize("NFC", letter + _ACCENTS[self.accent])
-            return name + self.raised.translate(_RAISED) + below(style, lowered)
+            return name + self.superscript.translate(_SUPERSCRIPT) + subscript(style, subscripts)
         name = _SPELLED.get(letter, letter)
         name = f"bold({name})" if bold else name
         name = f"{self.accent}({name})" if self.accent else name
-        return name + below(style, lowered) + (f"^({self.raised})" if self.raised else "")
+        return name + subscript(style, subscripts) + (f"^({self.superscript})" if self.superscript else "")
 
 
 @dataclass(frozen=True)
@@ -101,11 +101,11 @@ class Derivative(Indexed):
         """Of both, those of ``of`` first."""
         return (self.of.sizes if self.of else ()) + self.by.sizes
 
-    def write(self, style: Style, lowered: tuple[str, ...] = ()) -> str:
+    def write(self, style: Style, subscripts: tuple[str, ...] = ()) -> str:
         """Write one entry."""
         n_above = len(self.of.sizes) if self.of else 0
-        above = self.of.write(style, lowered[:n_above]) if self.of else "L"
-        return self._fraction(style, above, self.by.write(style, lowered[n_above:]))
+        above = self.of.write(style, subscripts[:n_above]) if self.of else "L"
+        return self._fraction(style, above, self.by.write(style, subscripts[n_above:]))
 
     def write_whole(self, style: Style) -> str:
         """Write the whole array."""
@@ -133,8 +133,8 @@ class Arrays(Protocol):
 
 
 @dataclass(frozen=True)
-class Point:
-    """Where an index form is evaluated: sizes, arrays by name, and each index's own axis."""
+class IndexContext:
+    """What an index form is evaluated with: sizes, arrays by name, and each index's own axis."""
 
     sizes: Mapping[Size, int]
     arrays: Arrays
@@ -146,32 +146,32 @@ class Entry(Formula):
     """An entry of an array; an index may itself be an entry of whole numbers, as in x_{s c_s}."""
 
     name: Name
-    at: tuple[Formula, ...] = ()
+    indices: tuple[Formula, ...] = ()
 
-    def holds(self, _style: Style) -> int:
-        """Hold together less where something stands above already."""
-        return POWER if raised(self.name) else ATOM
+    def precedence(self, _style: Style) -> int:
+        """Return a power's if it has a superscript."""
+        return POWER if has_superscript(self.name) else ATOM
 
-    def value(self, at: Point) -> Array:
+    def value(self, context: IndexContext) -> Array:
         """Look the entries up."""
-        array = at.arrays[self.name]
-        if len(self.at) != array.ndim:
-            raise ValueError(f"{self.write('plain')} has {len(self.at)} indices for {array.ndim} axes")
-        for index, size in zip(self.at, self.name.sizes, strict=True):
+        array = context.arrays[self.name]
+        if len(self.indices) != array.ndim:
+            raise ValueError(f"{self.write('plain')} has {len(self.indices)} indices for {array.ndim} axes")
+        for index, size in zip(self.indices, self.name.sizes, strict=True):
             if isinstance(index, Index) and index.size != size:
                 raise ValueError(
                     f"{self.write('plain')}: {index.letter} does not count {size.write('plain')}"
                 )
-        return np.asarray(array[tuple(index.value(at) for index in self.at)])
+        return np.asarray(array[tuple(index.value(context) for index in self.indices)])
 
     def write(self, style: Style) -> str:
         """Write the name with its indices."""
-        return self.name.write(style, tuple(index.write(style) for index in self.at))
+        return self.name.write(style, tuple(index.write(style) for index in self.indices))
 
 
-def raised(name: Name) -> bool:
-    """Tell whether something stands above a name, so that no second thing may."""
-    return isinstance(name, Derivative) or bool(name.raised)
+def has_superscript(name: Name) -> bool:
+    """Tell whether a name has a superscript, or is a fraction: a power of it needs brackets."""
+    return isinstance(name, Derivative) or bool(name.superscript)
 
 
 def grad(by: Symbol) -> Derivative:
@@ -184,13 +184,13 @@ def scalar(name: Name) -> Entry:
     return Entry(name)
 
 
-def below(style: Style, lowered: tuple[str, ...]) -> str:
+def subscript(style: Style, subscripts: tuple[str, ...]) -> str:
     """Write indices at the lower right: letters side by side, and anything longer in braces."""
-    if not lowered:
+    if not subscripts:
         return ""
     if style == "typst":
-        return f"_({' '.join(lowered)})"
-    together = "".join(lowered)
-    if len(together) == len(lowered):
+        return f"_({' '.join(subscripts)})"
+    together = "".join(subscripts)
+    if len(together) == len(subscripts):
         return f"_{together}"
-    return f"_{{{' '.join(lowered)}}}"
+    return f"_{{{' '.join(subscripts)}}}"

@@ -3,12 +3,13 @@
 import ast
 import inspect
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from types import ModuleType
-from typing import NamedTuple
+from functools import reduce
+from types import CodeType, FunctionType
+from typing import Any
 
-from backproof.proof.code.judged import FUNCTIONS
-from backproof.proof.code.layers import Layers
+from backproof.proof.docstring_labels import Function
 
 _OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
@@ -24,12 +25,22 @@ _LONGEST = 80
 """Characters that a change is shown with, if it is not longer itself."""
 
 
-class CodeMutant(NamedTuple):
-    """A module with one thing changed."""
-
-    where: str
-    change: str
-    module: ModuleType
+_KERNELS, _FUNCTION = "torch_nn.batchnorm.kernels", "torch_nn.batchnorm.function"
+EQUIVALENT = {
+    (
+        f"{_KERNELS}._reshaped_like",
+        "samples.ndim == x.ndim == 2 → samples.ndim == x.ndim == 3",
+    ): "the general view, which comes next, returns (B, C) unchanged",
+    (
+        f"{_FUNCTION}.PlainBatchNorm.forward",
+        "ctx.mark_non_differentiable(mean, var) → pass",
+    ): "the modules detach mean and variance, so nothing asks for their gradients",
+    (
+        f"{_FUNCTION}.PlainBatchNorm.forward",
+        "ctx.set_materialize_grads(False) → pass",
+    ): "the gradients of mean and variance would be zeros, which backward does not read",
+}
+"""Changes that change no result, and why."""
 
 
 @dataclass(frozen=True)
@@ -51,37 +62,52 @@ class _Site:
     def shown(self) -> ast.AST | None:
         """Choose the largest of the nodes around that is short enough to show."""
         short = (ast.expr, ast.keyword, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Return)
-        fit = (each for each in self.above if isinstance(each, short) and len(ast.unparse(each)) <= _LONGEST)
+        fit = (node for node in self.above if isinstance(node, short) and len(ast.unparse(node)) <= _LONGEST)
         return next(fit, None)
 
 
-def code_mutants(name: str) -> Iterator[CodeMutant]:
-    """Yield the module of this name in ``Layers`` with one thing changed at a time."""
-    module: ModuleType = getattr(Layers(), name)
-    tree = ast.parse(inspect.getsource(module))
-    for function in FUNCTIONS[name]:
-        for site in list(_sites(_find(tree, function))):
-            for new in _instead(site.node):
-                shown = site.shown()
-                before = ast.unparse(shown or site.node)
-                site.put(new)
-                after = ast.unparse(shown or new)
-                yield CodeMutant(f"{name}.{function}", f"{before} → {after}", remade(module, tree))
-                site.put(site.node)
+def code_mutants(function: Function) -> Iterator[tuple[str, CodeType]]:
+    """Yield what is changed in a function, and its code with that change, one at a time."""
+    tree = ast.parse(inspect.getsource(function.module))
+    for site in list(_sites(_definition(tree, function))):
+        for new in _instead(site.node):
+            shown = site.shown()
+            before = ast.unparse(shown or site.node)
+            site.put(new)
+            after = ast.unparse(shown or new)
+            yield f"{before} → {after}", compiled(tree, function)
+            site.put(site.node)
 
 
-def remade(module: ModuleType, tree: ast.Module) -> ModuleType:
-    """Run a module's source, as it now is, as a module of the same name that nothing else gets to see."""
-    made = ModuleType(module.__name__)
-    made.__package__ = module.__package__
-    exec(compile(ast.fix_missing_locations(tree), f"<mutant of {module.__name__}>", "exec"), made.__dict__)
-    return made
+def compiled(tree: ast.Module, function: Function) -> CodeType:
+    """Compile a module's tree, and return the code of one function in it."""
+    whole = compile(ast.fix_missing_locations(tree), f"<mutant of {function.module.__name__}>", "exec")
+    return next(code for code in _codes_in(whole) if code.co_qualname == function.qualname)
 
 
-def _find(tree: ast.AST, function: str) -> ast.AST:
-    """Find a function, or the method of a class."""
-    for name in function.split("."):
-        tree = next(each for each in ast.iter_child_nodes(tree) if getattr(each, "name", None) == name)
+def _codes_in(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes_in(constant)
+
+
+@contextmanager
+def replaced(function: Function, code: CodeType) -> Iterator[None]:
+    """Let a function run other code."""
+    target: Any = reduce(getattr, function.qualname.split("."), function.module)
+    target = inspect.unwrap(target)
+    assert isinstance(target, FunctionType)
+    original, target.__code__ = target.__code__, code
+    try:
+        yield
+    finally:
+        target.__code__ = original
+
+
+def _definition(tree: ast.AST, function: Function) -> ast.AST:
+    for name in function.qualname.split("."):
+        tree = next(node for node in ast.iter_child_nodes(tree) if getattr(node, "name", None) == name)
     return tree
 
 

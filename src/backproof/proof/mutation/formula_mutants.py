@@ -48,7 +48,9 @@ class Around:
 
     def beside(self, *factors: Formula) -> "Around":
         """Add what factors make equal."""
-        return replace(self, equal=self.equal.union(*(_made_equal(each, self.sample) for each in factors)))
+        return replace(
+            self, equal=self.equal.union(*(_made_equal(factor, self.sample) for factor in factors))
+        )
 
     def under(self, index: Index) -> "Around":
         """Add a sum's index."""
@@ -77,17 +79,17 @@ def _mutants(formula: Formula, around: Around) -> Iterator[tuple[str, Formula]]:
     match formula:
         case Operation(operator, operands):
             for number, operand in enumerate(operands):
-                within = _around_operand(operator, operands, number, around)
-                for change, other in _mutants(operand, within):
+                around_operand = _around_operand(operator, operands, number, around)
+                for change, other in _mutants(operand, around_operand):
                     yield change, replace(formula, operands=_with(operands, number, other))
         case Sum(index, body) | Largest(index, body):
             for change, other in _mutants(body, around.under(index)):
                 yield change, replace(formula, body=other)
-        case Entry(_, at):
-            for number, part in enumerate(at):
+        case Entry(_, indices):
+            for number, part in enumerate(indices):
                 if isinstance(part, Entry):  # such as the c_s of x_{s c_s}
                     for change, other in _mutants(part, around):
-                        yield change, replace(formula, at=_with(at, number, other))
+                        yield change, replace(formula, indices=_with(indices, number, other))
         case Delta(left, Entry() as right):
             for change, other in _mutants(right, around):
                 yield change, Delta(left, other)
@@ -111,14 +113,14 @@ def _instead(formula: Formula, around: Around) -> Iterator[Formula]:
             yield from (Delta(other, right) for other in _other_indices(left, _size(left), around))
             size = _size(right) or _size(left)  # the right one may be a class, such as c_s
             yield from (Delta(left, other) for other in _other_indices(right, size, around))
-        case Entry(name, at):
-            for number, part in enumerate(at):
+        case Entry(name, indices):
+            for number, part in enumerate(indices):
                 for other in _other_indices(part, name.sizes[number], around):
-                    yield Entry(name, _with(at, number, other))
-            for one, two in combinations(range(len(at)), 2):
-                same = frozenset((at[one], at[two])) in around.equal
+                    yield Entry(name, _with(indices, number, other))
+            for one, two in combinations(range(len(indices)), 2):
+                same = frozenset((indices[one], indices[two])) in around.equal
                 if not same and not _symmetric(around.sample[name], one, two):
-                    yield Entry(name, _with(_with(at, one, at[two]), two, at[one]))
+                    yield Entry(name, _with(_with(indices, one, indices[two]), two, indices[one]))
 
 
 def _instead_of_operation(formula: Operation) -> Iterator[Formula]:
@@ -147,10 +149,10 @@ def _other_indices(index: Formula, size: Size | None, around: Around) -> Iterato
             yield other
 
 
-def _around_operand(operator: str, operands: tuple[Formula, ...], at: int, around: Around) -> Around:
+def _around_operand(operator: str, operands: tuple[Formula, ...], number: int, around: Around) -> Around:
     """Return what an operand stands in: what multiplies it counts."""
-    if operator == "·" or (operator == "/" and at == 1):
-        return around.beside(operands[1 - at])
+    if operator == "·" or (operator == "/" and number == 1):
+        return around.beside(operands[1 - number])
     return around
 
 
@@ -159,9 +161,11 @@ def _made_equal(factor: Formula, sample: Sample) -> Pairs:
     match factor:
         case Delta(left, right):
             return frozenset({frozenset((left, right))})
-        case Entry(name, at):
-            pairs = combinations(range(len(at)), 2)
-            return frozenset(frozenset((at[i], at[j])) for i, j in pairs if _diagonal(sample[name], i, j))
+        case Entry(name, indices):
+            pairs = combinations(range(len(indices)), 2)
+            return frozenset(
+                frozenset((indices[i], indices[j])) for i, j in pairs if _diagonal(sample[name], i, j)
+            )
         case Operation("·", (left, right)):
             return _made_equal(left, sample) | _made_equal(right, sample)
         case Operation("/" | "neg", (above, *_)):
@@ -184,5 +188,5 @@ def _symmetric(array: Array, i: int, j: int) -> bool:
     return exchanged.shape == array.shape and relative_error(exchanged, array) <= _SAME
 
 
-def _with(parts: tuple[Formula, ...], at: int, part: Formula) -> tuple[Formula, ...]:
-    return *parts[:at], part, *parts[at + 1 :]
+def _with(parts: tuple[Formula, ...], number: int, part: Formula) -> tuple[Formula, ...]:
+    return *parts[:number], part, *parts[number + 1 :]

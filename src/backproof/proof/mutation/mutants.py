@@ -1,48 +1,54 @@
 """Break every sign, index and factor, one at a time: each time, a proof has to fail."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache, partial
 
 import numpy as np
 import torch
 
 from backproof.gradcheck.derivatives import relative_error
-from backproof.proof.code import judged
-from backproof.proof.code.layers import Layers
+from backproof.proof.docstring_labels import functions, traced
 from backproof.proof.equations import EQUATIONS
 from backproof.proof.formula.equation import Equation
 from backproof.proof.formula.expression import Formula
 from backproof.proof.formula.index_form import evaluate
-from backproof.proof.mutation import formula_mutants
-from backproof.proof.mutation.code_mutants import code_mutants
-from backproof.proof.mutation.mutation_report import Equivalent, Kind, Mutant, Report
-from backproof.proof.prove import TOLERANCE, Truth, code_error, matrix_error, truths
+from backproof.proof.mutation import code_mutants, formula_mutants
+from backproof.proof.mutation.mutation_report import Equivalent, Kind, Mutant, MutationReport
+from backproof.proof.prove import (
+    SAMPLES,
+    SEED,
+    TOLERANCE,
+    Truth,
+    code_errors,
+    code_values,
+    matrix_error,
+    truths,
+)
 
-__all__ = ["Equivalent", "Kind", "Mutant", "Report", "run"]
+__all__ = ["Equivalent", "Kind", "Mutant", "MutationReport", "run"]
 
-Truths = Mapping[str, Sequence[Truth]]
-Error = Callable[[Truth], float]
-_EQUIVALENT = {**formula_mutants.EQUIVALENT, **judged.EQUIVALENT}
+Truths = Callable[[Equation], Sequence[Truth]]
+_EQUIVALENT = {**formula_mutants.EQUIVALENT, **code_mutants.EQUIVALENT}
 
 
-def run(equations: Sequence[Equation] | None = None, tolerance: float = TOLERANCE) -> Report:
-    """Break equations (default: all), and the modules that these judge, and see whether the proofs notice.
+def run(equations: Sequence[Equation] | None = None, tolerance: float = TOLERANCE) -> MutationReport:
+    """Break equations (default: all), and the functions that compute them, and see whether the proofs notice.
 
-    A module is broken where all the equations that judge it (judged.py) are among them. A mutant is caught if
-    its relative error is above the tolerance at any of the points, or if it cannot be computed.
+    A function is tested by every equation that it has a part in, chosen or not. A mutant is caught if its
+    relative error is above the tolerance in any sample, or if it cannot be computed.
     """
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the arrays are tiny
     try:
-        chosen = {each.label: each for each in equations or EQUATIONS.values()}
-        found = {label: _fixed_truths(each) for label, each in chosen.items()}
-        return Report(
+        chosen = list(EQUATIONS.values()) if equations is None else equations
+        known = cache(_read_only_truths)
+        return MutationReport(
             (
-                _kind("index form", _index_form(chosen, found, tolerance)),
-                _kind("matrix form", _matrix_form(chosen, found, tolerance)),
-                _kind("code", _code(found, tolerance)),
-            ),
-            tuple(name for name, labels in judged.JUDGED_BY.items() if not found.keys() >= set(labels)),
+                _kind("index form", _index_form(chosen, known, tolerance)),
+                _kind("matrix form", _matrix_form(chosen, known, tolerance)),
+                _kind("code", _code(chosen, known, tolerance)),
+            )
         )
     finally:
         torch.set_num_threads(n_threads)
@@ -59,76 +65,89 @@ def _kind(name: str, mutants: Iterator[Mutant]) -> Kind:
     return Kind(name, tuple(counted), tuple(equivalents))
 
 
-def _fixed_truths(equation: Equation) -> list[Truth]:
-    """Find what is true at each point, and fix the point: a mutant may try to write into it."""
-    found = truths(equation)
-    for truth in found:
+def _read_only_truths(equation: Equation) -> list[Truth]:
+    """Return the truths at all samples, whose arrays a mutant cannot write into."""
+    known = truths(equation)
+    for truth in known:
         # What is asked for here adds its derivatives to the sample.
         equation.values(truth.sample)
         equation.matrix_value(truth.sample)
-        code_error(equation.label, Layers(), truth)
+        list(code_values(equation.label, truth.sample))
         for array in truth.sample.arrays.values():
             array.setflags(write=False)
-    return found
+    return known
 
 
-def _index_form(equations: Mapping[str, Equation], found: Truths, tolerance: float) -> Iterator[Mutant]:
-    for label, equation in equations.items():
-        left, sample = equation.indices, found[label][0].sample
+def _index_form(equations: Sequence[Equation], known: Truths, tolerance: float) -> Iterator[Mutant]:
+    for equation in equations:
+        left, sample = equation.indices, known(equation)[0].sample
         for number, step in enumerate(equation.steps, 1):
             for change, mutant in formula_mutants.formula_mutants(step, left, sample):
-                errors = _errors(_index_error(mutant, equation), found[label])
-                yield _judged(f"{label}, step {number}", change, errors, tolerance)
+                errors = (partial(_index_errors, mutant, equation, truth) for truth in known(equation))
+                yield _tested(f"{equation.label}, step {number}", change, errors, tolerance)
 
 
-def _index_error(step: Formula, equation: Equation) -> Error:
-    def error(truth: Truth) -> float:
-        value = evaluate(step, equation.indices, truth.sample.sizes, truth.sample)
-        return relative_error(value, truth.value)
-
-    return error
+def _index_errors(step: Formula, equation: Equation, truth: Truth) -> Iterator[float]:
+    value = evaluate(step, equation.indices, truth.sample.sizes, truth.sample)
+    yield relative_error(value, truth.value)
 
 
-def _matrix_form(equations: Mapping[str, Equation], found: Truths, tolerance: float) -> Iterator[Mutant]:
-    for label, equation in equations.items():
-        for change, mutant in formula_mutants.formula_mutants(equation.matrix, (), found[label][0].sample):
-            errors = _errors(_matrix_error(replace(equation, matrix=mutant)), found[label])
-            yield _judged(f"{label}, matrix form", change, errors, tolerance)
+def _matrix_form(equations: Sequence[Equation], known: Truths, tolerance: float) -> Iterator[Mutant]:
+    for equation in equations:
+        sample = known(equation)[0].sample
+        for change, mutant in formula_mutants.formula_mutants(equation.matrix, (), sample):
+            broken = replace(equation, matrix=mutant)
+            errors = (partial(_matrix_errors, broken, truth) for truth in known(equation))
+            yield _tested(f"{equation.label}, matrix form", change, errors, tolerance)
 
 
-def _matrix_error(equation: Equation) -> Error:
-    return lambda truth: matrix_error(equation, truth)
+def _matrix_errors(equation: Equation, truth: Truth) -> Iterator[float]:
+    yield matrix_error(equation, truth)
 
 
-def _code(found: Truths, tolerance: float) -> Iterator[Mutant]:
-    for name, labels in judged.JUDGED_BY.items():
-        if not found.keys() >= set(labels):
+def _code(equations: Sequence[Equation], known: Truths, tolerance: float) -> Iterator[Mutant]:
+    tested_by, chosen = labels_by_function(), {equation.label for equation in equations}
+    for function in functions():
+        labels = tested_by.get(function.name, [])
+        if chosen.isdisjoint(labels) or "<locals>" in function.qualname:  # which the function around it has
             continue
-        for where, change, module in code_mutants(name):
-            layers = replace(Layers(), **{name: module})
-            errors = (
-                error for label in labels for error in _errors(_code_error(label, layers), found[label])
-            )
-            yield _judged(where, change, errors, tolerance)
+        for change, code in code_mutants.code_mutants(function):
+            with code_mutants.replaced(function, code):
+                errors = (
+                    partial(code_errors, label, known(EQUATIONS[label])[number])
+                    for number in range(SAMPLES)
+                    for label in labels
+                )
+                yield _tested(function.name, change, errors, tolerance)
 
 
-def _code_error(label: str, layers: Layers) -> Error:
-    return lambda truth: code_error(label, layers, truth)
+def labels_by_function() -> dict[str, list[str]]:
+    """Return the labels whose proofs test each function that computes one, by the function's name.
+
+    After those that it computes come those whose code runs it too: they show what forward saves for backward.
+    """
+    traces = {
+        label: traced(code_values(label, equation.sample(SEED))) for label, equation in EQUATIONS.items()
+    }
+    computing = {name for trace in traces.values() for name in trace.computing}
+    return {
+        name: sorted(
+            (label for label, trace in traces.items() if name in trace.running),
+            key=lambda label: name not in traces[label].computing,
+        )
+        for name in computing
+    }
 
 
-def _errors(error: Error, found: Sequence[Truth]) -> Iterator[float | None]:
-    """Yield the relative error at each point, None where it cannot be computed."""
-    for truth in found:
+def _tested(
+    where: str, change: str, samples: Iterable[Callable[[], Iterator[float]]], tolerance: float
+) -> Mutant:
+    """Take the first error by which a proof fails; what cannot be computed has failed, too."""
+    for errors in samples:
         try:
             with np.errstate(all="ignore"):
-                yield error(truth)
+                if any(error > tolerance for error in errors()):
+                    return Mutant(where, change, caught=True, computed=True)
         except Exception:  # whatever comes of something broken
-            yield None
-
-
-def _judged(where: str, change: str, errors: Iterable[float | None], tolerance: float) -> Mutant:
-    """Take the first point at which a proof fails."""
-    for error in errors:
-        if error is None or error > tolerance:
-            return Mutant(where, change, caught=True, computed=error is not None)
+            return Mutant(where, change, caught=True, computed=False)
     return Mutant(where, change, caught=False, computed=True)

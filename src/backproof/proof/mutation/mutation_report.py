@@ -53,12 +53,10 @@ class Kind:
 
 
 @dataclass(frozen=True)
-class Report:
+class MutationReport:
     """What became of all mutants."""
 
     kinds: tuple[Kind, ...]
-    unbroken: tuple[str, ...] = ()
-    """The modules that were left whole, as not all the equations which judge them were asked for."""
 
     @property
     def made(self) -> int:
@@ -78,17 +76,16 @@ class Report:
     @property
     def equivalents(self) -> tuple[Equivalent, ...]:
         """Return the changes that change no result, which no number here counts."""
-        return tuple(each for kind in self.kinds for each in kind.equivalents)
+        return tuple(equivalent for kind in self.kinds for equivalent in kind.equivalents)
 
     def lines(self) -> list[str]:
-        """Say it, a line for each kind, each survivor, and each change that changes nothing."""
+        """Return a line for every kind, survivor, and change that changes nothing."""
         counts = [
             f"{kind.name}: {kind.made} mutants, {kind.caught} caught, "
             f"{kind.not_computed} of these as they cannot be computed"
             for kind in self.kinds
             if kind.made
         ]
-        survivors = [f"SURVIVED {each.where}: {each.change}" for each in self.survivors]
-        same = [f"changes nothing, {each.where}: {each.change} ({each.reason})" for each in self.equivalents]
-        whole = f"code of {', '.join(self.unbroken)}: not broken, as more equations judge it than these"
-        return counts + survivors + same + ([whole] if self.unbroken else [])
+        survivors = [f"SURVIVED {mutant.where}: {mutant.change}" for mutant in self.survivors]
+        same = [f"changes nothing, {same.where}: {same.change} ({same.reason})" for same in self.equivalents]
+        return counts + survivors + same

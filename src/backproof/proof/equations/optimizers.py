@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from backproof.proof.equations.letters import D
 from backproof.proof.formula.equation import Equation
 from backproof.proof.formula.expression import Array
 from backproof.proof.formula.graph import Graph, Sizes, normal
+from backproof.proof.formula.letters import D
 from backproof.proof.formula.matrix_form import Whole
 from backproof.proof.formula.notation import Index, Name, Symbol, grad, scalar
 

@@ -1,0 +1,289 @@
+"""Batch norm by kernels, by formulas and by modules, in every layout; and PyTorch's."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from backproof.proof.code import Code, Tensors, Torch
+from backproof.proof.equations import batchnorm as symbols
+from backproof.proof.formula.expression import Array
+from backproof.proof.formula.graph import Sample
+from backproof.proof.formula.letters import EPSILON
+from backproof.proof.formula.notation import grad
+from backproof.torch_nn.batchnorm import formulas, kernels
+from backproof.torch_nn.batchnorm.batch_norm_modules import BatchNorm, BatchNormAutograd, BatchNormManual
+
+# torch leaves these without types.
+_jacobian: Callable[..., Tensor] = torch.autograd.functional.jacobian
+_jvp: Callable[..., tuple[Tensor, Tensor]] = torch.autograd.functional.jvp
+
+_FORWARD, _BACKWARD = ("y", "mu", "var"), ("dx", "dgamma", "dbeta")
+_FAR = 2.0**32
+_FAR_DIGIT = 2.0**-20
+"""The last binary digit of numbers so large: a mean that is rounded there shows beside σ."""
+Pass = Callable[[Tensor, Tensor, Tensor, Tensor, float], dict[str, Tensor]]
+"""Takes x, ∂L/∂y, γ, β and ε."""
+Mode = Callable[[], AbstractContextManager[None]]
+
+
+def by_name(name: str, letters: Any) -> Code:
+    """Return what computes y, a statistic or a gradient, in every layout, by kernels, formulas and modules.
+
+    ``letters`` is a module of equations, which names the arrays.
+    """
+    kernels_pass, formulas_pass = _FORWARD_PASSES if name in _FORWARD else _BACKWARD_PASSES
+    ways: tuple[tuple[Mode, Pass], ...] = (
+        (nullcontext, kernels_pass),
+        (_as_compiled, kernels_pass),
+        (nullcontext, formulas_pass),
+    )
+
+    def code(v: Sample) -> Iterator[Array]:
+        parameters = _parameters(v, letters)
+        x, dy = torch.tensor(v[letters.x]), torch.tensor(v[grad(letters.y)])
+        shape = x.shape if name in ("y", "dx") else (-1,)
+        for x_laid, dy_laid in _layouts(x, dy):
+            for mode, run in ways:
+                for value in _near_and_far(name, mode, run, x_laid, dy_laid, *parameters):
+                    yield value.reshape(shape).numpy()
+        if name in ("mu", "var"):
+            return
+        for module in (BatchNormAutograd, BatchNormManual):
+            for create_graph in (False, True):
+                yield _by_module(name, module, x, dy, *parameters, create_graph=create_graph)
+        if name == "y":
+            mean, var = torch.tensor(v[letters.mu]), torch.tensor(v[letters.var])
+            yield formulas.forward_with_statistics(x, *parameters, mean, var).numpy()
+
+    return code
+
+
+def _parameters(v: Sample, letters: Any) -> tuple[Tensor, Tensor, float]:
+    return torch.tensor(v[letters.gamma]), torch.tensor(v[letters.beta]), float(v[EPSILON])
+
+
+def _layouts(x: Tensor, dy: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Lay images out as planes, as rows, and as rows with one axis for all pixels; (B, C) has one layout."""
+    yield x, dy
+    if x.ndim > 2:
+        yield x.contiguous(memory_format=torch.channels_last), dy
+        yield x.flatten(2).mT.contiguous().mT, dy.flatten(2)
+
+
+def _near_and_far(
+    name: str, mode: Mode, run: Pass, x: Tensor, dy: Tensor, gamma: Tensor, beta: Tensor, eps: float
+) -> Iterator[Tensor]:
+    """Run at x, and add what changes when its mean is shifted far from zero, beside σ: nothing, but for μ.
+
+    One channel is not shifted. x is rounded first, so that it can be shifted without rounding; once so that
+    its mean can be, too. Neither the mean alone nor σ alone tells that the mean is far: both are small once.
+    """
+
+    def value(inputs: Tensor, eps: float) -> Tensor:
+        with mode(), torch.no_grad():
+            return run(inputs, dy, gamma, beta, eps)[name]
+
+    here, shift = value(x, eps), torch.full_like(gamma, _FAR)
+    yield here
+    shift[0] = 0
+    n = x.numel() // x.shape[1]
+    for digit, scale in ((_FAR_DIGIT, 1.0), (_FAR_DIGIT, 1 / _FAR), (_FAR_DIGIT * n, 1.0)):
+        exact = (x / digit).round() * digit
+        shifted = exact + shift.view(-1, *(1,) * (x.ndim - 2))
+        near, far = (value(inputs * scale, eps * scale**2) for inputs in (exact, shifted))
+        if name == "mu":
+            far = far - shift * scale if digit > _FAR_DIGIT else near
+        yield here + (far - near) * {"mu": 1 / scale, "var": 1 / scale**2, "dx": scale}.get(name, 1.0)
+
+
+@contextmanager
+def _as_compiled() -> Iterator[None]:
+    """Take the branches that torch.compile takes: they differ in what is written in place."""
+    original, torch.compiler.is_compiling = torch.compiler.is_compiling, lambda: True
+    try:
+        yield
+    finally:
+        torch.compiler.is_compiling = original
+
+
+def _kernels_forward(x: Tensor, _: Tensor, gamma: Tensor, beta: Tensor, eps: float) -> dict[str, Tensor]:
+    return dict(zip(_FORWARD, kernels.forward(x, gamma, beta, eps, None)[:3], strict=True))
+
+
+def _kernels_backward(x: Tensor, dy: Tensor, gamma: Tensor, beta: Tensor, eps: float) -> dict[str, Any]:
+    _, mean, _, invstd = kernels.forward(x, gamma, beta, eps, None)
+    gradients = kernels.backward(x, gamma, mean, invstd, None, (True, True, True), dy)
+    return dict(zip(_BACKWARD, gradients, strict=True))
+
+
+def _formulas_forward(x: Tensor, _: Tensor, gamma: Tensor, beta: Tensor, eps: float) -> dict[str, Tensor]:
+    return dict(zip(_FORWARD, formulas.forward(x, gamma, beta, eps, None), strict=True))
+
+
+def _formulas_backward(x: Tensor, dy: Tensor, gamma: Tensor, _: Tensor, eps: float) -> dict[str, Tensor]:
+    return dict(zip(_BACKWARD, formulas.backward(x, gamma, eps, None, dy), strict=True))
+
+
+_FORWARD_PASSES: tuple[Pass, Pass] = (_kernels_forward, _formulas_forward)
+_BACKWARD_PASSES: tuple[Pass, Pass] = (_kernels_backward, _formulas_backward)
+
+
+def _by_module(
+    name: str,
+    module: type[BatchNorm],
+    x: Tensor,
+    dy: Tensor,
+    gamma: Tensor,
+    beta: Tensor,
+    eps: float,
+    *,
+    create_graph: bool,
+) -> Array:
+    """Return y, or the gradient of one input, which is the only one that is asked for."""
+    norm = module(len(gamma), eps).double().requires_grad_(False)
+    norm.weight.copy_(gamma)
+    norm.bias.copy_(beta)
+    if name == "y":
+        y: Array = norm(x).numpy()
+        return y
+    inputs = {"dx": x.clone(), "dgamma": norm.weight, "dbeta": norm.bias}
+    by = inputs[name].requires_grad_()
+    [gradient] = torch.autograd.grad(norm(inputs["dx"]), by, dy, create_graph=create_graph)
+    value: Array = gradient.detach().numpy()
+    return value
+
+
+def xhat(letters: Any) -> Code:
+    """Return what computes x̂: it is the y of γ = 1 and β = 0."""
+
+    def code(v: Sample) -> Iterator[Array]:
+        x, eps = torch.tensor(v[letters.x]), float(v[EPSILON])
+        gamma, beta = torch.ones(x.shape[1], dtype=x.dtype), torch.zeros(x.shape[1], dtype=x.dtype)
+        yield kernels.forward(x, gamma, beta, eps, None)[0].numpy()
+        yield formulas.forward(x, gamma, beta, eps, None)[0].numpy()
+
+    return code
+
+
+def _frozen_gradients(v: Sample, x: Tensor, eps: float, mean: Tensor, var: Tensor) -> tuple[Array, ...]:
+    """Return ∂L/∂x, ∂L/∂μ and ∂L/∂σ² where these three are independent of each other."""
+    inputs = [tensor.detach().requires_grad_() for tensor in (x, mean, var)]
+    gamma, beta, _ = _parameters(v, symbols)
+    y = formulas.forward_with_statistics(inputs[0], gamma, beta, eps, *inputs[1:])
+    gradients = torch.autograd.grad(y, inputs, torch.tensor(v[grad(symbols.y)]))
+    return tuple(gradient.numpy() for gradient in gradients)
+
+
+def _dxhat(v: Sample) -> Array:
+    """Normalise x̂ itself, by the mean 0 and the variance 1."""
+    x = torch.tensor(v[symbols.xhat])
+    zeros = torch.zeros(x.shape[1], dtype=x.dtype)
+    return _frozen_gradients(v, x, 0.0, zeros, zeros + 1)[0]
+
+
+def _with_statistics(v: Sample) -> tuple[Array, ...]:
+    x, mean, var = (torch.tensor(v[symbol]) for symbol in (symbols.x, symbols.mu, symbols.var))
+    return _frozen_gradients(v, x, float(v[EPSILON]), mean, var)
+
+
+def _dmu(v: Sample) -> Array:
+    """Add what μ does to σ², whose own gradient is known, to what it does to x̂."""
+    _, dmu, dvar = _with_statistics(v)
+    through_var: Array = dvar * -2 * (v[symbols.x] - v[symbols.mu]).mean(axis=0)
+    total: Array = dmu + through_var
+    return total
+
+
+def _statistics_jacobian(name: str) -> Code:
+    def code(v: Sample) -> Array:
+        def statistic(x: Tensor) -> Tensor:
+            value: Tensor = getattr(formulas.statistics(x, None), name)
+            return value.flatten()
+
+        jacobian: Array = _jacobian(statistic, torch.tensor(v[symbols.x])).numpy()
+        return jacobian
+
+    return code
+
+
+def _xhat_jacobian(v: Sample) -> Array:
+    """Go back from every unit vector, with γ = 1."""
+    x, eps = torch.tensor(v[symbols.x]), float(v[EPSILON])
+    gamma, beta = torch.ones(x.shape[1], dtype=x.dtype), torch.zeros(x.shape[1], dtype=x.dtype)
+    units = torch.eye(x.numel(), dtype=x.dtype)
+    rows = [_kernels_backward(x, unit.view_as(x), gamma, beta, eps)["dx"].numpy() for unit in units]
+    return np.reshape(rows, (*x.shape, *x.shape))
+
+
+def _ydot(v: Sample) -> Iterator[Array]:
+    """Take all tangents at once, and one by one: their sum is the same."""
+    x, (gamma, _, eps) = torch.tensor(v[symbols.x]), _parameters(v, symbols)
+    x_dot, gamma_dot, beta_dot = (
+        torch.tensor(v[symbol]) for symbol in (symbols.x_dot, symbols.gamma_dot, symbols.beta_dot)
+    )
+    yield formulas.jvp(x, gamma, eps, None, (x_dot, gamma_dot, beta_dot)).numpy()
+    alone = ((x_dot, None, None), (None, gamma_dot, None), (None, None, beta_dot))
+    parts = [formulas.jvp(x, gamma, eps, None, tangents).numpy() for tangents in alone]
+    yield np.sum(parts, axis=0)  # which refuses parts of unlike shapes
+
+
+CODE: dict[str, Code] = {
+    **{f"bn.{name}": by_name(name, symbols) for name in (*_FORWARD, *_BACKWARD)},
+    "bn.xhat": xhat(symbols),
+    "bn.dxhat": _dxhat,
+    "bn.dvar": lambda v: _with_statistics(v)[2],
+    "bn.dmu_any": _dmu,
+    "bn.dmu": _dmu,
+    "bn.dmu_dx": _statistics_jacobian("mean"),
+    # At the mean, what x does to σ² through μ vanishes.
+    "bn.dvar_dx": _statistics_jacobian("var"),
+    "bn.dx_paths": by_name("dx", symbols),
+    "bn.dxhat_dx": _xhat_jacobian,
+    "bn.ydot": _ydot,
+}
+
+
+def torch_batch_norm(v: Tensors, letters: Any) -> Tensors:
+    """Return y and x̂ by PyTorch's batch norm."""
+    x, gamma, beta, eps = (v[symbol] for symbol in (letters.x, letters.gamma, letters.beta, EPSILON))
+    y = F.batch_norm(x, None, None, gamma, beta, training=True, eps=eps.item())
+    normalised = F.batch_norm(x, None, None, training=True, eps=eps.item())
+    return {letters.y: y, letters.xhat: normalised}
+
+
+def _torch_normalised(v: Tensors) -> Tensors:
+    """Take PyTorch's batch norm; where what lies inside it is given, spell it out."""
+    x = v[symbols.x]
+    if not {symbols.offset, symbols.mu, symbols.var, symbols.xhat} & v.keys():
+        var, mu = torch.var_mean(x, 0, correction=0)
+        return {symbols.mu: mu, symbols.var: var, **torch_batch_norm(v, symbols)}
+    mu = v[symbols.mu] if symbols.mu in v else x.mean(0) + v.get(symbols.offset, 0)
+    var = v[symbols.var] if symbols.var in v else (x - mu).square().mean(0)
+    normalised = v[symbols.xhat] if symbols.xhat in v else (x - mu) / (var + v[EPSILON]).sqrt()
+    y = torch.addcmul(v[symbols.beta], v[symbols.gamma], normalised)
+    return {symbols.mu: mu, symbols.var: var, symbols.xhat: normalised, symbols.y: y}
+
+
+def _torch_tangent(v: Tensors) -> Tensors:
+    """Return ẏ: PyTorch's functional jvp goes back twice, which gives the derivative forward."""
+    inputs = (symbols.x, symbols.gamma, symbols.beta)
+
+    def y(*tensors: Tensor) -> Tensor:
+        return torch_batch_norm({**v, **dict(zip(inputs, tensors, strict=True))}, symbols)[symbols.y]
+
+    primals = tuple(v[symbol] for symbol in inputs)
+    tangents = tuple(v[symbols.DOTTED[symbol]] for symbol in inputs)
+    return {symbols.y_dot: _jvp(y, primals, tangents)[1]}
+
+
+TORCH: dict[str, Torch] = {
+    "batch_norm": _torch_normalised,
+    "batch_norm_any_mean": _torch_normalised,
+    "batch_norm_mean_fixed": _torch_normalised,
+    "batch_norm_forward_mode": _torch_tangent,
+}
