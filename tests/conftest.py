@@ -5,6 +5,10 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+# One process a core runs tests (see Makefile): more threads in each would only wait for one another.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+
 import numpy as np
 import pytest
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runs import save_all
 
 from backproof.proof.equations import EQUATIONS
 from backproof.proof.prove import prove
 from backproof.report import content, render, trainings
+from report.runs import save_all
 
 TEMPLATES = Path(render.__file__).parent / "templates"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

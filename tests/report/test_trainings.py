@@ -5,12 +5,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from runs import make_record, save, save_all
 
 from backproof.errors import RunError
 from backproof.report import summary, tables, trainings
 from backproof.training import predictions, record
 from backproof.training.recipes import RECIPES
+from report.runs import make_record, save, save_all
 
 
 @pytest.fixture

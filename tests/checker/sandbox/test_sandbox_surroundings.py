@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from hostile import LIMITS, MODULES, ask, processes_with
 
 from backproof.checker.calls import Call, Fetch
 from backproof.checker.sandbox import Session
+from checker.sandbox.hostile import LIMITS, MODULES, ask, processes_with
 
 SOURCE = Path(__file__).parents[3] / "src" / "backproof"
 
