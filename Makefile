@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# A worker for each core. Tests of one group run in one worker, one after another: they share what is dear to set up.
+PYTEST := $(BIN)/pytest --numprocesses auto --dist loadgroup
 ALL := src tests benchmarks assignment_1 docs
 
-.PHONY: help demo test lint format bench check-study results docs clean
+.PHONY: help demo test quick lint format bench check-study results docs clean
 
 help:
 	@echo "make demo   train every network on the embedded images and write the report (two minutes, once installed)"
 	@echo "make test   run every test (those on CIFAR-10 need BACKPROOF_DATA=FOLDER)"
+	@echo "make quick  run those that take a moment each (a minute in all)"
 	@echo "make lint   formatting, lint, types, import rules, spelling"
 	@echo "make bench  re-measure every speed in README (needs CIFAR-10)"
 	@echo "make check-study  let backproof check judge a catalogue of mistakes and of correct submissions"
@@ -30,7 +33,10 @@ demo: .venv/.installed
 	@$(BIN)/backproof reproduce --data digits
 
 test: .venv/.installed-dev
-	@$(BIN)/pytest
+	@$(PYTEST)
+
+quick: .venv/.installed-dev
+	@$(PYTEST) -m "not slow"
 
 lint: .venv/.installed-dev
 	@$(BIN)/ruff format --check $(ALL)

@@ -20,10 +20,20 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 REAL_CIFAR10 = os.environ.get("BACKPROOF_DATA")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the slow tests, so that no worker is left with one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session")
 def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache folder that lives through the session, so that data are prepared once."""
-    return tmp_path_factory.mktemp("cache")
+    """A cache folder that lives through the session, so that data are prepared once, by whichever worker."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    (folder / "cache").mkdir(exist_ok=True)
+    return folder / "cache"
 
 
 @pytest.fixture(autouse=True)
