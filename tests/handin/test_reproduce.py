@@ -1,5 +1,6 @@
 """From data to the report by one command: what it trains, skips and goes on with."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,20 +23,39 @@ CLI = Callable[..., tuple[int, str, str]]
 TINY: dict[str, Any] = {"data": "digits", "steps": 4, "eval_every": 2, "batch_size": 8}
 
 
+JOBS = [
+    Job(
+        f"{name}/seed-0",
+        recipe,
+        recipe.configure(TINY, {} if name == "convnet" else {"hidden": (8,)}, {"seed": 0}),
+        1.0,
+    )
+    for name, recipe in RECIPES.items()
+]
+
+
 @pytest.fixture
 def jobs(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
     """A plan of runs that take a moment, and proofs of a few equations."""
-    made = []
-    for name, recipe in RECIPES.items():
-        hidden = {} if name == "convnet" else {"hidden": (8,)}
-        made.append(Job(f"{name}/seed-0", recipe, recipe.configure(TINY, hidden, {"seed": 0}), 1.0))
-    monkeypatch.setattr(plan, "jobs", lambda *_: made)
+    monkeypatch.setattr(plan, "jobs", lambda *_: JOBS)
     monkeypatch.setattr(build_report, "prove", lambda equation: prove(equation, samples=1))
     few = [EQUATIONS["linear.dW"]]
     monkeypatch.setattr(build_report.mutants, "run", lambda run=build_report.mutants.run: run(few))
-    return made
+    return JOBS
 
 
+@pytest.fixture(scope="module")
+def finished(shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The plan's runs, trained once: for tests of what comes after."""
+    folder = tmp_path_factory.mktemp("finished") / "runs"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BACKPROOF_CACHE", str(shared_cache))
+        for job in JOBS:
+            trainer.train(run.start(job.recipe, job.settings, folder / job.name))
+    return folder
+
+
+@pytest.mark.slow
 def test_trains_everything_then_writes_the_report(cli: CLI, jobs: list[Job]) -> None:
     code, out, _ = cli("reproduce", "--data", "digits")
     assert code == 0
@@ -56,15 +76,18 @@ def test_trains_everything_then_writes_the_report(cli: CLI, jobs: list[Job]) -> 
     assert Path("again/report.pdf").is_file()
 
 
-def test_a_run_that_was_cut_goes_on(cli: CLI, jobs: list[Job]) -> None:
+@pytest.mark.slow
+@pytest.mark.xdist_group("finished runs")
+def test_a_run_that_was_cut_goes_on(cli: CLI, jobs: list[Job], finished: Path) -> None:
     job = jobs[0]
     folder = Path("all") / job.name
+    shutil.copytree(finished, "all")
+    whole = record.read(folder)
+    shutil.rmtree(folder)
     cut = run.start(job.recipe, job.settings, folder)
     trainer.train(cut, trainer.Callbacks(should_stop=lambda: cut.progress.step >= 3))
     assert cut.progress.step == 3
     assert cli("reproduce", "--data", "digits", "--runs", "all")[0] == 0
-    whole = trainer.train(run.start(job.recipe, job.settings, Path("whole")))
-    assert whole is not None
     assert record.read(folder).curves == whole.curves
 
 
@@ -114,8 +137,13 @@ def test_the_report_cannot_be_written(cli: CLI, jobs: list[Job]) -> None:
     assert err == "backproof: cannot write the report into file: File exists; choose another --out\n"
 
 
-def test_what_is_not_proven_is_said(cli: CLI, jobs: list[Job], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.slow
+@pytest.mark.xdist_group("finished runs")
+def test_what_is_not_proven_is_said(
+    cli: CLI, jobs: list[Job], finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert jobs
+    shutil.copytree(finished, "runs/reproduce-digits")
     broken = {"linear.dW": 0.5}
     proven = build_report.prove
     monkeypatch.setattr(
@@ -131,6 +159,7 @@ def test_what_is_not_proven_is_said(cli: CLI, jobs: list[Job], monkeypatch: pyte
     assert "Not proven: linear.dW." in page
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_ctrl_c_ends_the_proofs_in_silence() -> None:
     process = subprocess.Popen(

@@ -15,6 +15,7 @@ from backproof.proof.prove import prove
 from backproof.report import content, render, trainings
 from report.runs import save_all
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("a report in full")]
 TEMPLATES = Path(render.__file__).parent / "templates"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FIGURES = 15

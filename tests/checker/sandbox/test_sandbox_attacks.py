@@ -13,6 +13,9 @@ from backproof.checker.sandbox.child.process_table import descendants, processes
 from checker.sandbox.hostile import alive, ask, impatient, processes_with
 
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sandbox under attack")]
+
+
 def check_failure(failure: object, kind: str, message: str) -> None:
     assert isinstance(failure, Failure)
     assert failure.kind == kind, failure
