@@ -4,6 +4,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # A worker for each core. Tests of one group run in one worker, one after another: they share what is dear to set up.
 PYTEST := $(BIN)/pytest --numprocesses auto --dist loadgroup
+# Where no bytecode may be kept, every process that a test starts compiles all of backproof once more.
+export PYTHONDONTWRITEBYTECODE :=
 ALL := src tests benchmarks assignment_1 docs
 
 .PHONY: help demo test quick lint format bench check-study results docs clean

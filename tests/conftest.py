@@ -1,9 +1,11 @@
 """What all tests share: a cache and a working folder of their own, and no settings from outside."""
 
 import os
+import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 # One process a core runs tests (see Makefile): more threads in each would only wait for one another.
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -57,6 +59,20 @@ def real_cifar10() -> Path:
     if REAL_CIFAR10 is None:
         pytest.skip("set BACKPROOF_DATA to the folder of CIFAR-10's batch files to run this")
     return Path(REAL_CIFAR10)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, driven from outside."""
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        pytest.skip("install chromium to open pages in a browser")
+    playwright = pytest.importorskip("playwright.sync_api", reason="install playwright to drive the browser")
+    arguments = ["--disable-gpu", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=chromium, args=arguments)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture
