@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-# A worker for each core. Tests of one group run in one worker, one after another: they share what is dear to set up.
-PYTEST := $(BIN)/pytest --numprocesses auto --dist loadgroup
+# A worker for each core, of one thread, as more would only wait for one another. Each is given whole files, in the
+# order of tests/conftest.py.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 # Where no bytecode may be kept, every process that a test starts compiles all of backproof once more.
 export PYTHONDONTWRITEBYTECODE :=
 ALL := src tests benchmarks assignment_1 docs

@@ -3,13 +3,10 @@
 import os
 import shutil
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-
-# One process a core runs tests (see Makefile): more threads in each would only wait for one another.
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 import numpy as np
 import pytest
@@ -19,20 +16,25 @@ from backproof.cli.main import main
 # A shell has jobs in the background ignore Ctrl-C, and the programs that tests start would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+WORKER = os.environ.get("PYTEST_XDIST_WORKER")
+"""Which of several processes that run tests this one is, if there are several."""
 REAL_CIFAR10 = os.environ.get("BACKPROOF_DATA")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the slow tests, so that no worker is left with one at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """Have workers begin with the files that take longest, so that none is left with one at the end."""
+    if WORKER is not None:
+        slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+        tests = Counter(item.path for item in items)
+        items.sort(key=lambda item: (-slow[item.path], -tests[item.path]))
 
 
 @pytest.fixture(scope="session")
 def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache folder that lives through the session, so that data are prepared once, by whichever worker."""
     folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
+    if WORKER is not None:
         folder = folder.parent
     (folder / "cache").mkdir(exist_ok=True)
     return folder / "cache"

@@ -77,7 +77,6 @@ def test_trains_everything_then_writes_the_report(cli: CLI, jobs: list[Job]) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("finished runs")
 def test_a_run_that_was_cut_goes_on(cli: CLI, jobs: list[Job], finished: Path) -> None:
     job = jobs[0]
     folder = Path("all") / job.name
@@ -138,7 +137,6 @@ def test_the_report_cannot_be_written(cli: CLI, jobs: list[Job]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("finished runs")
 def test_what_is_not_proven_is_said(
     cli: CLI, jobs: list[Job], finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

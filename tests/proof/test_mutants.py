@@ -27,7 +27,7 @@ from backproof.proof.mutation.conformable import require_conformable
 from backproof.proof.mutation.mutation_report import Report
 from backproof.proof.prove import TOLERANCE, Truth, code_error, prove, truths
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("every mutant")]
+pytestmark = pytest.mark.slow
 LABEL = re.compile(r"^ *[a-z]\w*\.\w+:  ", re.MULTILINE)
 
 

@@ -13,7 +13,7 @@ from backproof.proof.prove import prove
 from backproof.report import content, render, trainings
 from report.runs import save_all
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("a report in full")]
+pytestmark = pytest.mark.slow
 TEMPLATES = Path(render.__file__).parent / "templates"
 FIGURES = 15
 CLI = Callable[..., tuple[int, str, str]]

@@ -118,7 +118,6 @@ def test_what_the_matrices_show_is_not_said_again() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("a check's page in a browser")
 @pytest.mark.parametrize("width", [400, 1200])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_in_a_browser(browser: Any, tmp_path: Path, width: int, scheme: str) -> None:

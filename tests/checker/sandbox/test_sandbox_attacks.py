@@ -12,7 +12,7 @@ from backproof.checker.sandbox import Session
 from backproof.checker.sandbox.child.process_table import descendants, processes
 from checker.sandbox.hostile import alive, ask, impatient, processes_with
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sandbox under attack")]
+pytestmark = pytest.mark.slow
 
 
 def check_failure(failure: object, kind: str, message: str) -> None:
