@@ -1,16 +1,19 @@
 """From data to the report by one command: what it trains, skips and goes on with."""
 
+import io
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
+from backproof.cli.main import main
 from backproof.handin import build_report
 from backproof.handin import jobs as plan
 from backproof.handin.jobs import Job
@@ -21,8 +24,6 @@ from backproof.training.recipes import RECIPES, find_recipe
 
 CLI = Callable[..., tuple[int, str, str]]
 TINY: dict[str, Any] = {"data": "digits", "steps": 4, "eval_every": 2, "batch_size": 8}
-
-
 JOBS = [
     Job(
         f"{name}/seed-0",
@@ -32,43 +33,63 @@ JOBS = [
     )
     for name, recipe in RECIPES.items()
 ]
+RUNS = Path("runs/reproduce-digits")
+
+
+def shorten(patch: pytest.MonkeyPatch) -> None:
+    """Plan runs that take a moment, and proofs of a few equations."""
+    patch.setattr(plan, "jobs", lambda *_: JOBS)
+    patch.setattr(build_report, "prove", lambda equation: prove(equation, samples=1))
+    few = [EQUATIONS["linear.dW"]]
+    patch.setattr(build_report.mutants, "run", lambda run=build_report.mutants.run: run(few))
 
 
 @pytest.fixture
 def jobs(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
-    """A plan of runs that take a moment, and proofs of a few equations."""
-    monkeypatch.setattr(plan, "jobs", lambda *_: JOBS)
-    monkeypatch.setattr(build_report, "prove", lambda equation: prove(equation, samples=1))
-    few = [EQUATIONS["linear.dW"]]
-    monkeypatch.setattr(build_report.mutants, "run", lambda run=build_report.mutants.run: run(few))
+    """The short plan."""
+    shorten(monkeypatch)
     return JOBS
 
 
+class Reproduced(NamedTuple):
+    """What reproduce printed, and the folder where it ran."""
+
+    code: int
+    out: str
+    folder: Path
+
+
 @pytest.fixture(scope="module")
-def finished(shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The plan's runs, trained once: for tests of what comes after."""
-    folder = tmp_path_factory.mktemp("finished") / "runs"
-    with pytest.MonkeyPatch.context() as patch:
+def reproduced(shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Reproduced:
+    """The short plan from its beginning to the report."""
+    folder = tmp_path_factory.mktemp("reproduced")
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as out:
         patch.setenv("BACKPROOF_CACHE", str(shared_cache))
-        for job in JOBS:
-            trainer.train(run.start(job.recipe, job.settings, folder / job.name))
-    return folder
+        patch.chdir(folder)
+        shorten(patch)
+        return Reproduced(main(["reproduce", "--data", "digits"]), out.getvalue(), folder)
 
 
 @pytest.mark.slow
-def test_trains_everything_then_writes_the_report(cli: CLI, jobs: list[Job]) -> None:
-    code, out, _ = cli("reproduce", "--data", "digits")
+def test_trains_everything_then_writes_the_report(reproduced: Reproduced) -> None:
+    code, out, folder = reproduced
     assert code == 0
-    assert out.startswith("7 runs in runs/reproduce-digits, 0 of them finished; about 1 min to train")
+    assert out.startswith(f"7 runs in {RUNS}, 0 of them finished; about 1 min to train")
     assert "mlp-torch/seed-0: run 2 of 7" in out
     assert "modified" not in out
-    assert Path("report/report.html").stat().st_size > 500_000
-    assert Path("report/report.pdf").read_bytes().startswith(b"%PDF")
-    page = Path("report/report.html").read_text(encoding="utf-8")
-    for job in jobs:
-        accuracy = record.read(Path("runs/reproduce-digits") / job.name).final["test_accuracy"]
-        assert f"{accuracy:.3f}" in page
+    assert (folder / "report/report.html").stat().st_size > 500_000
+    assert (folder / "report/report.pdf").read_bytes().startswith(b"%PDF")
+    page = (folder / "report/report.html").read_text(encoding="utf-8")
+    for job in JOBS:
+        assert f"{record.read(folder / RUNS / job.name).final['test_accuracy']:.3f}" in page
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("jobs")
+def test_what_is_finished_is_not_trained_again(cli: CLI, reproduced: Reproduced) -> None:
+    shutil.copytree(reproduced.folder / RUNS, RUNS)
     before = {path: path.stat().st_mtime_ns for path in Path("runs").rglob("record.json")}
+    assert len(before) == 7
     code, out, _ = cli("reproduce", "--data", "digits", "--out", "again")
     assert code == 0
     assert "7 of them finished; nothing to train" in out
@@ -77,10 +98,10 @@ def test_trains_everything_then_writes_the_report(cli: CLI, jobs: list[Job]) -> 
 
 
 @pytest.mark.slow
-def test_a_run_that_was_cut_goes_on(cli: CLI, jobs: list[Job], finished: Path) -> None:
+def test_a_run_that_was_cut_goes_on(cli: CLI, jobs: list[Job], reproduced: Reproduced) -> None:
     job = jobs[0]
     folder = Path("all") / job.name
-    shutil.copytree(finished, "all")
+    shutil.copytree(reproduced.folder / RUNS, "all")
     whole = record.read(folder)
     shutil.rmtree(folder)
     cut = run.start(job.recipe, job.settings, folder)
@@ -138,10 +159,10 @@ def test_the_report_cannot_be_written(cli: CLI, jobs: list[Job]) -> None:
 
 @pytest.mark.slow
 def test_what_is_not_proven_is_said(
-    cli: CLI, jobs: list[Job], finished: Path, monkeypatch: pytest.MonkeyPatch
+    cli: CLI, jobs: list[Job], reproduced: Reproduced, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert jobs
-    shutil.copytree(finished, "runs/reproduce-digits")
+    shutil.copytree(reproduced.folder / RUNS, RUNS)
     broken = {"linear.dW": 0.5}
     proven = build_report.prove
     monkeypatch.setattr(
