@@ -2,9 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-# A worker for each core, of one thread, as more would only wait for one another. Each is given whole files, in the
-# order of tests/conftest.py.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+# A worker for each core, eight at most, of one thread, as more threads would only wait for one another. Workers are
+# given whole files, in the order of tests/conftest.py.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 # Where no bytecode may be kept, every process that a test starts compiles all of backproof once more.
 export PYTHONDONTWRITEBYTECODE :=
 ALL := src tests benchmarks assignment_1 docs
