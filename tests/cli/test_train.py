@@ -195,6 +195,7 @@ def test_a_file_in_the_way_of_runs_is_named(cli: CLI) -> None:
     assert err == "backproof: cannot make the run's folder runs: File exists; name another place with --out\n"
 
 
+@pytest.mark.slow
 def test_the_mlp_reaches_the_assignments_accuracy(cli: CLI, real_cifar10: Path) -> None:
     code, _, _ = cli("train", "mlp-numpy", "--data-dir", real_cifar10, "--out", "run")
     assert code == 0

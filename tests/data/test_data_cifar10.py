@@ -473,6 +473,7 @@ def test_a_failed_decoding_leaves_nothing_behind(fresh_cache: Path, folder: Path
     assert not (fresh_cache / "prepared").exists() or not list((fresh_cache / "prepared").iterdir())
 
 
+@pytest.mark.slow
 def test_the_real_data_set_is_read(real_cifar10: Path) -> None:
     dataset = load("cifar10", real_cifar10)
     assert (len(dataset.train), len(dataset.test)) == (50_000, 10_000)
