@@ -5,6 +5,7 @@ import shutil
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +41,33 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "cache"
 
 
+def isolate(patch: pytest.MonkeyPatch, cache: Path, folder: Path) -> None:
+    for name in [name for name in os.environ if name.startswith("BACKPROOF_")]:
+        patch.delenv(name)
+    patch.setenv("BACKPROOF_CACHE", str(cache))
+    # No test reaches out of this machine: without a server of its own, every download is refused at once.
+    patch.setenv("BACKPROOF_CIFAR10_URL", "http://127.0.0.1:9/cifar-10-python.tar.gz")
+    patch.chdir(folder)
+
+
 @pytest.fixture(autouse=True)
 def _isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shared_cache: Path) -> None:
-    for name in [name for name in os.environ if name.startswith("BACKPROOF_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("BACKPROOF_CACHE", str(shared_cache))
-    # No test reaches out of this machine: without a server of its own, every download is refused at once.
-    monkeypatch.setenv("BACKPROOF_CIFAR10_URL", "http://127.0.0.1:9/cifar-10-python.tar.gz")
-    monkeypatch.chdir(tmp_path)
+    isolate(monkeypatch, shared_cache, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def beforehand(
+    shared_cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], AbstractContextManager[pytest.MonkeyPatch]]:
+    """Enter a new working folder, as isolated as a test's own, to make there what a file's tests share."""
+
+    @contextmanager
+    def enter() -> Iterator[pytest.MonkeyPatch]:
+        with pytest.MonkeyPatch.context() as patch:
+            isolate(patch, shared_cache, tmp_path_factory.mktemp("beforehand"))
+            yield patch
+
+    return enter
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
@@ -14,10 +16,12 @@ import pytest
 from PIL import Image
 
 from backproof import data
+from backproof.cli.main import main
 from backproof.training import checkpoint, record
 from backproof.training.record import RunRecord
 
 CLI = Callable[..., tuple[int, str, str]]
+Beforehand = Callable[[], AbstractContextManager[pytest.MonkeyPatch]]
 SETTINGS = (
     "--data",
     "digits",
@@ -32,11 +36,17 @@ SETTINGS = (
 )
 
 
+@pytest.fixture(scope="module")
+def trained_before(beforehand: Beforehand) -> Path:
+    with beforehand():
+        assert main(["train", "mlp-numpy", *SETTINGS, "--seed", "7", "--out", "run"]) == 0
+        return Path("run").absolute()
+
+
 @pytest.fixture
-def trained(cli: CLI) -> Path:
-    code, _, err = cli("train", "mlp-numpy", *SETTINGS, "--seed", "7", "--out", "run")
-    assert (code, err) == (0, "")
-    return Path("run")
+def trained(trained_before: Path) -> Path:
+    """A run of these settings, the test's own to change."""
+    return Path(shutil.copytree(trained_before, "run"))
 
 
 def test_the_default_run_learns_the_digits(cli: CLI) -> None:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import AbstractContextManager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +23,7 @@ from backproof.training import record, run, trainer
 from backproof.training.recipes import RECIPES, find_recipe
 
 CLI = Callable[..., tuple[int, str, str]]
+Beforehand = Callable[[], AbstractContextManager[pytest.MonkeyPatch]]
 TINY: dict[str, Any] = {"data": "digits", "steps": 4, "eval_every": 2, "batch_size": 8}
 JOBS = [
     Job(
@@ -60,14 +61,11 @@ class Reproduced(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def reproduced(shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Reproduced:
+def reproduced(beforehand: Beforehand) -> Reproduced:
     """The short plan from its beginning to the report."""
-    folder = tmp_path_factory.mktemp("reproduced")
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as out:
-        patch.setenv("BACKPROOF_CACHE", str(shared_cache))
-        patch.chdir(folder)
+    with beforehand() as patch, redirect_stdout(io.StringIO()) as out:
         shorten(patch)
-        return Reproduced(main(["reproduce", "--data", "digits"]), out.getvalue(), folder)
+        return Reproduced(main(["reproduce", "--data", "digits"]), out.getvalue(), Path.cwd())
 
 
 @pytest.mark.slow
