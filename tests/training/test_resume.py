@@ -73,6 +73,7 @@ def test_a_stopped_run_goes_on_bit_for_bit(uninterrupted: Path, stops: list[int]
     assert_same_end(Path("cut"), uninterrupted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_says_how_to_go_on(sent: signal.Signals) -> None:
     long = SETTINGS | {"steps": 1_000_000}
@@ -92,6 +93,7 @@ def test_a_signal_saves_and_says_how_to_go_on(sent: signal.Signals) -> None:
     assert err.endswith("backproof train --resume cut\n")
 
 
+@pytest.mark.slow
 def test_output_that_nobody_reads_any_more_stops_nothing(uninterrupted: Path) -> None:
     process = subprocess.Popen(
         command("train", "mlp-numpy", *flags(SETTINGS), "--out", "unread"),
@@ -107,6 +109,7 @@ def test_output_that_nobody_reads_any_more_stops_nothing(uninterrupted: Path) ->
     assert_same_end(Path("unread"), uninterrupted)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a file that is always full")
 def test_a_log_on_a_full_disk_stops_nothing(uninterrupted: Path) -> None:
     with Path("/dev/full").open("w") as full:
@@ -139,6 +142,7 @@ def test_names_that_the_terminal_cannot_show_stop_nothing() -> None:
     assert b"r\\xe9seau" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_signal_that_the_shell_ignores_is_ignored() -> None:
     long = flags(SETTINGS | {"steps": 1500})
     process = subprocess.Popen(

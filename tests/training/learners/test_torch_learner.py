@@ -61,6 +61,7 @@ def test_every_recipe_builds_and_steps(name: str, rng: np.random.Generator) -> N
     assert len(moved) >= len(before) - 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SMALL))
 @pytest.mark.parametrize("change", [{}, {"precision": "bf16"}, {"optimizer": "adamw"}, {"optimizer": "sgd"}])
 def test_a_stopped_run_ends_bit_equal(name: str, change: dict[str, str]) -> None:
