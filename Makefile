@@ -2,13 +2,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# A worker for each core, eight at most, of one thread, as more threads would only wait for one another. Workers are
+# given whole files, in the order of tests/conftest.py.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+# Where no bytecode may be kept, every process that a test starts compiles all of backproof once more.
+export PYTHONDONTWRITEBYTECODE :=
 ALL := src tests benchmarks assignment_1 docs
 
-.PHONY: help demo test lint format bench check-study results docs clean
+.PHONY: help demo test quick lint format bench check-study results docs clean
 
 help:
 	@echo "make demo   train every network on the embedded images and write the report (two minutes, once installed)"
 	@echo "make test   run every test (those on CIFAR-10 need BACKPROOF_DATA=FOLDER)"
+	@echo "make quick  run those that take a moment each (a minute in all)"
 	@echo "make lint   formatting, lint, types, import rules, spelling"
 	@echo "make bench  re-measure every speed in README (needs CIFAR-10)"
 	@echo "make check-study  let backproof check judge a catalogue of mistakes and of correct submissions"
@@ -30,7 +36,10 @@ demo: .venv/.installed
 	@$(BIN)/backproof reproduce --data digits
 
 test: .venv/.installed-dev
-	@$(BIN)/pytest
+	@$(PYTEST)
+
+quick: .venv/.installed-dev
+	@$(PYTEST) -m "not slow"
 
 lint: .venv/.installed-dev
 	@$(BIN)/ruff format --check $(ALL)

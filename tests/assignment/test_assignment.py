@@ -36,6 +36,7 @@ def test_signatures(course: dict[str, ModuleType]) -> None:
     assert parameters(check.eval_numerical_gradient_array) == {"f": none, "x": none, "df": none, "h": 1e-5}
 
 
+@pytest.mark.slow
 def test_its_own_unit_tests_pass() -> None:
     done = script("unittests.py")
     assert done.returncode == 0, done.stderr
@@ -129,6 +130,7 @@ def test_numerical_gradients(course: dict[str, ModuleType], rng: np.random.Gener
     np.testing.assert_allclose(check.eval_numerical_gradient_array(np.exp, x, df), df * np.exp(x), rtol=1e-7)
 
 
+@pytest.mark.slow
 def test_the_training_script(rng: np.random.Generator) -> None:
     write_folder(Path("small"), rng)
     done = script(
@@ -143,6 +145,7 @@ def test_the_training_script(rng: np.random.Generator) -> None:
     assert "judged on 20 test images" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_training_script_finds_the_default_folder_or_says_where_it_looks(
     rng: np.random.Generator,
 ) -> None:
@@ -169,6 +172,7 @@ def test_the_training_scripts_defaults(course: dict[str, ModuleType]) -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("flag", "value", "message"),
     [

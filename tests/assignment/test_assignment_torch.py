@@ -173,6 +173,7 @@ def test_batch_norms_refuse_a_batch_of_one(course: dict[str, ModuleType]) -> Non
             getattr(course["custom_batchnorm"], name)(5)(torch.zeros(1, 5))
 
 
+@pytest.mark.slow
 def test_batch_norm_as_a_script() -> None:
     done = script("custom_batchnorm.py")
     assert (done.returncode, done.stderr) == (0, "")
@@ -214,6 +215,7 @@ def test_accuracy_takes_arrays_and_tensors(course: dict[str, ModuleType]) -> Non
             course[name].accuracy(tensor, torch.tensor([1, 0, 2, 1]))
 
 
+@pytest.mark.slow
 def test_the_mlp_script_trains_as_numpys_does(rng: np.random.Generator) -> None:
     write_folder(Path("small"), rng)
     flags = (
@@ -242,6 +244,7 @@ def test_the_mlp_script_trains_as_numpys_does(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(losses[:2], losses[2:], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_convnet_script(rng: np.random.Generator) -> None:
     write_folder(Path("small"), rng)
     done = script(
@@ -257,6 +260,7 @@ def test_the_convnet_script(rng: np.random.Generator) -> None:
     assert lines[5].startswith("convnet on cifar10: 100 training images, judged on 20 test images")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "flags", "message"),
     [
@@ -273,6 +277,7 @@ def test_wrong_flags_get_one_line(name: str, flags: tuple[str, ...], message: st
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_where_torch_is_missing_its_tests_skip_with_a_reason() -> None:
     code = f"""
 import runpy, sys

@@ -65,6 +65,7 @@ def test_what_is_asked_of_the_catalogue() -> None:
     assert min(styles.values()) >= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", STYLES)
 def test_each_mistake_changes_what_its_file_does(style: str, tmp_path: Path) -> None:
     right: dict[str, Any] = {}
@@ -203,6 +204,7 @@ def _convnet(module: ModuleType) -> None:
     assert theirs(x).shape == (3, 7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SANDBOXED)
 def test_a_few_in_the_sandbox(name: str, tmp_path: Path) -> None:
     entry: Mistake | Variant = next(each for each in (*MISTAKES, *VARIANTS) if each.name == name)

@@ -12,6 +12,7 @@ from backproof.checker.submission_folder import FolderError
 from backproof.errors import ConfigError
 from checker.catalogue import sources, write
 
+pytestmark = pytest.mark.slow
 SCALE = """
 import numpy as np
 

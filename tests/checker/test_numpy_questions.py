@@ -188,6 +188,7 @@ def test_points_sum_up_exactly() -> None:
     assert [each.points for each in scaled(NUMPY_MLP[:3], 1.0)] == [0.25, 0.25, 0.5]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "variant", [each for each in VARIANTS if not each.changes], ids=lambda each: each.name
 )
@@ -203,6 +204,7 @@ def test_every_variant_is_right(variant: Variant) -> None:
     assert wrong_ones(outcomes(changed(variant.style, variant.changes))) == {}
 
 
+@pytest.mark.slow
 def test_rows_as_bias_forgotten_inputs_and_layers_in_tuples_are_right() -> None:
     assert wrong_ones(outcomes(TUPLES)) == {}
     for seed in range(1, SEEDS):
@@ -368,6 +370,7 @@ def test_only_names_checks_and_questions() -> None:
         select(CHECKS, ["1.9"])
 
 
+@pytest.mark.slow
 def test_a_folder_in_the_sandbox(tmp_path: Path) -> None:
     old, new, cause = next(each for each in CHANGES if each[2] == "missing 1/B")
     folder = write(TUPLES | {"modules.py": MODULES.replace(old, new)}, tmp_path / "one's own")

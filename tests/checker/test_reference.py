@@ -26,6 +26,7 @@ def check_refused(cli: CLI, folder: Path, file: str, *arguments: str) -> set[str
     return set(origins)
 
 
+@pytest.mark.slow
 def test_the_own_folder_is_checked_like_a_strangers(cli: CLI) -> None:
     code, out, _ = cli("check", "--json", CODE)
     report = json.loads(out)

@@ -40,6 +40,7 @@ def wrong(checks: Sequence[Check], files: Mapping[str, str], seed: int = 0) -> d
     return {name: outcome for name, outcome in outcomes.items() if outcome.verdict != "right"}
 
 
+@pytest.mark.slow
 def test_our_own_files_are_right() -> None:
     submission = InProcess(Path(__file__).parents[2] / "assignment_1" / "code")
     for seed in range(4):
@@ -48,6 +49,7 @@ def test_our_own_files_are_right() -> None:
     submission.reset()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", STYLES)
 def test_other_styles_are_right(style: str) -> None:
     files = changed(style, ())
@@ -68,8 +70,11 @@ def test_variants_are_right(variant: Variant) -> None:
 
 @pytest.mark.parametrize(
     "mistake",
-    [m for m in MISTAKES if m.finding.partition("/")[0] in TORCH or m.name in QUICK_CONVNETS],
-    ids=lambda mistake: mistake.name,
+    [
+        pytest.param(m, id=m.name, marks=[pytest.mark.slow] if m.name in QUICK_CONVNETS else [])
+        for m in MISTAKES
+        if m.finding.partition("/")[0] in TORCH or m.name in QUICK_CONVNETS
+    ],
 )
 def test_every_mistake_is_caught(mistake: Mistake) -> None:
     left_out = ("4/convnet.evaluation", "4/convnet.gradients")  # the same search once more

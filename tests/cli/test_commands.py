@@ -3,28 +3,38 @@
 import functools
 import hashlib
 import http.server
+import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from backproof.cli.main import main
 from backproof.training import checkpoint
 from py2_batches import archive, pickled, write_folder
 
 CLI = Callable[..., tuple[int, str, str]]
+Beforehand = Callable[[], AbstractContextManager[pytest.MonkeyPatch]]
 QUICK = ("--data", "digits", "--steps", "4", "--eval-every", "2", "--batch-size", "10", "--hidden", "5")
 
 
+@pytest.fixture(scope="module")
+def trained_before(beforehand: Beforehand) -> Path:
+    with beforehand():
+        assert main(["train", "mlp-numpy", *QUICK, "--out", "trained"]) == 0
+        return Path("trained").absolute()
+
+
 @pytest.fixture
-def run_folder(cli: CLI) -> Path:
-    code, _, _ = cli("train", "mlp-numpy", *QUICK, "--out", "trained")
-    assert code == 0
-    return Path("trained")
+def run_folder(trained_before: Path) -> Path:
+    """A run, the test's own to change."""
+    return Path(shutil.copytree(trained_before, "trained"))
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "-h"], ["evaluate", "-h"], ["predict", "-h"]])

@@ -2,7 +2,9 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
@@ -14,10 +16,12 @@ import pytest
 from PIL import Image
 
 from backproof import data
+from backproof.cli.main import main
 from backproof.training import checkpoint, record
 from backproof.training.record import RunRecord
 
 CLI = Callable[..., tuple[int, str, str]]
+Beforehand = Callable[[], AbstractContextManager[pytest.MonkeyPatch]]
 SETTINGS = (
     "--data",
     "digits",
@@ -32,11 +36,17 @@ SETTINGS = (
 )
 
 
+@pytest.fixture(scope="module")
+def trained_before(beforehand: Beforehand) -> Path:
+    with beforehand():
+        assert main(["train", "mlp-numpy", *SETTINGS, "--seed", "7", "--out", "run"]) == 0
+        return Path("run").absolute()
+
+
 @pytest.fixture
-def trained(cli: CLI) -> Path:
-    code, _, err = cli("train", "mlp-numpy", *SETTINGS, "--seed", "7", "--out", "run")
-    assert (code, err) == (0, "")
-    return Path("run")
+def trained(trained_before: Path) -> Path:
+    """A run of these settings, the test's own to change."""
+    return Path(shutil.copytree(trained_before, "run"))
 
 
 def test_the_default_run_learns_the_digits(cli: CLI) -> None:
@@ -195,6 +205,7 @@ def test_a_file_in_the_way_of_runs_is_named(cli: CLI) -> None:
     assert err == "backproof: cannot make the run's folder runs: File exists; name another place with --out\n"
 
 
+@pytest.mark.slow
 def test_the_mlp_reaches_the_assignments_accuracy(cli: CLI, real_cifar10: Path) -> None:
     code, _, _ = cli("train", "mlp-numpy", "--data-dir", real_cifar10, "--out", "run")
     assert code == 0

@@ -230,8 +230,9 @@ def test_an_archive_with_a_damaged_stretch_is_refused(tmp_path: Path, rng: np.ra
         b"",
         b"<html>Not found</html>",
         bytes(1000),
-        gzip.compress(b"no tar"),
+        gzip.compress(b"no tar", mtime=0),
     ],
+    ids=["empty", "a page", "zeros", "gzip, but no tar"],
 )
 def test_a_file_that_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "cifar-10-python.tar.gz"
@@ -472,6 +473,7 @@ def test_a_failed_decoding_leaves_nothing_behind(fresh_cache: Path, folder: Path
     assert not (fresh_cache / "prepared").exists() or not list((fresh_cache / "prepared").iterdir())
 
 
+@pytest.mark.slow
 def test_the_real_data_set_is_read(real_cifar10: Path) -> None:
     dataset = load("cifar10", real_cifar10)
     assert (len(dataset.train), len(dataset.test)) == (50_000, 10_000)

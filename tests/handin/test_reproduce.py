@@ -1,15 +1,19 @@
 """From data to the report by one command: what it trains, skips and goes on with."""
 
+import io
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
+from backproof.cli.main import main
 from backproof.handin import plan
 from backproof.handin import report as handin_report
 from backproof.handin.plan import PlannedRun
@@ -19,38 +23,72 @@ from backproof.training import record, run, trainer
 from backproof.training.recipes import RECIPES, find_recipe
 
 CLI = Callable[..., tuple[int, str, str]]
+Beforehand = Callable[[], AbstractContextManager[pytest.MonkeyPatch]]
 TINY: dict[str, Any] = {"data": "digits", "steps": 4, "eval_every": 2, "batch_size": 8}
+PLANNED = [
+    PlannedRun(
+        f"{name}/seed-0",
+        recipe,
+        recipe.configure(TINY, {} if name == "convnet" else {"hidden": (8,)}, {"seed": 0}),
+        1.0,
+    )
+    for name, recipe in RECIPES.items()
+    if recipe.place is not None
+]
+RUNS = Path("runs/reproduce-digits")
+
+
+def shorten(patch: pytest.MonkeyPatch) -> None:
+    """Plan runs that take a moment, and proofs of a few equations."""
+    patch.setattr(plan, "planned_runs", lambda *_: PLANNED)
+    patch.setattr(handin_report, "prove", lambda equation: prove(equation, samples=1))
+    few = [EQUATIONS["linear.dW"]]
+    patch.setattr(handin_report.mutants, "run", lambda run=handin_report.mutants.run: run(few))
 
 
 @pytest.fixture
 def planned(monkeypatch: pytest.MonkeyPatch) -> list[PlannedRun]:
-    """A plan of runs that take a moment, and proofs of a few equations."""
-    made = []
-    for name, recipe in RECIPES.items():
-        if recipe.place is None:
-            continue
-        hidden = {} if name == "convnet" else {"hidden": (8,)}
-        made.append(PlannedRun(f"{name}/seed-0", recipe, recipe.configure(TINY, hidden, {"seed": 0}), 1.0))
-    monkeypatch.setattr(plan, "planned_runs", lambda *_: made)
-    monkeypatch.setattr(handin_report, "prove", lambda equation: prove(equation, samples=1))
-    few = [EQUATIONS["linear.dW"]]
-    monkeypatch.setattr(handin_report.mutants, "run", lambda run=handin_report.mutants.run: run(few))
-    return made
+    """The short plan."""
+    shorten(monkeypatch)
+    return PLANNED
 
 
-def test_trains_everything_then_writes_the_report(cli: CLI, planned: list[PlannedRun]) -> None:
-    code, out, _ = cli("reproduce", "--data", "digits")
+class Reproduced(NamedTuple):
+    """What reproduce printed, and the folder where it ran."""
+
+    code: int
+    out: str
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def reproduced(beforehand: Beforehand) -> Reproduced:
+    """The short plan from its beginning to the report."""
+    with beforehand() as patch, redirect_stdout(io.StringIO()) as out:
+        shorten(patch)
+        return Reproduced(main(["reproduce", "--data", "digits"]), out.getvalue(), Path.cwd())
+
+
+@pytest.mark.slow
+def test_trains_everything_then_writes_the_report(reproduced: Reproduced) -> None:
+    code, out, folder = reproduced
     assert code == 0
-    assert out.startswith("7 runs in runs/reproduce-digits, 0 of them finished; about 1 min to train")
+    assert out.startswith(f"7 runs in {RUNS}, 0 of them finished; about 1 min to train")
     assert "mlp-torch/seed-0: run 2 of 7" in out
     assert "modified" not in out
-    assert Path("report/report.html").stat().st_size > 500_000
-    assert Path("report/report.pdf").read_bytes().startswith(b"%PDF")
-    page = Path("report/report.html").read_text(encoding="utf-8")
-    for planned_run in planned:
-        accuracy = record.read(Path("runs/reproduce-digits") / planned_run.name).final["test_accuracy"]
-        assert f"{accuracy:.3f}" in page
+    assert (folder / "report/report.html").stat().st_size > 500_000
+    assert (folder / "report/report.pdf").read_bytes().startswith(b"%PDF")
+    page = (folder / "report/report.html").read_text(encoding="utf-8")
+    for planned_run in PLANNED:
+        assert f"{record.read(folder / RUNS / planned_run.name).final['test_accuracy']:.3f}" in page
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("planned")
+def test_what_is_finished_is_not_trained_again(cli: CLI, reproduced: Reproduced) -> None:
+    shutil.copytree(reproduced.folder / RUNS, RUNS)
     before = {path: path.stat().st_mtime_ns for path in Path("runs").rglob("record.json")}
+    assert len(before) == 7
     code, out, _ = cli("reproduce", "--data", "digits", "--out", "again")
     assert code == 0
     assert "7 of them finished; nothing to train" in out
@@ -58,15 +96,17 @@ def test_trains_everything_then_writes_the_report(cli: CLI, planned: list[Planne
     assert Path("again/report.pdf").is_file()
 
 
-def test_a_run_that_was_cut_goes_on(cli: CLI, planned: list[PlannedRun]) -> None:
+@pytest.mark.slow
+def test_a_run_that_was_cut_goes_on(cli: CLI, planned: list[PlannedRun], reproduced: Reproduced) -> None:
     first = planned[0]
     folder = Path("all") / first.name
+    shutil.copytree(reproduced.folder / RUNS, "all")
+    whole = record.read(folder)
+    shutil.rmtree(folder)
     cut = run.start(first.recipe, first.settings, folder)
     trainer.train(cut, trainer.Callbacks(should_stop=lambda: cut.progress.step >= 3))
     assert cut.progress.step == 3
     assert cli("reproduce", "--data", "digits", "--runs", "all")[0] == 0
-    whole = trainer.train(run.start(first.recipe, first.settings, Path("whole")))
-    assert whole is not None
     assert record.read(folder).curves == whole.curves
 
 
@@ -122,10 +162,12 @@ def test_the_report_cannot_be_written(cli: CLI, planned: list[PlannedRun]) -> No
     assert err == "backproof: cannot write the report into file: File exists; choose another --out\n"
 
 
+@pytest.mark.slow
 def test_what_is_not_proven_is_said(
-    cli: CLI, planned: list[PlannedRun], monkeypatch: pytest.MonkeyPatch
+    cli: CLI, planned: list[PlannedRun], reproduced: Reproduced, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert planned
+    shutil.copytree(reproduced.folder / RUNS, RUNS)
     broken = {"linear.dW": 0.5}
     proven = handin_report.prove
     monkeypatch.setattr(
@@ -141,6 +183,7 @@ def test_what_is_not_proven_is_said(
     assert "Not proven: linear.dW." in page
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_ctrl_c_ends_the_proofs_in_silence() -> None:
     process = subprocess.Popen(

@@ -156,6 +156,7 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
 # It runs elsewhere
 
 
+@pytest.mark.slow
 def test_unpacked_elsewhere_it_tests_itself_and_trains(unpacked: Path, rng: np.random.Generator) -> None:
     for place in (unpacked, unpacked.parent):
         done = run(place, "-c", "import backproof.errors; print(backproof.__file__)")
@@ -176,6 +177,7 @@ def test_unpacked_elsewhere_it_tests_itself_and_trains(unpacked: Path, rng: np.r
     assert len(list((unpacked / "runs").glob("*/record.json"))) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
 def test_unpacked_elsewhere_pytorchs_scripts_run(unpacked: Path, rng: np.random.Generator) -> None:
     done = run(unpacked, "custom_batchnorm.py")
@@ -200,6 +202,7 @@ def test_a_hand_in_cannot_pack_itself(unpacked: Path, report: Path) -> None:
 # Where the course's files are
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("hatchling") is None, reason="hatchling is not installed")
 def test_an_installed_wheel_packs_the_same(cli: CLI, report: Path, tmp_path: Path) -> None:
     quiet = ("--quiet", "--no-index", "--disable-pip-version-check", "--no-deps", "--no-build-isolation")

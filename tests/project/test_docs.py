@@ -146,6 +146,7 @@ class Loaded(HTMLParser):
                 self.addresses.append(value or "")
 
 
+@pytest.mark.slow
 def test_the_site_builds_without_warnings_and_loads_nothing_from_a_network(tmp_path: Path) -> None:
     if reason := missing("sphinx", "furo", "myst_parser", "torch"):
         pytest.skip(reason)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typst_reader import Reader, ReadError, as_matrix
 
 from backproof.gradcheck.derivatives import relative_error
 from backproof.proof.equations import EQUATIONS
@@ -19,6 +18,7 @@ from backproof.proof.formula.index_form import Delta, Largest, Sum, evaluate, in
 from backproof.proof.formula.matrix_form import MatrixContext, Whole
 from backproof.proof.formula.notation import Derivative, Index, Size, Symbol, grad, scalar
 from backproof.proof.prove import truths
+from proof.typst_reader import Reader, ReadError, as_matrix
 
 
 def symbols_of(name: Symbol | Derivative) -> list[Symbol]:

@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from runs import make_record, save, save_all
 
 from backproof.errors import RunError
 from backproof.report import finished_runs, summary, tables
 from backproof.training import predictions, record
 from backproof.training.recipe import Place, Recipe
 from backproof.training.recipes import RECIPES
+from report.runs import make_record, save, save_all
 
 PLACED = [name for name, recipe in RECIPES.items() if recipe.place]
 

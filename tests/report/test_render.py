@@ -1,22 +1,20 @@
 """The report as its readers get it: every equation, figure and number, on paper and in a browser."""
 
-import os
 import re
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
-from runs import save_all
 
 from backproof.proof.equations import EQUATIONS
 from backproof.proof.prove import prove
 from backproof.report import content, finished_runs, render
+from report.runs import save_all
 
+pytestmark = pytest.mark.slow
 TEMPLATES = Path(render.__file__).parent / "templates"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FIGURES = 15
 CLI = Callable[..., tuple[int, str, str]]
 
@@ -153,20 +151,6 @@ def test_what_typst_warns_of_is_an_error(built: dict[str, Any]) -> None:
 
     with pytest.raises(typst.TypstError):
         render.render({**built, "equations": {}}, "pdf")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Debian's Chromium, driven from outside."""
-    if CHROMIUM is None:
-        pytest.skip("install chromium to open the report in a browser")
-    playwright = pytest.importorskip("playwright.sync_api", reason="install playwright to drive the browser")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(
-            executable_path=CHROMIUM, args=["--disable-gpu", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-        )
-        yield opened
-        opened.close()
 
 
 @pytest.mark.parametrize("width", [400, 1200])

@@ -228,6 +228,7 @@ def test_a_loss_that_ignores_y_has_no_gradient() -> None:
     close(var, arguments[0].detach().var(0, correction=0))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not any(shutil.which(name) for name in ("g++", "c++", "clang++")),
     reason="torch.compile makes C++, and no compiler is installed",

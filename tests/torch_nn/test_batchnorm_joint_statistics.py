@@ -11,6 +11,7 @@ from torch import Tensor
 from backproof.torch_nn.batchnorm import BatchNormAutograd, BatchNormManual, batch_norm, formulas
 from backproof.torch_nn.batchnorm.batch_norm_modules import BatchNorm
 
+pytestmark = pytest.mark.slow
 SIZES = [5, 3]  # samples of each process
 KINDS: dict[str, type[BatchNorm]] = {"autograd": BatchNormAutograd, "manual": BatchNormManual}
 FUNCTIONS: dict[str, Any] = {"autograd": formulas.forward, "manual": batch_norm}

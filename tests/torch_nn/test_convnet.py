@@ -68,6 +68,7 @@ def curve(norm: str, steps: int = 6) -> Iterator[float]:
         yield learner.step(images, rng.integers(0, 10, 6)).loss
 
 
+@pytest.mark.slow
 def test_all_three_batch_norms_train_alike() -> None:
     native = list(curve("native"))
     assert native[0] != native[-1]

@@ -1,26 +1,33 @@
 """What a run keeps of its network's answers has to be what the network says."""
 
+import shutil
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from backproof import data
+from backproof.cli.main import main
 from backproof.errors import RunError
 from backproof.training import predictions, record
 from backproof.training.run import load_network
 
-CLI = Callable[..., tuple[int, str, str]]
+Beforehand = Callable[[], AbstractContextManager[pytest.MonkeyPatch]]
+
+
+@pytest.fixture(scope="module")
+def trained_before(beforehand: Beforehand) -> Path:
+    with beforehand():
+        assert main(["train", "mlp-numpy", "--data=digits", "--steps=30", "--hidden=40", "--out=run"]) == 0
+        return Path("run").absolute()
 
 
 @pytest.fixture
-def trained(cli: CLI) -> Path:
-    assert (
-        cli("train", "mlp-numpy", "--data", "digits", "--steps", "30", "--hidden", "40", "--out", "run")[0]
-        == 0
-    )
-    return Path("run")
+def trained(trained_before: Path) -> Path:
+    """A run, the test's own to change."""
+    return Path(shutil.copytree(trained_before, "run"))
 
 
 def test_answers_are_the_networks(trained: Path) -> None:

@@ -73,6 +73,7 @@ def test_a_stopped_run_goes_on_bit_for_bit(uninterrupted: Path, stops: list[int]
     assert_same_end(Path("cut"), uninterrupted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_says_how_to_go_on(sent: signal.Signals) -> None:
     long = SETTINGS | {"steps": 1_000_000}
@@ -92,6 +93,7 @@ def test_a_signal_saves_and_says_how_to_go_on(sent: signal.Signals) -> None:
     assert err.endswith("backproof train --resume cut\n")
 
 
+@pytest.mark.slow
 def test_output_that_nobody_reads_any_more_stops_nothing(uninterrupted: Path) -> None:
     process = subprocess.Popen(
         command("train", "mlp-numpy", *flags(SETTINGS), "--out", "unread"),
@@ -107,6 +109,7 @@ def test_output_that_nobody_reads_any_more_stops_nothing(uninterrupted: Path) ->
     assert_same_end(Path("unread"), uninterrupted)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a file that is always full")
 def test_a_log_on_a_full_disk_stops_nothing(uninterrupted: Path) -> None:
     with Path("/dev/full").open("w") as full:
@@ -139,6 +142,7 @@ def test_names_that_the_terminal_cannot_show_stop_nothing() -> None:
     assert b"r\\xe9seau" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_signal_that_the_shell_ignores_is_ignored() -> None:
     long = flags(SETTINGS | {"steps": 1500})
     process = subprocess.Popen(
@@ -155,23 +159,30 @@ def test_a_signal_that_the_shell_ignores_is_ignored() -> None:
     assert process.returncode == 0
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments(tmp_path: Path) -> None:
-    settings = SETTINGS | {"steps": 3000, "eval_every": 10}
-    arguments = flags(settings)
-    subprocess.run(
-        command("train", "mlp-numpy", *arguments, "--out", "whole"), check=True, capture_output=True
-    )
+    """Every other kill comes while the program starts, the others while it trains and saves."""
+    settings = SETTINGS | {"steps": 500, "eval_every": 10}
     fresh, resumed = (
-        command("train", "mlp-numpy", *arguments, "--out", "cut"),
+        command("train", "mlp-numpy", *flags(settings), "--out", "cut"),
         command("train", "--resume", "cut"),
     )
+    began = time.monotonic()
+    subprocess.run([*fresh[:-1], "whole"], check=True, capture_output=True)
+    longest = time.monotonic() - began
     moments = random.Random(5)
     kills = 0
     steps_at_kills = set()
     while kills < KILLS:
         next_command = resumed if Path("cut").exists() else fresh
-        process = subprocess.Popen(next_command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        time.sleep(moments.uniform(0.2, 0.9))
+        process = subprocess.Popen(next_command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        if kills % 2:
+            while not process.stdout.readline().startswith("step"):
+                assert process.poll() is None
+            time.sleep(moments.uniform(0, 0.03))
+        else:
+            time.sleep(moments.uniform(0.2, 0.8) * longest)
         process.kill()
         _, err = process.communicate()
         assert err == ""
@@ -186,6 +197,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
     assert len(steps_at_kills - {0, settings["steps"]}) >= 3, "too few kills came while it trained"
 
 
+@pytest.mark.slow
 def test_a_torch_run_killed_as_it_trains() -> None:
     settings = SETTINGS | {
         "steps": 1500, "eval_every": 10, "hidden": [12, 9], "initialization": "uniform", "optimizer": "adam",

@@ -14,6 +14,7 @@ import pytest
 from backproof.training import checkpoint, record, run, trainer
 from backproof.training.recipes import find_recipe
 
+pytestmark = pytest.mark.slow
 CONFIG = """
 data = "digits"
 precision = "fp64"

@@ -112,6 +112,7 @@ def test_a_report_that_nobody_reads_has_its_exit_code(is_open: bool, monkeypatch
         assert main(["check", "hand-in"]) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_closes_what_is_open(sent: signal.Signals, tmp_path: Path) -> None:
     program = (

@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hostile import LIMITS, MODULES, PATCHED, TORCH, processes_with
 
 from backproof.checker.sandbox import Session, bubblewrap
+from checker.sandbox.hostile import LIMITS, MODULES, PATCHED, TORCH, processes_with
 
 
 @pytest.fixture(scope="session")

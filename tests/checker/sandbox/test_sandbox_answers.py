@@ -3,10 +3,10 @@
 import math
 
 import numpy as np
-from hostile import MODULES, ask
 
 from backproof.checker.calls import Assign, Call, Fetch, Ref, Request, Tensor
 from backproof.checker.sandbox import Session
+from checker.sandbox.hostile import MODULES, ask
 
 
 def test_later_requests_run_after_a_failed_one(answering: Session) -> None:

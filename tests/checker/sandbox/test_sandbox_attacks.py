@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hostile import alive, ask, impatient, processes_with
 
 from backproof.checker.calls import Call, Failure
 from backproof.checker.sandbox import Session
 from backproof.checker.sandbox.child.process_table import descendants, processes
+from checker.sandbox.hostile import alive, ask, impatient, processes_with
+
+pytestmark = pytest.mark.slow
 
 
 def check_failure(failure: object, kind: str, message: str) -> None:
