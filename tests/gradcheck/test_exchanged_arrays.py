@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from backproof.checker.folder import COURSE_FILES
+from backproof.checker.submission_folder import COURSE_FILES
 from backproof.checker.own_class import OwnClass
 from backproof.checker.runners import Metered
 
