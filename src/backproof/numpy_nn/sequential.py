@@ -1,6 +1,6 @@
 """A network as a chain of layers, and what a layer has to have for that."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import dropwhile
 from typing import Protocol, runtime_checkable
 
@@ -59,6 +59,10 @@ class Sequential:
             for name, layer in layers.items()
             for parameter, value in layer.grads.items()
         }
+        # The layers before the first parameters have no part in training's way back.
+        trained = list(dropwhile(lambda layer: not layer.params, layers.values()))
+        self._after_first = trained[1:]
+        self._backward_first = _backward_params_of(trained[0]) if trained else None
 
     def forward(self, x: Array) -> Array:
         """Return the last layer's output."""
@@ -77,13 +81,13 @@ class Sequential:
 
         ∂L/∂x would cost as much as the first layer's ∂L/∂W.
         """
-        trained = list(dropwhile(lambda layer: not layer.params, self.layers.values()))
-        if not trained:
+        if self._backward_first is None:
             return
-        first, *others = trained
-        for layer in reversed(others):
+        for layer in reversed(self._after_first):
             dout = layer.backward(dout)
-        if isinstance(first, TrainableLayer):
-            first.backward_params(dout)
-        else:
-            first.backward(dout)
+        self._backward_first(dout)
+
+
+def _backward_params_of(layer: Layer) -> Callable[[Array], object]:
+    """Return what fills the layer's ``grads``, at the least cost."""
+    return layer.backward_params if isinstance(layer, TrainableLayer) else layer.backward
