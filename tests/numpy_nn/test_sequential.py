@@ -113,9 +113,9 @@ def test_backward_params_ends_at_the_first_parameters(kind: Any, first: str) -> 
     assert calls == ["after.backward", first]
 
 
-def test_a_layer_stands_once() -> None:
+def test_a_layer_occurs_once() -> None:
     layer = linear(3, 3)
-    with pytest.raises(ValueError, match="a layer stands twice among first, second"):
+    with pytest.raises(ValueError, match="one layer occurs twice among first, second"):
         Sequential({"first": layer, "second": layer})
 
 
