@@ -38,7 +38,7 @@ class Sequential:
     """Applies layers one after another; itself a layer, so that a block of layers can stand among others.
 
     ``params`` and ``grads`` hold the layers' own arrays under ``name.parameter``, as in ``linear1.weight``:
-    write into one (``params[name][...] = value``) and the network changes. Raises ValueError for a name that is
+    write into one (``params[name][...] = value``) and the network changes. ValueError for a name that is
     empty or has a dot, and for a layer that occurs twice: its second forward overwrites what its first saved.
     """
 
