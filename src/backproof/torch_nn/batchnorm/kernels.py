@@ -14,7 +14,7 @@ from backproof.torch_nn.batchnorm.per_channel import statistics_dtype
 
 Wanted = tuple[bool, bool, bool]
 _SHIFT_STRIDE = 8
-"""The shift is the mean of every so-manieth sample."""
+"""The shift is the mean of every eighth sample."""
 _LARGE_MEAN = 16
 """In units of σ: the rounding of a larger mean matters."""
 
