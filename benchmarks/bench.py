@@ -1,6 +1,6 @@
-"""Re-measure README's figures on this machine: python benchmarks/bench.py (needs CIFAR-10).
+"""Re-measure the figures of docs/speed.md on this machine: python benchmarks/bench.py (needs CIFAR-10).
 
-Writes benchmarks/results.json, README's table of speeds, and benchmarks/scaling.svg.
+Writes benchmarks/results.json, the table in docs/speed.md, and benchmarks/scaling.svg.
 """
 
 import json
@@ -104,8 +104,8 @@ def main() -> int:
         print("  " + "  ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
     scaling.draw(results["scaling"], HERE / "scaling.svg")
     (HERE / "results.json").write_text(json.dumps(results, indent=2) + "\n")
-    readme.replace(HERE.parent / "README.md", "speed", readme.table(results))
-    print("\nwritten: benchmarks/results.json, README.md, benchmarks/scaling.svg")
+    readme.replace(HERE.parent / "docs" / "speed.md", "speed", readme.table(results))
+    print("\nwritten: benchmarks/results.json, docs/speed.md, benchmarks/scaling.svg")
     return 0
 
 

@@ -3,7 +3,7 @@
 Each mistake is checked once, by the question that it is made in; one with a named cause has to be called by
 that name. Each correct submission is checked with several seeds, whole if it is a style, else by the
 questions that its variation has to do with, and nothing may be found. Prints tables, and writes
-benchmarks/check-study.json and README's figures; the exit code is 1 if anything was missed, misnamed or
+benchmarks/check-study.json and the figures in docs/howto/check.md; the exit code is 1 if anything was missed, misnamed or
 wrongly blamed.
 """
 
@@ -129,7 +129,7 @@ def tables(result: dict[str, Any]) -> str:
 
 
 def short(result: dict[str, Any]) -> str:
-    """Write the figures for README."""
+    """Return the figures as Markdown."""
     mistakes, correct, machine = result["mistakes"], result["correct"], result["environment"]
     styles = len(mistakes["by_style"])
     return "\n".join(
@@ -176,7 +176,7 @@ def main() -> int:
             "seconds": round(time.perf_counter() - began),
         } | result
         OUT.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
-        readme.replace(HERE.parent / "README.md", "check-study", short(result))
+        readme.replace(HERE.parent / "docs" / "howto" / "check.md", "check-study", short(result))
     return 1 if result["problems"] else 0
 
 

@@ -1,6 +1,6 @@
 """How a setting is declared: its default, and all that is known of it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal
@@ -36,12 +36,12 @@ def setting(
     *,
     only: Iterable[Literal["mlp", "torch"]] = (),
     bounds: Bounds | None = None,
-    choices: Iterable[str] = (),
+    choices: Collection[str] = (),
 ) -> Any:
     """Declare a field of TrainConfig.
 
     ``only`` names what a network has to be for the setting to play a part; ``bounds`` hold for every number
     in it; ``choices`` list its values where its type does not.
     """
-    facts = {"help": help, "role": role, "only": frozenset(only), "bounds": bounds, "choices": tuple(choices)}
+    facts = {"help": help, "role": role, "only": frozenset(only), "bounds": bounds, "choices": choices}
     return field(default=default, metadata=facts)
