@@ -53,7 +53,7 @@ def starts() -> dict[str, float]:
 
 def course_script(folder: Path) -> dict[str, object]:
     """Train by the course's script, whose seed is fixed."""
-    output = run_process(SCRIPT, "--data_dir", cifar10.find_present(), cwd=folder).output
+    output = run_process(SCRIPT, "--data_dir", cifar10.existing_source(), cwd=folder).output
     return {"accuracy_of_the_script": float(output.rpartition("test accuracy ")[2].split()[0])}
 
 

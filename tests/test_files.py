@@ -1,11 +1,11 @@
-"""Files and folders that appear whole or not at all."""
+"""Files and folders are written completely or not at all."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-from backproof.files import appearing_folder, write_atomically
+from backproof.files import atomic_folder, write_atomically
 
 
 def fail(*_: object) -> None:
@@ -21,7 +21,7 @@ def test_a_file_is_replaced_whole() -> None:
 
 
 @pytest.mark.parametrize("function", ["fsync", "replace"])
-def test_a_failed_write_leaves_the_old_file_and_no_litter(
+def test_a_failed_write_leaves_the_old_file_and_no_temporary_file(
     monkeypatch: pytest.MonkeyPatch, function: str
 ) -> None:
     path = Path("file")
@@ -36,16 +36,16 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(
 def test_a_folder_appears_with_its_content() -> None:
     path = Path("above/folder")
     path.parent.mkdir()
-    with appearing_folder(path) as temporary:
+    with atomic_folder(path) as temporary:
         (temporary / "file").write_text("content")
         assert not path.exists()
-    assert [each.name for each in path.iterdir()] == ["file"]
-    assert [each.name for each in path.parent.iterdir()] == ["folder"]
+    assert [file.name for file in path.iterdir()] == ["file"]
+    assert [folder.name for folder in path.parent.iterdir()] == ["folder"]
 
 
 def test_a_folder_whose_filling_fails_never_appears() -> None:
     def fill() -> None:
-        with appearing_folder(Path("folder")) as temporary:
+        with atomic_folder(Path("folder")) as temporary:
             (temporary / "file").write_text("content")
             fail()
 
@@ -57,7 +57,7 @@ def test_a_folder_whose_filling_fails_never_appears() -> None:
 def test_a_folder_that_is_there_is_not_touched() -> None:
     Path("folder").mkdir()
     Path("folder/mine").write_text("mine")
-    with pytest.raises(OSError, match="folder"), appearing_folder(Path("folder")):
+    with pytest.raises(OSError, match="folder"), atomic_folder(Path("folder")):
         pass
     assert Path("folder/mine").read_text() == "mine"
     assert [path.name for path in Path().iterdir()] == ["folder"]
@@ -67,7 +67,7 @@ def test_permissions_follow_the_umask() -> None:
     mask = os.umask(0o027)
     try:
         write_atomically(Path("file"), b"")
-        with appearing_folder(Path("folder")):
+        with atomic_folder(Path("folder")):
             pass
     finally:
         os.umask(mask)

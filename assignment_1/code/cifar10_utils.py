@@ -19,7 +19,7 @@ def load_cifar10_batch(batch_filename):
 
 def load_cifar10(cifar10_folder):
     """Read the five training batches and the test batch: X_train, Y_train, X_test, Y_test."""
-    decoded = cifar10.decode(cifar10.find_present(Path(cifar10_folder)))
+    decoded = cifar10.decode(cifar10.existing_source(Path(cifar10_folder)))
     return *_as_raw(decoded.train), *_as_raw(decoded.test)
 
 

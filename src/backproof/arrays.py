@@ -1,4 +1,4 @@
-"""The arrays that pass between data, learners and the loop, by name."""
+"""Types of the arrays that pass between data sets, networks and the training loop."""
 
 from typing import Any
 
@@ -12,6 +12,6 @@ Images = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 """Class numbers, (B,)."""
 Indices = npt.NDArray[np.int64]
-"""Places in a split, (B,)."""
+"""Indices of images in a split, (B,)."""
 State = dict[str, npt.NDArray[Any]]
-"""Arrays by name: all that a learner needs to go on exactly where it was."""
+"""Arrays by name, as in PyTorch's state_dict: all that resuming needs of a network and its optimizer."""

@@ -1,4 +1,4 @@
-"""What can go wrong through no fault of the code: each error is one line that says how to mend it."""
+"""Errors that the user can fix: each message is one line that says how."""
 
 
 class BackproofError(Exception):
@@ -18,8 +18,8 @@ class RunError(BackproofError):
 
 
 class DivergedError(BackproofError):
-    """The loss left the finite numbers."""
+    """The loss became infinite or NaN."""
 
 
 class LostProcessError(BackproofError):
-    """A process that trained along has ended or cannot be reached."""
+    """Another process of a distributed training has ended or cannot be reached."""

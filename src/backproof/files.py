@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all."""
+"""Write files and folders atomically: complete, or not at all."""
 
 import os
 import shutil
@@ -9,9 +9,9 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that whoever opens it, whenever the machine stops, finds the old content or the new.
+    """Replace a file's content in one move: readers get the old or the new, even after a crash.
 
-    Raises OSError, leaving the old file as it was and no temporary one.
+    Raises OSError, leaving the old file unchanged and no temporary file.
     """
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     temporary = Path(name)
@@ -29,25 +29,25 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def remove_temporary_files(path: Path) -> None:
-    """Remove the temporary files that killed writes of this file left; for when nobody else is writing it."""
+    """Remove the temporary files of killed writes of this file; call it when no other process writes it."""
     for temporary in path.parent.glob(f".{path.name}-????????"):
         with suppress(OSError):
             temporary.unlink()
 
 
 @contextmanager
-def appearing_folder(path: Path) -> Iterator[Path]:
-    """Yield a new folder beside ``path`` that takes its name once the block has filled it with files.
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder that is renamed to ``path`` when the block has filled it with files.
 
     Raises OSError; ``path`` may exist only as an empty folder, and the folder above it has to exist. If the
-    block fails, nothing is left behind.
+    block fails, the temporary folder is removed.
     """
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
-        for entry in (*temporary.iterdir(), temporary):
-            _sync(entry)
+        for written in (*temporary.iterdir(), temporary):
+            _sync(written)
         temporary.rename(path)
         _sync(path.parent)
     except BaseException:

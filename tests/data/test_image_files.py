@@ -63,6 +63,22 @@ def test_grey_becomes_three_equal_channels(rng: np.random.Generator) -> None:
     assert np.array_equal(read_image(Path("a.png"), 3, 32, 32), [pixels] * 3)
 
 
+def test_one_channel_is_the_grey_of_a_picture(rng: np.random.Generator) -> None:
+    pixels = noise(rng, 28, 28)
+    Image.fromarray(pixels).save("a.png")
+    assert np.array_equal(read_image(Path("a.png"), 1, 28, 28), [pixels])
+    Image.new("RGB", (50, 40), GREEN).save("b.png")
+    image = read_image(Path("b.png"), 1, 28, 20)
+    assert image.shape == (1, 28, 20)
+    assert np.abs(image - 0.587 * 255.0).max() <= 1  # luma as in ITU-R 601
+
+
+def test_two_channels_are_refused() -> None:
+    Image.new("L", (8, 8)).save("a.png")
+    with pytest.raises(DataError, match="takes images of 2 channels, and a file's have 1 or 3"):
+        read_image(Path("a.png"), 2, 8, 8)
+
+
 def test_grey_of_16_bits_keeps_its_shades() -> None:
     shades = np.linspace(0, 65535, 1024).astype(np.uint16).reshape(32, 32)
     Image.fromarray(shades).save("a.png")

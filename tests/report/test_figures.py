@@ -271,6 +271,22 @@ def test_weights_are_drawn_about_grey_each_unit_by_its_own_scale() -> None:
     assert not any(axes.axison for axes in figure.axes)
 
 
+@pytest.mark.parametrize("channels", [1, 2, 4])
+def test_images_that_are_not_in_colour_are_drawn_in_grey(channels: int) -> None:
+    given = evidence()
+    pixels = np.repeat(given.mistaken_pixels[:, :1], channels, axis=1)
+    weights = np.repeat(given.first_weights[:, :1], channels, axis=1)
+    grey = replace(given, mistaken_pixels=pixels, first_weights=weights)
+    for figure, white in ((figures.mistakes(grey), 255), (figures.first_layer(grey), 1)):
+        figure.draw_without_rendering()
+        image = next(axes.images[0] for axes in figure.axes if axes.images)
+        assert image.get_clim() == (0, white)
+        drawn: Any = image.get_array()
+        assert drawn.ndim == 2
+        shades = image.to_rgba(drawn)[..., :3]
+        np.testing.assert_allclose(shades, np.repeat(drawn[..., None] / white, 3, axis=2), atol=1 / 255)
+
+
 class TestGradientNorms:
     def test_a_line_for_each_layer_with_the_mean_over_the_seeds(self) -> None:
         layers = ("linear1", "linear2")

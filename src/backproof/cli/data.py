@@ -24,9 +24,9 @@ def fetch(mirrors: tuple[str, ...]) -> None:
     Variables: BACKPROOF_CIFAR10_URL instead of the origin, BACKPROOF_CIFAR10_MIRRORS, BACKPROOF_CIFAR10_MD5.
     """
     from backproof.data import cifar10
-    from backproof.data.fetch import Sources, fetch
+    from backproof.data.fetch import Download, fetch
 
-    archive = fetch(Sources.from_environment(mirrors))
+    archive = fetch(Download.from_environment(mirrors))
     cifar10.prepare(archive)
     click.echo(archive)
 
@@ -46,4 +46,4 @@ def path(data_dir: Path | None) -> None:
     """Print where CIFAR-10 is read from, fetching nothing."""
     from backproof.data import cifar10
 
-    click.echo(cifar10.find_present(data_dir))
+    click.echo(cifar10.existing_source(data_dir))

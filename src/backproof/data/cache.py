@@ -22,15 +22,15 @@ def cache_folder() -> Path:
 
 
 def is_cached(path: Path) -> bool:
-    """Tell whether a file or folder of the cache is there; where nobody may look, nothing is."""
+    """Tell whether a file or folder of the cache exists; False too where reading it is not allowed."""
     try:
         return path.exists()
     except OSError:
         return False
 
 
-def expanded(path: Path) -> Path:
-    """Replace a leading ~ by the home folder, as the shell does only at a word's start."""
+def expand_home(path: Path) -> Path:
+    """Replace a leading ~ by the home folder; the shell leaves it in --data-dir=~/data."""
     try:
         return path.expanduser()
     except RuntimeError:  # no such user: then it is a name like any other
@@ -39,7 +39,7 @@ def expanded(path: Path) -> Path:
 
 @contextmanager
 def cache_lock(name: str) -> Iterator[None]:
-    """Let one process at a time, of all on this machine, work at ``name`` in the cache (DataError)."""
+    """Hold the cache's lock of this name: one process of this machine at a time (DataError)."""
     try:
         cache_folder().mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(cache_folder() / f"{name}.lock"):

@@ -1,4 +1,4 @@
-"""CIFAR-10 (Krizhevsky, 2009): find it, fetch it if it is nowhere, decode it once."""
+"""CIFAR-10 (Krizhevsky, 2009): find its files, fetch them if there are none, decode them once."""
 
 import gzip
 import hashlib
@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from backproof.data import fetch
-from backproof.data.cache import expanded, is_cached
+from backproof.data.cache import expand_home, is_cached
 from backproof.data.cifar_batch import read_batch
-from backproof.data.prepared import Decoded, RawBatch, prepared
+from backproof.data.npy_files import DecodedDataset, RawBatch, npy_folder
 from backproof.errors import DataError
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -26,12 +26,12 @@ _LARGEST_MEMBER = 64 << 20
 
 
 def prepare(data_dir: Path | None = None) -> Path:
-    """Return the folder of prepared images, decoding the source that find names on first use (DataError)."""
-    source = find(data_dir) or fetch.fetch(fetch.Sources.from_environment())
-    return prepared(f"cifar10-{_fingerprint(source)}", lambda: decode(source))
+    """Return the folder of .npy files, decoded from find_source's source on first use (DataError)."""
+    source = find_source(data_dir) or fetch.fetch(fetch.Download.from_environment())
+    return npy_folder(f"cifar10-{_fingerprint(source)}", lambda: decode(source))
 
 
-def find(data_dir: Path | None = None) -> Path | None:
+def find_source(data_dir: Path | None = None) -> Path | None:
     """Return the folder of batch files or the archive to read, or None if it has yet to be fetched.
 
     The first that is given counts, and has to hold the data (DataError): ``data_dir``, $BACKPROOF_DATA,
@@ -41,13 +41,13 @@ def find(data_dir: Path | None = None) -> Path | None:
         return _source_at(data_dir, "data_dir")
     if os.environ.get("BACKPROOF_DATA"):
         return _source_at(Path(os.environ["BACKPROOF_DATA"]), "BACKPROOF_DATA")
-    archive = fetch.Sources.from_environment().archive
+    archive = fetch.Download.from_environment().archive
     return archive if is_cached(archive) else None
 
 
-def find_present(data_dir: Path | None = None) -> Path:
-    """Return what find does, fetching nothing: without any source, DataError."""
-    source = find(data_dir)
+def existing_source(data_dir: Path | None = None) -> Path:
+    """Return the source that find_source finds; DataError where there is none yet. Nothing is fetched."""
+    source = find_source(data_dir)
     if source is None:
         raise DataError(
             "CIFAR-10 is not on this machine yet; run backproof data fetch, or name its place with --data-dir"
@@ -56,8 +56,8 @@ def find_present(data_dir: Path | None = None) -> Path:
 
 
 def verify(data_dir: Path | None = None) -> str:
-    """Read every image and label of the source that find names; say what is there (DataError)."""
-    source = find_present(data_dir)
+    """Read every image and label of find_source's source and say how many there are (DataError)."""
+    source = existing_source(data_dir)
     decoded = decode(source)
     counts = []
     for part, batches in (("training", decoded.train), ("test", decoded.test)):
@@ -71,12 +71,14 @@ def verify(data_dir: Path | None = None) -> str:
     origin = ""
     if source.is_file():
         with source.open("rb") as file:
-            is_original = hashlib.file_digest(file, "md5").hexdigest() == fetch.Sources.from_environment().md5
+            is_original = (
+                hashlib.file_digest(file, "md5").hexdigest() == fetch.Download.from_environment().md5
+            )
         origin = "; md5 of the original archive" if is_original else "; not the original archive by its md5"
     return f"{source}: {'; '.join(counts)}{origin}"
 
 
-def decode(source: Path) -> Decoded:
+def decode(source: Path) -> DecodedDataset:
     """Read and check all six batches of a folder or an archive (DataError)."""
     batches: dict[str, RawBatch] = {}
     for name, content in _read_archive(source) if source.is_file() else _read_folder(source):
@@ -84,12 +86,12 @@ def decode(source: Path) -> Decoded:
     missing = [name for name in _BATCHES if name not in batches]
     if missing:
         raise DataError(f"{source} lacks {', '.join(missing)}; fetch CIFAR-10 again")
-    return Decoded(train=[batches[name] for name in TRAIN_BATCHES], test=[batches[TEST_BATCH]])
+    return DecodedDataset(train=[batches[name] for name in TRAIN_BATCHES], test=[batches[TEST_BATCH]])
 
 
 def _source_at(place: Path, given_by: str) -> Path:
     """Return the batch folder or archive at a place that the user named."""
-    place = expanded(place)
+    place = expand_home(place)
     try:
         if place.is_file():
             return place

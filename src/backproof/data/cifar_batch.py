@@ -43,15 +43,15 @@ def _checked(data: Any, labels: Any, name: str) -> tuple[npt.NDArray[np.uint8], 
     """Turn the two entries of a batch into arrays, once they are what they should be."""
     pixels = data.array if isinstance(data, _PickledArray) else None
     if pixels is None or pixels.ndim != 2 or pixels.shape[1] != _N_PIXELS or len(pixels) == 0:
-        found = _kind(data) if pixels is None else f"an array of shape {pixels.shape}"
-        raise DataError(f"{name}: 'data' is {found}, expected uint8 of shape (N, {_N_PIXELS})")
+        got = _kind(data) if pixels is None else f"an array of shape {pixels.shape}"
+        raise DataError(f"{name}: 'data' is {got}, expected uint8 of shape (N, {_N_PIXELS})")
     if not isinstance(labels, list) or len(labels) != len(pixels):
-        found = f"{len(labels)} entries" if isinstance(labels, list) else _kind(labels)
-        raise DataError(f"{name}: 'labels' is {found}, expected a list of {len(pixels)}, one an image")
+        got = f"{len(labels)} entries" if isinstance(labels, list) else _kind(labels)
+        raise DataError(f"{name}: 'labels' is {got}, expected a list of {len(pixels)}, one an image")
     for label in labels:
         if type(label) is not int or not 0 <= label < _N_CLASSES:
-            found = reprlib.repr(label)
-            raise DataError(f"{name}: 'labels' holds {found}, expected whole numbers 0 to {_N_CLASSES - 1}")
+            got = reprlib.repr(label)
+            raise DataError(f"{name}: 'labels' holds {got}, expected whole numbers 0 to {_N_CLASSES - 1}")
     return pixels.reshape(-1, 3, 32, 32), np.array(labels, np.uint8)
 
 

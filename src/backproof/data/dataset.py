@@ -1,4 +1,4 @@
-"""One type for every data set: memory-mapped pixels, labels, and the mean image to subtract."""
+"""A data set in memory: its splits of memory-mapped images and labels, and the mean image."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ class Dataset:
     classes: tuple[str, ...]
     train: Split
     validation: Split | None
-    """Set aside from the training images on request."""
+    """The last of the training images, None unless a validation set was asked for."""
     test: Split
 
     @property
@@ -68,7 +68,7 @@ class Dataset:
 
     @classmethod
     def open(cls, name: str, folder: Path, classes: tuple[str, ...], validation_size: int) -> "Dataset":
-        """Map a prepared folder (DataError if it is damaged, ConfigError if it has too few images)."""
+        """Memory-map a folder of .npy files (DataError if damaged, ConfigError if it has too few images)."""
         try:
             train, test = (
                 np.load(folder / f"{part}_images.npy", mmap_mode="r") for part in ("train", "test")
@@ -87,7 +87,7 @@ class Dataset:
             raise ConfigError(
                 f"validation_size {validation_size} leaves nothing of the {len(train):,} training images"
             )
-        # The set-aside images have no part in the mean. Sums of whole numbers are exact.
+        # The validation set has no part in the mean. Sums of whole numbers are exact.
         mean = ((total - train[n:].sum(axis=0, dtype=np.int64)) / n).astype(np.float32)
 
         def split(pixels: Pixels, labels: Labels) -> Split:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from backproof.data.prepared import Decoded, prepared
+from backproof.data.npy_files import DecodedDataset, npy_folder
 
 CLASSES = tuple("0123456789")
 _TEST_SIZE = 360
@@ -13,12 +13,12 @@ _MAX_INK = 16
 
 
 def prepare() -> Path:
-    """Return the folder of the prepared images, made on first use (DataError)."""
-    return prepared(f"digits-{version('scikit-learn')}", _decode)
+    """Return the folder of .npy files, made on first use (DataError)."""
+    return npy_folder(f"digits-{version('scikit-learn')}", _decode)
 
 
-def _decode() -> Decoded:
-    """Split by class with a fixed seed; blow 8 × 8 up to 32 × 32; grey becomes three equal channels."""
+def _decode() -> DecodedDataset:
+    """Split by class with a fixed seed; repeat each of 8 × 8 pixels 4 × 4 times, in three equal channels."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
@@ -30,4 +30,4 @@ def _decode() -> Decoded:
     train, test = train_test_split(
         np.arange(len(labels)), test_size=_TEST_SIZE, stratify=labels, random_state=0
     )
-    return Decoded(train=[(images[train], labels[train])], test=[(images[test], labels[test])])
+    return DecodedDataset(train=[(images[train], labels[train])], test=[(images[test], labels[test])])

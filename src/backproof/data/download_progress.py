@@ -1,4 +1,4 @@
-"""Show a download: a bar on a terminal, a line every quarter elsewhere."""
+"""Show a download's progress: a bar on a terminal, a line every quarter elsewhere."""
 
 from types import TracebackType
 
@@ -11,7 +11,7 @@ class DownloadProgress:
 
     def __init__(self, url: str) -> None:
         self.total = 0
-        """Bytes to come, 0 as long as the server has not told."""
+        """Size of the file in bytes, 0 until the server has said it."""
         self._console = Console()
         self._console.print(f"fetching {url}", soft_wrap=True, highlight=False, markup=False, emoji=False)
         columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())

@@ -1,4 +1,4 @@
-"""Fetch the CIFAR-10 archive: the origin first, then mirrors, checked by md5 before it counts as there."""
+"""Download the CIFAR-10 archive: from the origin, else from mirrors, its md5 checked."""
 
 import os
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ _CHUNK_BYTES = 1 << 18
 
 
 @dataclass(frozen=True)
-class Sources:
-    """Where to fetch from and what the file must be."""
+class Download:
+    """The URLs to try, and the md5 that the file must have."""
 
     urls: tuple[str, ...] = (ORIGIN,)
     """Tried in this order."""
@@ -24,31 +24,31 @@ class Sources:
 
     @property
     def archive(self) -> Path:
-        """Where the archive lies once it is fetched: those of different md5 never stand in for each other."""
+        """Where the archive is kept once it is fetched; each md5 has a folder of its own."""
         return cache_folder() / "download" / self.md5 / ARCHIVE
 
     @classmethod
-    def from_environment(cls, mirrors: tuple[str, ...] = ()) -> "Sources":
+    def from_environment(cls, mirrors: tuple[str, ...] = ()) -> "Download":
         """Read BACKPROOF_CIFAR10_URL (instead of the origin), _MIRRORS (spaces between) and _MD5."""
         origin = os.environ.get("BACKPROOF_CIFAR10_URL", ORIGIN)
         more = os.environ.get("BACKPROOF_CIFAR10_MIRRORS", "").split()
         return cls((origin, *mirrors, *more), os.environ.get("BACKPROOF_CIFAR10_MD5", MD5))
 
 
-def fetch(sources: Sources) -> Path:
+def fetch(download: Download) -> Path:
     """Return the archive in the cache folder, fetched unless it is there with the right md5 (DataError).
 
     One process at a time: those that waited find the archive of the first.
     """
-    archive = sources.archive
+    archive = download.archive
     with cache_lock("fetch"):
         for stale in archive.parent.glob("tmp*"):  # left by a process that was killed
             stale.unlink(missing_ok=True)
         reasons = []
-        for url in sources.urls:
+        for url in download.urls:
             try:
-                return _fetch_one(url, sources.md5, archive)
-            except _SourceError as error:
+                return _fetch_one(url, download.md5, archive)
+            except _DownloadError as error:
                 reasons.append(f"{url}: {error}")
     raise DataError(
         f"could not fetch CIFAR-10 ({'; '.join(reasons)}); name a mirror in BACKPROOF_CIFAR10_MIRRORS, "
@@ -56,8 +56,8 @@ def fetch(sources: Sources) -> Path:
     )
 
 
-class _SourceError(Exception):
-    """One source will not do; perhaps the next one."""
+class _DownloadError(Exception):
+    """A URL did not give the archive; the next one may."""
 
 
 def _fetch_one(url: str, md5: str, archive: Path) -> Path:
@@ -72,16 +72,16 @@ def _fetch_one(url: str, md5: str, archive: Path) -> Path:
     try:
         pooch.retrieve(url, f"md5:{md5}", fname=archive.name, path=archive.parent, downloader=_download)
     except requests.HTTPError as error:
-        raise _SourceError(f"the server answered {error.response.status_code}") from None
+        raise _DownloadError(f"the server answered {error.response.status_code}") from None
     except requests.ConnectionError as error:
-        raise _SourceError(f"no connection ({type(error).__name__})") from None
+        raise _DownloadError(f"no connection ({type(error).__name__})") from None
     except urllib3.exceptions.HTTPError:
-        raise _SourceError("the connection broke off") from None
+        raise _DownloadError("the connection broke off") from None
     except requests.RequestException as error:
-        raise _SourceError(str(error)) from None
+        raise _DownloadError(str(error)) from None
     except ValueError as error:
         wrong_hash = "hash of downloaded file" in str(error)
-        raise _SourceError(f"its md5 is not {md5}" if wrong_hash else str(error)) from None
+        raise _DownloadError(f"its md5 is not {md5}" if wrong_hash else str(error)) from None
     return archive
 
 

@@ -15,7 +15,7 @@ class DatasetInfo:
 
     name: str
     module: str
-    """Has CLASSES, the classes' names, and prepare(), which returns the folder that prepared.py writes.
+    """Has CLASSES, the classes' names, and prepare(), which returns the folder that npy_folder makes.
 
     Where there is a ``data_dir``, prepare takes it, a Path or None.
     """

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from backproof.errors import RunError
-from backproof.files import appearing_folder
+from backproof.files import atomic_folder
 
 _NAMES_TRIED = 100
 _NAME_TAKEN = (errno.EEXIST, errno.ENOTEMPTY)
@@ -36,7 +36,7 @@ def _make_first_free(folders: Iterable[Path], save: Callable[[Path], None]) -> P
     for folder in folders:
         folder.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with appearing_folder(folder) as temporary:
+            with atomic_folder(folder) as temporary:
                 save(temporary)
             return folder
         except OSError as error:

@@ -1,4 +1,4 @@
-"""Decode a data set once into .npy files; every later start maps them into memory."""
+"""Write a decoded data set as .npy files in the cache folder, once; later starts memory-map them."""
 
 import shutil
 from collections.abc import Callable
@@ -9,25 +9,39 @@ import numpy as np
 import numpy.typing as npt
 
 from backproof.data.cache import cache_folder, cache_lock, is_cached
-from backproof.files import appearing_folder
+from backproof.files import atomic_folder
 
 _FORMAT = "v1"
-"""Changes when the prepared files do."""
+"""Part of the folder's name; changes when the layout of its files does."""
 
 RawBatch = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
-"""Images (N, 3, 32, 32) and labels (N,)."""
+"""Images (N, channels, height, width) and labels (N,)."""
 
 
 @dataclass(frozen=True)
-class Decoded:
-    """A data set just read, each split as the batches it came in."""
+class DecodedDataset:
+    """A data set as it comes from its files, each split as a list of batches (TypeError, ValueError)."""
 
     train: list[RawBatch]
     test: list[RawBatch]
 
+    def __post_init__(self) -> None:
+        """Check dtypes and shapes: files of other ones would be read as noise."""
+        for images, labels in (*self.train, *self.test):
+            if images.dtype != np.uint8 or labels.dtype != np.uint8:
+                raise TypeError(f"images and labels must be uint8, not {images.dtype} and {labels.dtype}")
+            if images.shape[1:] != self.train[0][0].shape[1:] or images.ndim != 4:
+                raise ValueError(
+                    f"images must be (N, channels, height, width), all of one size, not {images.shape}"
+                )
+            if labels.shape != images.shape[:1]:
+                raise ValueError(
+                    f"labels must be (N,), one for each of {len(images)} images, not {labels.shape}"
+                )
 
-def prepared(key: str, decode: Callable[[], Decoded]) -> Path:
-    """Return the folder of .npy files under this key, decoded first if it is not there yet (DataError)."""
+
+def npy_folder(key: str, decode: Callable[[], DecodedDataset]) -> Path:
+    """Return the folder of .npy files under this key, filled by ``decode`` at the first call (DataError)."""
     folder = cache_folder() / "prepared" / f"{key}-{_FORMAT}"
     if not is_cached(folder):
         with cache_lock("prepare"):
@@ -37,12 +51,12 @@ def prepared(key: str, decode: Callable[[], Decoded]) -> Path:
                     shutil.rmtree(stale, ignore_errors=True)
                 decoded = decode()
                 folder.parent.mkdir(parents=True, exist_ok=True)
-                with appearing_folder(folder) as temporary:
+                with atomic_folder(folder) as temporary:
                     _write(decoded, temporary)
     return folder
 
 
-def _write(decoded: Decoded, folder: Path) -> None:
+def _write(decoded: DecodedDataset, folder: Path) -> None:
     """Write images and labels of both splits, and the sum of the training images, from which means come."""
     for part, batches in (("train", decoded.train), ("test", decoded.test)):
         n = sum(len(labels) for _, labels in batches)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from backproof.data import cifar10, fetch, load
-from backproof.data.fetch import Sources
+from backproof.data.fetch import Download
 from backproof.errors import DataError
 from py2_batches import BATCHES, archive, pickled, small_batch, write_folder
 
@@ -89,7 +89,7 @@ def test_the_variable_names_a_place_too(
 
 @pytest.mark.usefixtures("fresh_cache")
 def test_the_archive_fetched_earlier_is_used_when_no_place_is_named(batches: Batches) -> None:
-    written_archive(Sources.from_environment().archive, members(batches))
+    written_archive(Download.from_environment().archive, members(batches))
     assert_holds(cifar10.prepare(), batches)
 
 
@@ -99,7 +99,7 @@ def test_a_place_given_outright_precedes_the_variable(
     other = tmp_path / "other"
     write_folder(other, rng)
     monkeypatch.setenv("BACKPROOF_DATA", str(other))
-    assert cifar10.find(folder) == folder
+    assert cifar10.find_source(folder) == folder
     assert_holds(cifar10.prepare(folder), batches)
 
 
@@ -107,10 +107,10 @@ def test_a_place_given_outright_precedes_the_variable(
 def test_the_variable_precedes_the_archive_fetched_earlier(
     monkeypatch: pytest.MonkeyPatch, folder: Path, batches: Batches
 ) -> None:
-    fetched = written_archive(Sources.from_environment().archive, members(batches))
-    assert cifar10.find() == fetched
+    fetched = written_archive(Download.from_environment().archive, members(batches))
+    assert cifar10.find_source() == fetched
     monkeypatch.setenv("BACKPROOF_DATA", str(folder))
-    assert cifar10.find() == folder
+    assert cifar10.find_source() == folder
 
 
 def test_a_wrong_place_given_outright_is_not_made_up_for_by_the_variable(
@@ -122,8 +122,8 @@ def test_a_wrong_place_given_outright_is_not_made_up_for_by_the_variable(
 
 @pytest.mark.usefixtures("fresh_cache")
 def test_nothing_is_fetched_just_to_look() -> None:
-    assert cifar10.find() is None
-    for look in (cifar10.find_present, cifar10.verify):
+    assert cifar10.find_source() is None
+    for look in (cifar10.existing_source, cifar10.verify):
         message = refusal(look)
         assert "backproof data fetch" in message
         assert "--data-dir" in message

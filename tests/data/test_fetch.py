@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from backproof.data import cifar10
-from backproof.data.fetch import ARCHIVE, MD5, ORIGIN, Sources, fetch
+from backproof.data.fetch import ARCHIVE, MD5, ORIGIN, Download, fetch
 from backproof.errors import DataError
 from py2_batches import BATCHES, archive, pickled, small_batch
 
@@ -43,8 +43,8 @@ class Server:
         return hashlib.md5(self.content).hexdigest()
 
     @property
-    def sources(self) -> Sources:
-        return Sources((self.url,), self.md5)
+    def download(self) -> Download:
+        return Download((self.url,), self.md5)
 
     def close(self) -> None:
         self._httpd.shutdown()
@@ -87,9 +87,9 @@ def cache(monkeypatch: pytest.MonkeyPatch, fresh_cache: Path) -> Path:
     return fresh_cache
 
 
-def refusal(sources: Sources) -> str:
+def refusal(download: Download) -> str:
     with pytest.raises(DataError) as caught:
-        fetch(sources)
+        fetch(download)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -99,21 +99,21 @@ def files_in(folder: Path) -> list[Path]:
 
 
 def test_the_archive_is_fetched_whole(server: Server, cache: Path) -> None:
-    path = fetch(server.sources)
-    assert path == server.sources.archive
+    path = fetch(server.download)
+    assert path == server.download.archive
     assert path.read_bytes() == server.content
     assert files_in(cache) == [path]
 
 
 def test_a_second_fetch_asks_nobody(server: Server) -> None:
-    assert fetch(server.sources) == fetch(server.sources)
+    assert fetch(server.download) == fetch(server.download)
     assert len(server.requests) == 1
 
 
 def test_an_archive_damaged_in_the_cache_is_fetched_anew(server: Server) -> None:
-    path = fetch(server.sources)
+    path = fetch(server.download)
     path.write_bytes(server.content[:-1])
-    assert fetch(server.sources).read_bytes() == server.content
+    assert fetch(server.download).read_bytes() == server.content
 
 
 def test_a_start_without_any_data_fetches_them(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
@@ -128,11 +128,11 @@ def test_a_start_without_any_data_fetches_them(monkeypatch: pytest.MonkeyPatch, 
 def test_an_archive_that_the_server_calls_encoded_is_kept_as_it_is(server: Server) -> None:
     # Some servers say so of every file whose name ends with .gz, though it is the file itself.
     server.headers["Content-Encoding"] = "x-gzip"
-    assert fetch(server.sources).read_bytes() == server.content
+    assert fetch(server.download).read_bytes() == server.content
 
 
 def test_another_md5_is_refused_and_nothing_kept(server: Server, cache: Path) -> None:
-    message = refusal(Sources((server.url,), MD5))
+    message = refusal(Download((server.url,), MD5))
     assert f"{server.url}: its md5 is not {MD5}" in message
     assert files_in(cache) == []
 
@@ -140,7 +140,7 @@ def test_another_md5_is_refused_and_nothing_kept(server: Server, cache: Path) ->
 def test_a_mirror_with_another_file_is_passed_over(server: Server, rng: np.random.Generator) -> None:
     other = Server(rng.bytes(1000))
     try:
-        path = fetch(Sources((other.url, server.url), server.md5))
+        path = fetch(Download((other.url, server.url), server.md5))
     finally:
         other.close()
     assert path.read_bytes() == server.content
@@ -149,18 +149,18 @@ def test_a_mirror_with_another_file_is_passed_over(server: Server, rng: np.rando
 
 @pytest.mark.parametrize("origin", [NOBODY, "not a url", "ftp://127.0.0.1/a", "http://127.0.0.1:99999/a"])
 def test_a_mirror_helps_out_when_the_origin_is_down(server: Server, origin: str) -> None:
-    assert fetch(Sources((origin, server.url), server.md5)).read_bytes() == server.content
+    assert fetch(Download((origin, server.url), server.md5)).read_bytes() == server.content
 
 
 def test_mirrors_are_not_asked_when_the_origin_answers(server: Server) -> None:
-    fetch(Sources((server.url, f"{server.url}?mirror"), server.md5))
+    fetch(Download((server.url, f"{server.url}?mirror"), server.md5))
     assert server.requests == [f"/{ARCHIVE}"]
 
 
 @pytest.mark.parametrize("status", [403, 404, 500, 503])
 def test_an_error_of_the_server_is_told(server: Server, cache: Path, status: int) -> None:
     server.status = status
-    assert f"{server.url}: the server answered {status}" in refusal(server.sources)
+    assert f"{server.url}: the server answered {status}" in refusal(server.download)
     assert files_in(cache) == []
 
 
@@ -169,15 +169,15 @@ def test_a_connection_that_breaks_half_way_leaves_nothing(
     server: Server, cache: Path, tells_length: bool
 ) -> None:
     server.sends, server.tells_length = len(server.content) // 2, tells_length
-    assert server.url in refusal(server.sources)
+    assert server.url in refusal(server.download)
     assert files_in(cache) == []
     server.sends = None
-    assert fetch(server.sources).read_bytes() == server.content
+    assert fetch(server.download).read_bytes() == server.content
 
 
 def test_without_a_network_other_ways_are_told(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    message = refusal(Sources((NOBODY,)))
+    message = refusal(Download((NOBODY,)))
     assert f"{NOBODY}: no connection" in message
     for way in ("BACKPROOF_CIFAR10_MIRRORS", "--data-dir", "--data digits"):
         assert way in message
@@ -186,30 +186,30 @@ def test_without_a_network_other_ways_are_told(monkeypatch: pytest.MonkeyPatch, 
 
 def test_every_source_that_failed_is_named_in_order(server: Server) -> None:
     server.status = 404
-    message = refusal(Sources((NOBODY, server.url, f"{NOBODY}?second")))
+    message = refusal(Download((NOBODY, server.url, f"{NOBODY}?second")))
     places = [message.index(part) for part in (f"{NOBODY}: ", f"{server.url}: ", f"{NOBODY}?second: ")]
     assert places == sorted(places)
 
 
 def test_by_default_the_origin_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BACKPROOF_CIFAR10_URL")
-    assert Sources.from_environment() == Sources((ORIGIN,), MD5)
+    assert Download.from_environment() == Download((ORIGIN,), MD5)
 
 
 def test_variables_replace_the_origin_and_add_mirrors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BACKPROOF_CIFAR10_URL", "http://origin")
     monkeypatch.setenv("BACKPROOF_CIFAR10_MIRRORS", "http://second  http://third")
     monkeypatch.setenv("BACKPROOF_CIFAR10_MD5", "0" * 32)
-    sources = Sources.from_environment(mirrors=("http://first",))
-    assert sources.urls == ("http://origin", "http://first", "http://second", "http://third")
-    assert sources.md5 == "0" * 32
+    download = Download.from_environment(mirrors=("http://first",))
+    assert download.urls == ("http://origin", "http://first", "http://second", "http://third")
+    assert download.md5 == "0" * 32
 
 
 def test_what_a_killed_download_left_is_removed(server: Server, cache: Path) -> None:
-    stale = server.sources.archive.with_name("tmpkilled")
+    stale = server.download.archive.with_name("tmpkilled")
     stale.parent.mkdir(parents=True)
     stale.write_bytes(b"half an archive")
-    path = fetch(server.sources)
+    path = fetch(server.download)
     assert files_in(cache) == [path]
 
 
@@ -217,7 +217,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(
     server: Server, cache: Path, limited_files: Callable[[int], None]
 ) -> None:
     limited_files(len(server.content) // 2)
-    assert "BACKPROOF_CACHE" in refusal(server.sources)
+    assert "BACKPROOF_CACHE" in refusal(server.download)
     assert files_in(cache) == []
     gc.collect()  # warns of a connection left open
 
@@ -227,7 +227,7 @@ def test_a_cache_below_a_file_is_told(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("BACKPROOF_CACHE", str(tmp_path / "file" / "cache"))
-    assert "BACKPROOF_CACHE" in refusal(server.sources)
+    assert "BACKPROOF_CACHE" in refusal(server.download)
     assert server.requests == []
 
 
@@ -236,14 +236,14 @@ def test_a_cache_in_the_home_folder_may_be_written_with_a_tilde(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("BACKPROOF_CACHE", "~/cache")
-    assert fetch(server.sources).read_bytes() == server.content
+    assert fetch(server.download).read_bytes() == server.content
 
 
 def test_a_download_is_told_in_lines_outside_a_terminal(
     server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.content = bytes(4 << 18)
-    fetch(server.sources)
+    fetch(server.download)
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
         f"fetching {server.url}",
@@ -256,13 +256,13 @@ def test_a_download_is_told_in_lines_outside_a_terminal(
 
 def test_a_download_of_unknown_length_is_told_too(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     server.tells_length = False
-    assert fetch(server.sources).read_bytes() == server.content
+    assert fetch(server.download).read_bytes() == server.content
     assert capsys.readouterr().out == f"fetching {server.url}\n"
 
 
 @pytest.mark.parametrize("query", ["?[a]", "?[/b]", "?:cat:", "?" + "long" * 50])
 def test_a_url_is_shown_as_it_is(server: Server, capsys: pytest.CaptureFixture[str], query: str) -> None:
-    fetch(Sources((server.url + query,), server.md5))
+    fetch(Download((server.url + query,), server.md5))
     assert capsys.readouterr().out.splitlines()[0] == f"fetching {server.url}{query}"
 
 
@@ -285,5 +285,5 @@ def test_four_first_starts_at_once_share_one_download(server: Server, cache: Pat
     assert [process.returncode for process in processes] == [0] * 4, errors
     assert all((tmp_path / f"run{number}" / "record.json").is_file() for number in range(4))
     assert len(server.requests) == 1
-    assert [path.name for path in server.sources.archive.parent.iterdir()] == [ARCHIVE]
+    assert [path.name for path in server.download.archive.parent.iterdir()] == [ARCHIVE]
     assert len(list((cache / "prepared").iterdir())) == 1
