@@ -28,5 +28,5 @@ def script(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def parameters(function: object) -> dict[str, object]:
-    """Name a function's parameters, with their defaults."""
-    return {name: each.default for name, each in inspect.signature(function).parameters.items()}
+    """Return a function's parameters with their defaults."""
+    return {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}

@@ -24,7 +24,7 @@ def load_cifar10(cifar10_folder):
 
 
 def get_cifar10_raw_data(data_dir):
-    """Read the images as they are: X_train (50000, 32, 32, 3), Y_train, X_test, Y_test."""
+    """Read the images without any preprocessing: X_train (50000, 32, 32, 3), Y_train, X_test, Y_test."""
     return load_cifar10(data_dir)
 
 
@@ -43,7 +43,7 @@ def dense_to_one_hot(labels_dense, num_classes):
 
 
 class DataSet:
-    """Images and labels, handed out in batches."""
+    """Images and labels, given in batches."""
 
     def __init__(self, images, labels):
         if len(images) != len(labels):
@@ -70,7 +70,7 @@ class DataSet:
 
     @property
     def epochs_completed(self):
-        """How often all examples have been handed out."""
+        """How often all examples have been used."""
         return self._epochs_completed
 
     def next_batch(self, batch_size):
@@ -119,6 +119,6 @@ def get_cifar10(data_dir="cifar10/cifar-10-batches-py", one_hot=True, validation
 
 
 def _as_raw(batches):
-    """Join batches, channels last and float32, as the assignment's raw data are."""
+    """Return all batches as one, channels last and float32, as the assignment's raw data are."""
     images = np.concatenate([images for images, _ in batches]).transpose(0, 2, 3, 1).astype(np.float32)
     return images, np.concatenate([labels for _, labels in batches]).astype(np.int64)

@@ -1,7 +1,7 @@
 """Question 3: batch norm for (B, C) in three forms, under the assignment's names.
 
-The formulas live in backproof.torch_nn.batchnorm. Run as a script it prints what the three make of a batch,
-and whether the hand-written gradients agree with finite differences.
+The formulas live in backproof.torch_nn.batchnorm. Run as a script it prints the means and
+variances of the three outputs, and whether the hand-written gradients agree with finite differences.
 """
 
 import sys
@@ -23,12 +23,12 @@ class _BatchNorm(nn.Module):
         self.beta = nn.Parameter(torch.zeros(n_neurons))
 
     def extra_repr(self):
-        """Say the size in the module's repr."""
+        """Return the size and eps, for the module's repr."""
         return f"{len(self.gamma)}, eps={self.eps}"
 
 
 class CustomBatchNormAutograd(_BatchNorm):
-    """Question 3.1: the forward pass alone; autograd finds the gradients."""
+    """Question 3.1: the forward pass alone; autograd computes the gradients."""
 
     def forward(self, input):
         """Normalise input (B, C), any other shape being a ValueError; return (B, C)."""
@@ -68,13 +68,13 @@ class CustomBatchNormManualModule(_BatchNorm):
 
 
 def _require_matrix(x, gamma):
-    """Refuse all but (B, C): the package's own functions take images too."""
+    """Refuse any shape but (B, C): the package's own functions take images too."""
     if x.ndim != 2 or x.shape[1] != gamma.numel():
         raise ValueError(f"batch norm: input has shape {tuple(x.shape)}, expected (B, {gamma.numel()})")
 
 
 def _show(title, x, gamma, beta):
-    """Print means and variances over the batch of what the three make of x (B, C)."""
+    """Print means and variances over the batch of the three outputs for x (B, C)."""
     autograd, manual = (kind(len(gamma)) for kind in (CustomBatchNormAutograd, CustomBatchNormManualModule))
     for module in (autograd, manual):
         module.load_state_dict({"gamma": gamma, "beta": beta})

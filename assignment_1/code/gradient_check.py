@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from backproof.proof import central_difference
+from backproof.gradcheck import central_difference
 
 
 def eval_numerical_gradient(f, x, verbose=True, h=1e-5):

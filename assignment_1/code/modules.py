@@ -14,11 +14,11 @@ class LinearModule(Linear):
         super().__init__(in_features, out_features, rng=rng, scale=1e-4)
 
     def forward(self, x):
-        """Map x (B, in) to (B, out); float32 images become the parameters' dtype here, in plain sight."""
+        """Map x (B, in) to (B, out); float32 images are converted to the parameters' dtype."""
         return super().forward(np.asarray(x, self.params["weight"].dtype))
 
     def backward(self, dout):
-        """Fill ``grads``, fresh arrays each time so that earlier ones keep theirs; return dx (B, in)."""
+        """Fill ``grads`` with new arrays, so that earlier gradients stay unchanged; return dx (B, in)."""
         self.grads = {name: np.empty_like(param) for name, param in self.params.items()}
         return super().backward(np.asarray(dout, self.params["weight"].dtype))
 

@@ -75,7 +75,7 @@ def test_the_mlp_learns(course: dict[str, ModuleType]) -> None:
     mlp, loss = course["mlp_numpy"].MLP(2, [16], 2, 0.02), course["modules"].CrossEntropyModule()
     x = np.random.randn(200, 2)
     y = course["cifar10_utils"].dense_to_one_hot((x[:, 0] * x[:, 1] > 0).astype(int), 2)
-    linears = [layer for layer in mlp.layers if hasattr(layer, "params")]
+    linears = [layer for layer in mlp.layers if layer.params]
     for linear in linears:
         linear.params["weight"] *= 5e3
     for _ in range(600):

@@ -89,7 +89,7 @@ def test_the_convnet(course: dict[str, ModuleType]) -> None:
     assert isinstance(network, nn.Module)
     assert network(torch.randn(2, 3, 32, 32)).shape == (2, 10)
     channels = [
-        (each.in_channels, each.out_channels) for each in network.modules() if isinstance(each, nn.Conv2d)
+        (layer.in_channels, layer.out_channels) for layer in network.modules() if isinstance(layer, nn.Conv2d)
     ]
     assert channels == [
         (3, 64), (64, 128), (128, 256), (256, 256), (256, 512), (512, 512), (512, 512), (512, 512),
@@ -100,7 +100,7 @@ def test_the_convnet(course: dict[str, ModuleType]) -> None:
 def test_batch_norms_are_pytorchs(course: dict[str, ModuleType], rng: np.random.Generator, name: str) -> None:
     eps = 0.1
     module = getattr(course["custom_batchnorm"], name)(5, eps=eps).double()
-    assert {each: tuple(p.shape) for each, p in module.named_parameters()} == {"gamma": (5,), "beta": (5,)}
+    assert {name: tuple(p.shape) for name, p in module.named_parameters()} == {"gamma": (5,), "beta": (5,)}
     assert isinstance(module.gamma, nn.Parameter)
     assert (module.gamma == 1).all()
     assert (module.beta == 0).all()
@@ -140,8 +140,8 @@ def test_the_function_computes_no_gradient_that_is_not_needed(
         if not any(wanted):
             continue
         inputs = [
-            each.detach().requires_grad_(bool(want))
-            for each, want in zip((x, gamma, beta), wanted, strict=True)
+            tensor.detach().requires_grad_(bool(want))
+            for tensor, want in zip((x, gamma, beta), wanted, strict=True)
         ]
         y = function.apply(*inputs)
         with torch.no_grad():

@@ -1,5 +1,6 @@
 """Sequential: its parameters' names, its gradients in every arrangement, and what it refuses."""
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -112,9 +113,9 @@ def test_backward_params_ends_at_the_first_parameters(kind: Any, first: str) -> 
     assert calls == ["after.backward", first]
 
 
-def test_a_layer_stands_once() -> None:
+def test_a_layer_occurs_once() -> None:
     layer = linear(3, 3)
-    with pytest.raises(ValueError, match="a layer stands twice among first, second"):
+    with pytest.raises(ValueError, match="one layer occurs twice among first, second"):
         Sequential({"first": layer, "second": layer})
 
 
@@ -129,3 +130,12 @@ def test_an_mlp_is_a_sequential_of_named_layers(rng: np.random.Generator) -> Non
     assert list(mlp.layers) == ["linear1", "activation1", "linear2", "activation2", "linear3"]
     assert list(MLP(4, [], 3, 0.02, rng=rng).layers) == ["linear1"]
     assert mlp.layers["activation2"].negative_slope == 0.02
+
+
+def test_a_copy_fills_its_own_gradients() -> None:
+    network = plain(np.float64)
+    twin = copy.deepcopy(network)
+    twin.forward(np.ones((2, 4)))
+    twin.backward_params(np.ones((2, 3)))
+    assert all(grad.any() for grad in twin.grads.values())
+    assert not any(grad.any() for grad in network.grads.values())

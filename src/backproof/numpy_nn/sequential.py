@@ -1,6 +1,6 @@
-"""A network as a chain of layers, and what a layer has to have for that."""
+"""Sequential, a network as a chain of layers, and the protocol of these layers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import dropwhile
 from typing import Protocol, runtime_checkable
 
@@ -28,7 +28,7 @@ class Layer(Protocol):
 
 @runtime_checkable
 class TrainableLayer(Layer, Protocol):
-    """A layer that can leave ∂L/∂x out, which nobody needs of a network's first."""
+    """A layer that can leave out ∂L/∂x, which training does not need from a network's first."""
 
     def backward_params(self, dout: Array) -> None:
         """Fill ``grads`` alone."""
@@ -38,8 +38,8 @@ class Sequential:
     """Applies layers one after another; itself a layer, so that a block of layers can stand among others.
 
     ``params`` and ``grads`` hold the layers' own arrays under ``name.parameter``, as in ``linear1.weight``:
-    write into one (``params[name][...] = value``) and the network changes. A name that is empty or has a dot,
-    and a layer that stands twice, are a ValueError: its second forward would overwrite what its first saved.
+    write into one (``params[name][...] = value``) and the network changes. ValueError for a name that is
+    empty or has a dot, and for a layer that occurs twice: its second forward overwrites what its first saved.
     """
 
     def __init__(self, layers: Mapping[str, Layer]) -> None:
@@ -47,7 +47,7 @@ class Sequential:
             if not name or "." in name:
                 raise ValueError(f"Sequential: a layer's name is a word without dots, not {name!r}")
         if len({id(layer) for layer in layers.values()}) < len(layers):
-            raise ValueError(f"Sequential: a layer stands twice among {', '.join(layers)}; make one for each")
+            raise ValueError(f"Sequential: one layer occurs twice among {', '.join(layers)}; make two")
         self.layers = dict(layers)
         self.params = {
             f"{name}.{parameter}": value
@@ -59,6 +59,10 @@ class Sequential:
             for name, layer in layers.items()
             for parameter, value in layer.grads.items()
         }
+        # Gradients of parameters need no layer before the first that has some.
+        trained = list(dropwhile(lambda layer: not layer.params, layers.values()))
+        self._after_first = trained[1:]
+        self._backward_first = _backward_params_of(trained[0]) if trained else None
 
     def forward(self, x: Array) -> Array:
         """Return the last layer's output."""
@@ -77,13 +81,13 @@ class Sequential:
 
         ∂L/∂x would cost as much as the first layer's ∂L/∂W.
         """
-        trained = list(dropwhile(lambda layer: not layer.params, self.layers.values()))
-        if not trained:
+        if self._backward_first is None:
             return
-        first, *others = trained
-        for layer in reversed(others):
+        for layer in reversed(self._after_first):
             dout = layer.backward(dout)
-        if isinstance(first, TrainableLayer):
-            first.backward_params(dout)
-        else:
-            first.backward(dout)
+        self._backward_first(dout)
+
+
+def _backward_params_of(layer: Layer) -> Callable[[Array], object]:
+    """Return the method that fills the layer's ``grads`` at the least cost."""
+    return layer.backward_params if isinstance(layer, TrainableLayer) else layer.backward

@@ -1,1 +1,1 @@
-"""The same networks in PyTorch, with batch norm written by hand: an MLP and a ConvNet, and their training."""
+"""MLP, ConvNet and hand-written batch norm in PyTorch; numpy_nn may never be imported here."""

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from backproof.torch_nn.norms import batch_norm
+from backproof.torch_nn.make_batch_norm import make_batch_norm
 
 
 class Conv(NamedTuple):
@@ -16,7 +16,7 @@ class Conv(NamedTuple):
 
 
 class MaxPool(NamedTuple):
-    """A maximum over 3 × 3 pixels, stride 2, padding 1: it halves height and width."""
+    """A maximum over 3 × 3 pixels, stride 2, padding 1: so height and width are halved."""
 
     name: str
 
@@ -39,7 +39,7 @@ TABLE_1 = (
 IMAGE_SIZE = (32, 32)
 """Height and width of the images that the network takes."""
 LINEAR_INPUTS = 512
-"""Five times halved, 32 × 32 pixels are one: its channels are what the last layer takes."""
+"""Five times halved, 32 × 32 pixels are one, of 512 channels."""
 
 
 class ConvNet(nn.Module):
@@ -60,7 +60,7 @@ class ConvNet(nn.Module):
             block.add_module(
                 "conv", nn.Conv2d(channels_in, row.channels_out, kernel_size=3, stride=1, padding=1)
             )
-            block.add_module("norm", batch_norm(norm, row.channels_out, spatial=True))
+            block.add_module("norm", make_batch_norm(norm, row.channels_out, spatial=True))
             block.add_module("relu", nn.ReLU())
             self.add_module(row.name, block)
         self.flatten = nn.Flatten()

@@ -1,4 +1,4 @@
-"""The multi-layer perceptron in PyTorch, twin of the NumPy one: the same layers under the same names."""
+"""The multi-layer perceptron in PyTorch, with the layers and names of the NumPy one."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from backproof.torch_nn.norms import batch_norm
+from backproof.torch_nn.make_batch_norm import make_batch_norm
 
 
 class MLP(nn.Module):
@@ -37,7 +37,7 @@ class MLP(nn.Module):
             if number == len(sizes) - 1:
                 break
             if norm != "none":
-                self.add_module(f"norm{number}", batch_norm(norm, d_out, spatial=False))
+                self.add_module(f"norm{number}", make_batch_norm(norm, d_out, spatial=False))
             self.add_module(f"activation{number}", nn.LeakyReLU(negative_slope))
             if dropout:
                 self.add_module(f"dropout{number}", nn.Dropout(dropout))
@@ -52,7 +52,7 @@ class MLP(nn.Module):
 
 @torch.no_grad()
 def draw_small_normal(mlp: MLP, rng: np.random.Generator, scale: float = 1e-4) -> None:
-    """Set weights to N(0, scale²), biases to zero: the very numbers that a NumPy MLP draws from ``rng``."""
+    """Set weights to N(0, scale²) and biases to zero: the numbers that a NumPy MLP draws from ``rng``."""
     for layer in mlp.children():
         if isinstance(layer, nn.Linear):
             layer.weight.copy_(torch.from_numpy(rng.normal(0.0, scale, size=layer.weight.shape)))
@@ -66,12 +66,12 @@ def numpy_params(mlp: MLP) -> dict[str, npt.NDArray[Any]]:
 
 @torch.no_grad()
 def load_numpy_params(mlp: MLP, params: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Take ``params`` of a NumPy MLP, bit for bit (ValueError for other names, shapes or dtypes)."""
-    here = dict(mlp.named_parameters())
-    if params.keys() != here.keys():
-        raise ValueError(f"expected parameters {', '.join(here)}, got {', '.join(params)}")
+    """Set all parameters to ``params`` of a NumPy MLP (ValueError for other names, shapes or dtypes)."""
+    own = dict(mlp.named_parameters())
+    if params.keys() != own.keys():
+        raise ValueError(f"expected parameters {', '.join(own)}, got {', '.join(params)}")
     for name, array in params.items():
-        value, param = torch.from_numpy(array), here[name]
+        value, param = torch.from_numpy(array), own[name]
         if value.shape != param.shape or value.dtype != param.dtype:
             raise ValueError(
                 f"{name} is {value.dtype} of shape {tuple(value.shape)}, "

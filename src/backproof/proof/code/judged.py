@@ -13,17 +13,17 @@ FUNCTIONS = {
     "kernels": (
         "forward",
         "backward",
-        "_in_memory_order",
-        "_as_it_was",
+        "_as_rows_or_planes",
+        "_reshaped_like",
         "_per_channel",
         "_sum",
         "_mean",
         "_mean_square",
         "_scale_and_shift",
     ),
-    "formulas": ("statistics", "forward", "frozen", "backward", "jvp", "_projected"),
+    "formulas": ("statistics", "forward", "forward_with_statistics", "backward", "jvp", "_projected"),
     "modules": ("BatchNorm._track",),
-    "processes": ("joined",),
+    "processes": ("combined",),
 }
 """The judged functions of each module: those with formulas, and what these compute with."""
 JUDGED_BY = {
@@ -49,7 +49,7 @@ JUDGED_BY = {
 """The equations that have to catch what is wrong with each module."""
 EQUIVALENT = {
     (
-        "kernels._as_it_was",
+        "kernels._reshaped_like",
         "samples.ndim == x.ndim == 2 → samples.ndim == x.ndim == 3",
     ): "the general view, which comes next, gives (B, C) back as it is",
     (

@@ -5,7 +5,9 @@ from types import ModuleType
 
 from backproof.numpy_nn import activations, linear, losses
 from backproof.numpy_nn import optimizers as sgd
-from backproof.torch_nn.batchnorm import formulas, kernels, modules, processes
+from backproof.torch_nn.batchnorm import batch_norm_modules as modules
+from backproof.torch_nn.batchnorm import formulas, kernels
+from backproof.torch_nn.batchnorm import joint_statistics as processes
 
 
 @dataclass(frozen=True)

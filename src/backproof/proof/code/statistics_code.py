@@ -16,7 +16,7 @@ Code = Callable[[Layers, Sample], Any]
 def _joint(number: int) -> Code:
     def code(layers: Layers, v: Sample) -> Array:
         n, e, q = (torch.tensor(v[each]) for each in (here.n, here.e, here.Q))
-        parts = layers.processes.joined(n[:, None].expand_as(e), e, q)
+        parts = layers.processes.combined(n[:, None].expand_as(e), e, q)
         found: Array = parts[number].numpy()
         return found[0] if number == 0 else found
 

@@ -104,7 +104,9 @@ def _y(letters: Any) -> Code:
             torch.tensor(v[each])
             for each in (letters.x, letters.gamma, letters.beta, letters.mu, letters.var)
         )
-        frozen: Array = layers.formulas.frozen(x, gamma, beta, float(v[EPSILON]), mean, var).numpy()
+        frozen: Array = layers.formulas.forward_with_statistics(
+            x, gamma, beta, float(v[EPSILON]), mean, var
+        ).numpy()
         return [*_named("y", letters)(layers, v), frozen]
 
     return code
@@ -130,7 +132,7 @@ def _frozen_gradients(
     """Return ∂L/∂x, ∂L/∂μ and ∂L/∂σ² where these three are independent of each other."""
     moved = [each.detach().requires_grad_() for each in (x, mean, var)]
     gamma, beta = torch.tensor(v[batchnorm.gamma]), torch.tensor(v[batchnorm.beta])
-    y = layers.formulas.frozen(moved[0], gamma, beta, eps, *moved[1:])
+    y = layers.formulas.forward_with_statistics(moved[0], gamma, beta, eps, *moved[1:])
     gradients = torch.autograd.grad(y, moved, torch.tensor(v[grad(batchnorm.y)]))
     return tuple(each.numpy() for each in gradients)
 

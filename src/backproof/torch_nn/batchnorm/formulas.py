@@ -1,4 +1,4 @@
-"""Batch norm in plain operations, which autograd, forward mode and vmap can all see through.
+"""Batch norm in differentiable operations, for autograd, forward mode and vmap.
 
 Axes: s and r sample 1…B, i channel 1…C. In (B, C, H, W) every pixel counts as a sample, and B as B·H·W.
 Dotted letters are tangents.
@@ -9,16 +9,12 @@ from typing import NamedTuple
 from torch import Tensor
 from torch.distributed import ProcessGroup
 
-from backproof.torch_nn.batchnorm.input_checks import (
-    along,
-    axes,
-    precision,
-)
-from backproof.torch_nn.batchnorm.processes import joint, summed
+from backproof.torch_nn.batchnorm.joint_statistics import joint_statistics, sum_over_processes
+from backproof.torch_nn.batchnorm.per_channel import channelwise, sample_axes, statistics_dtype
 
 
 class Statistics(NamedTuple):
-    """What batch norm knows of a batch, over all processes: (1, C, 1, …), but ``centred`` like x."""
+    """Statistics of a batch, over all processes: mean and var (1, C, 1, …), x − mean like x, and B."""
 
     centred: Tensor
     mean: Tensor
@@ -27,23 +23,23 @@ class Statistics(NamedTuple):
 
 
 def statistics(x: Tensor, group: ProcessGroup | None) -> Statistics:
-    """Take mean and biased variance of each channel of x (B, C, …).
+    """Return mean and biased variance of each channel of x (B, C, …).
 
     bn.mu:   μ_i = (1/B) Σ_s x_si
     bn.var:  σ²_i = (1/B) Σ_s (x_si − μ_i)²
     """
-    x = x.to(precision(x))
-    mean = x.mean(axes(x), keepdim=True)
+    x = x.to(statistics_dtype(x))
+    mean = x.mean(sample_axes(x), keepdim=True)
     centred = x - mean
-    # A mean far from zero is rounded, and that may be much beside σ: what is left over is taken off again.
-    rest = centred.mean(axes(x), keepdim=True)
+    # A mean far from zero is rounded, and the error may be large beside σ: subtract the rest too.
+    rest = centred.mean(sample_axes(x), keepdim=True)
     centred = centred - rest
-    var = centred.square().mean(axes(x), keepdim=True)
+    var = centred.square().mean(sample_axes(x), keepdim=True)
     count = x.numel() // x.shape[1]
     if group is None:
         return Statistics(centred, mean + rest, var, count)
     local = mean.double() + rest.double()
-    total, mu, joint_var = joint(count, local, var * count, group)
+    total, mu, joint_var = joint_statistics(count, local, var * count, group)
     return Statistics(centred - (mu - local).to(x.dtype), mu.to(x.dtype), joint_var.to(x.dtype), total)
 
 
@@ -57,14 +53,16 @@ def forward(
     """
     centred, mean, var, _ = statistics(x, group)
     xhat = centred * (var + eps).rsqrt()
-    y = along(gamma, x) * xhat + along(beta, x)
+    y = channelwise(gamma, x) * xhat + channelwise(beta, x)
     return y.to(x.dtype), mean.flatten(), var.flatten()
 
 
-def frozen(x: Tensor, gamma: Tensor, beta: Tensor, eps: float, mean: Tensor, var: Tensor) -> Tensor:
-    """Normalise x (B, C, …) with statistics (C,) that are not its own: an affine map of each channel."""
+def forward_with_statistics(
+    x: Tensor, gamma: Tensor, beta: Tensor, eps: float, mean: Tensor, var: Tensor
+) -> Tensor:
+    """Normalise x (B, C, …) with the given mean and variance (C,), such as running averages."""
     scale = gamma * (var + eps).rsqrt()
-    y: Tensor = (x - along(mean, x)) * along(scale, x) + along(beta, x)
+    y: Tensor = (x - channelwise(mean, x)) * channelwise(scale, x) + channelwise(beta, x)
     return y.to(x.dtype)
 
 
@@ -73,14 +71,14 @@ def backward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return dx like x, dγ and dβ (C,), given dy = ∂L/∂y: kernels.py's backward, itself differentiable.
 
-    Its formulas stand there. It starts from x: μ and σ² depend on it, which second derivatives must see.
+    The formulas stand there. This one starts from x, on which μ and σ² depend: second derivatives need that.
     """
     centred, _, var, count = statistics(x, group)
     invstd = (var + eps).rsqrt()
     xhat = centred * invstd
-    dx = along(gamma, x) * invstd * _projected(dy, xhat, count, group)
-    dgamma = (dy * xhat).sum(axes(x))
-    dbeta = dy.sum(axes(x), dtype=dgamma.dtype)
+    dx = channelwise(gamma, x) * invstd * _projected(dy, xhat, count, group)
+    dgamma = (dy * xhat).sum(sample_axes(x))
+    dbeta = dy.sum(sample_axes(x), dtype=dgamma.dtype)
     return dx.to(x.dtype), dgamma.to(gamma.dtype), dbeta.to(gamma.dtype)
 
 
@@ -100,18 +98,21 @@ def jvp(
     centred, _, var, count = statistics(x, group)
     invstd = (var + eps).rsqrt()
     xhat = centred * invstd
-    y_dot = xhat * 0 if gamma_dot is None else along(gamma_dot, x) * xhat
+    y_dot = xhat * 0 if gamma_dot is None else channelwise(gamma_dot, x) * xhat
     if x_dot is not None:
-        y_dot = y_dot + along(gamma, x) * invstd * _projected(x_dot, xhat, count, group)
+        y_dot = y_dot + channelwise(gamma, x) * invstd * _projected(x_dot, xhat, count, group)
     if beta_dot is not None:
-        y_dot = y_dot + along(beta_dot, x)
+        y_dot = y_dot + channelwise(beta_dot, x)
     return y_dot.to(x.dtype)
 
 
 def _projected(v: Tensor, xhat: Tensor, count: int, group: ProcessGroup | None) -> Tensor:
     """V − mean(v) − x̂ mean(v x̂) per channel: √(σ²+ε) times x̂'s derivative, which is its own transpose."""
     v = v.to(xhat.dtype)
-    total, product = v.sum(axes(v), keepdim=True), (v * xhat).sum(axes(v), keepdim=True)
+    total, product = v.sum(sample_axes(v), keepdim=True), (v * xhat).sum(sample_axes(v), keepdim=True)
     if group is not None:
-        total, product = summed(total, group).to(v.dtype), summed(product, group).to(v.dtype)
+        total, product = (
+            sum_over_processes(total, group).to(v.dtype),
+            sum_over_processes(product, group).to(v.dtype),
+        )
     return v - total / count - xhat * (product / count)

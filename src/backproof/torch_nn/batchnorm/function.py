@@ -19,7 +19,7 @@ Gradients = tuple[Tensor | None, Tensor | None, Tensor | None]
 def forward(
     ctx: Any, x: Tensor, gamma: Tensor, beta: Tensor, eps: float, process_group: ProcessGroup | None
 ) -> Normalised:
-    """Normalise x (B, C, …) with γ and β (C,), keeping x, γ, μ and 1/√(σ² + ε): what backward needs, no more.
+    """Normalise x (B, C, …) with γ and β (C,), and save x, γ, μ and 1/√(σ² + ε) for backward.
 
     With a process group, the statistics are those of all its processes' batches together. Shapes that do not
     fit, an empty batch, and one value per channel are a ValueError.
@@ -47,7 +47,7 @@ def backward(ctx: Any, dy: Tensor | None) -> Gradients:
 
 
 class PlainBatchNorm(torch.autograd.Function):
-    """Forward and backward alone: what training needs, at half the overhead, and all that compiles."""
+    """Forward and backward alone: all that training needs and torch.compile takes, at half the overhead."""
 
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> Normalised:
@@ -81,7 +81,7 @@ class BatchNormFunction(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        """Keep what backward needs; forward mode runs at once and lets go."""
+        """Save what backward and forward mode need."""
         x, gamma, _, ctx.eps, ctx.process_group = inputs
         _, mean, var, invstd = output
         ctx.mark_non_differentiable(mean, var, invstd)
@@ -104,7 +104,7 @@ class BatchNormFunction(torch.autograd.Function):
     def vmap(
         info: Any, in_dims: tuple[int | None, ...], *args: Any
     ) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
-        """Make the mapped axis V part of the channels, (V·C): exact, as no channel knows of another."""
+        """Make the mapped axis V part of the channels, (V·C): exact, since channels are independent."""
         (x, gamma, beta, *rest), v = args, info.batch_size
         x = _with_axis(x, in_dims[0], 1, v).flatten(1, 2)
         gamma, beta = (
@@ -112,7 +112,7 @@ class BatchNormFunction(torch.autograd.Function):
         )
         y, *statistics = _apply(x, gamma, beta, *rest)
         y = y.reshape(len(y), v, -1, *y.shape[2:])
-        return (y, *(each.view(v, -1) for each in statistics)), (1, 0, 0, 0)
+        return (y, *(statistic.view(v, -1) for statistic in statistics)), (1, 0, 0, 0)
 
 
 # torch leaves these without types.
@@ -126,7 +126,7 @@ def batch_norm(
 ) -> Normalised:
     """Return y, mean and biased variance: by BatchNormFunction where a transform or forward mode needs it."""
     if torch.compiler.is_compiling() or not (
-        _transformed() or any(_unpack_dual(each).tangent is not None for each in (x, gamma, beta))
+        _transformed() or any(_unpack_dual(tensor).tangent is not None for tensor in (x, gamma, beta))
     ):
         return _apply_plain(x, gamma, beta, eps, process_group)
     y, mean, var, _ = _apply(x, gamma, beta, eps, process_group)
@@ -134,7 +134,7 @@ def batch_norm(
 
 
 def _transformed() -> bool:
-    """Tell whether torch.func is at work."""
+    """Return whether a transform of torch.func is active."""
     return torch._C._are_functorch_transforms_active()
 
 

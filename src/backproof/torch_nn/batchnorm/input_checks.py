@@ -1,6 +1,5 @@
-"""What every batch norm refuses at its door, and how it lays out per-channel numbers."""
+"""Checks of the tensors that batch norm takes."""
 
-import torch
 from torch import Tensor
 from torch.distributed import ProcessGroup
 
@@ -12,7 +11,7 @@ def require_input(x: Tensor, gamma: Tensor, beta: Tensor) -> None:
     """
     if gamma.ndim != 1 or gamma.shape != beta.shape:
         raise ValueError(
-            f"batch norm: γ and β have shapes {tuple(gamma.shape)} and {tuple(beta.shape)}, both due as (C,)"
+            f"batch norm: γ and β have shapes {tuple(gamma.shape)} and {tuple(beta.shape)}, expected (C,)"
         )
     if x.ndim < 2 or x.shape[1] != len(gamma):
         raise ValueError(
@@ -26,23 +25,8 @@ def require_input(x: Tensor, gamma: Tensor, beta: Tensor) -> None:
 
 def require_two_values(x: Tensor, group: ProcessGroup | None) -> None:
     """Refuse a batch with one value per channel: it equals its mean, and y would be β whatever x is."""
-    # A process may have one value where the group has more: joint() counts those.
+    # One process may have a single value where the group has more: joint_statistics counts those.
     if group is None and x.numel() == x.shape[1]:
         raise ValueError(
             f"batch norm: x has shape {tuple(x.shape)}, one value per channel; statistics need two or more"
         )
-
-
-def axes(x: Tensor) -> tuple[int, ...]:
-    """Name the axes that statistics run over: all but the channel's."""
-    return 0, *range(2, x.ndim)
-
-
-def along(values: Tensor, x: Tensor) -> Tensor:
-    """View per-channel values (C,) as (1, C, 1, …), to meet x (B, C, …)."""
-    return values.view(1, -1, *(1,) * (x.ndim - 2))
-
-
-def precision(x: Tensor) -> torch.dtype:
-    """Return the dtype of statistics: x's own, but float32 for half the bits."""
-    return torch.float32 if x.dtype in (torch.bfloat16, torch.float16) else x.dtype

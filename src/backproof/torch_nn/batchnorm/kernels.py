@@ -1,20 +1,22 @@
-"""The hand-written passes: batch norm and its gradients, in few walks through memory.
+"""The hand-written passes: batch norm and its gradients, in few passes over memory.
 
 Axes: s and r sample 1…B, i channel 1…C. In (B, C, H, W) every pixel counts as a sample, and B as B·H·W. Two
-layouts are walked in the order of memory: *rows* (N, C), whose channels lie together, and *planes* (B, C, P),
-whose pixels do. Sums are those of x − shift, never of x: squares and products far from zero cancel.
+layouts follow the order of memory: *rows* (N, C), where a sample's channels are neighbours, and *planes*
+(B, C, P), where a channel's pixels are. Sums are of x − shift, never of x: squares far from zero cancel.
 """
 
 import torch
 from torch import Tensor
 from torch.distributed import ProcessGroup
 
-from backproof.torch_nn.batchnorm.input_checks import precision
-from backproof.torch_nn.batchnorm.processes import joint, totals
+from backproof.torch_nn.batchnorm.joint_statistics import joint_statistics, totals
+from backproof.torch_nn.batchnorm.per_channel import statistics_dtype
 
 Wanted = tuple[bool, bool, bool]
-_EVERY = 8
-_FAR = 16
+_SHIFT_STRIDE = 8
+"""The shift is the mean of every eighth sample."""
+_LARGE_MEAN = 16
+"""In units of σ: the rounding of a larger mean matters."""
 
 
 def forward(
@@ -27,24 +29,24 @@ def forward(
     bn.xhat:  x̂_si = (x_si − μ_i)/√(σ²_i + ε)
     bn.y:     y_si = γ_i x̂_si + β_i
     """
-    samples = _in_memory_order(x, like=x)
+    samples = _as_rows_or_planes(x, like=x)
     # Any shift near the mean will do. The mean of every eighth sample is, (shift − μ)² ≤ 7σ² whatever the
-    # data, and costs an eighth of a walk; μ = shift + rest, where rest is of σ's size and has all its digits.
-    shift = _mean(samples[::_EVERY], precision(x))
+    # data, and costs an eighth of a pass; μ = shift + rest, where rest is of σ's size and has all its digits.
+    shift = _mean(samples[::_SHIFT_STRIDE], statistics_dtype(x))
     y = samples - _per_channel(shift, samples)
     rest = _mean(y)
     mean_square, y = _mean_square(y, samples, shift)
-    # Rounding may leave less than nothing of a constant channel.
+    # Rounding may make a constant channel's variance negative.
     var = mean_square.addcmul_(rest, rest, value=-1).relu_()
     mean = shift + rest
     if group is not None:
         count = x.numel() // x.shape[1]
-        _, mu, joint_var = joint(count, shift.double() + rest.double(), var * count, group)
+        _, mu, joint_var = joint_statistics(count, shift.double() + rest.double(), var * count, group)
         rest, mean, var = (mu - shift).to(var.dtype), mu.to(var.dtype), joint_var.to(var.dtype)
     invstd = (var + eps).rsqrt_()
     scale = gamma * invstd
     y = _scale_and_shift(y, scale, torch.addcmul(beta, rest, scale, value=-1))
-    return _as_it_was(y, x).to(x.dtype), mean, var, invstd
+    return _reshaped_like(y, x).to(x.dtype), mean, var, invstd
 
 
 def backward(
@@ -66,20 +68,20 @@ def backward(
     """
     wants_dx, wants_dgamma, wants_dbeta = wanted
     dx = dgamma = None
-    dy_samples = _in_memory_order(dy, like=x)
+    dy_samples = _as_rows_or_planes(dy, like=x)
     sum_dy = _sum(dy_samples, invstd.dtype)
     dbeta = sum_dy.to(gamma.dtype) if wants_dbeta else None
     if not (wants_dx or wants_dgamma):
         return dx, dgamma, dbeta
 
-    samples = _in_memory_order(x, like=x)
+    samples = _as_rows_or_planes(x, like=x)
     per_sample_mean = _per_channel(mean, samples)
     centred = samples - per_sample_mean
-    # The saved mean is rounded: x − μ = x − mean − rest, and the sum of what is centred tells the rest.
+    # The saved mean is rounded: x − μ = x − mean − rest, and rest is the mean of x − mean.
     sums = [sum_dy, _sum(centred)] if _rounding_matters(mean, invstd) else [sum_dy]
     if torch.compiler.is_compiling():
         sum_dy_centred = _sum(centred * dy_samples)
-    else:  # To centre once more costs less than new memory for the product.
+    else:  # Subtracting the mean again costs less than new memory for the product.
         sum_dy_centred = _sum(centred.mul_(dy_samples))
         torch.sub(samples, per_sample_mean, out=centred)
     count, total_dy_centred, rest = x.numel() // x.shape[1], sum_dy_centred, None
@@ -90,10 +92,10 @@ def backward(
         rest = sums[1] / count
         total_dy_centred = torch.addcmul(total_dy_centred, rest, total_dy, value=-1)
     if wants_dgamma:
-        mine = total_dy_centred
+        own = total_dy_centred
         if group is not None:
-            mine = sum_dy_centred if rest is None else sum_dy_centred - rest * sum_dy
-        dgamma = (mine * invstd).to(gamma.dtype)
+            own = sum_dy_centred if rest is None else sum_dy_centred - rest * sum_dy
+        dgamma = (own * invstd).to(gamma.dtype)
     if wants_dx:
         # dx = scale dy − (scale/B) Σ dy − (scale/B) x̂ Σ dy x̂ = scale dy + slope (x − mean) + offset
         scale = gamma * invstd
@@ -104,29 +106,29 @@ def backward(
             offset.addcmul_(slope, rest, value=-1)
         dx = _scale_and_shift(centred, slope, offset)
         dx = dx.addcmul_(dy_samples.to(dx.dtype), _per_channel(scale, dx))
-        dx = _as_it_was(dx, x).to(x.dtype)
+        dx = _reshaped_like(dx, x).to(x.dtype)
     return dx, dgamma, dbeta
 
 
 def _rounding_matters(mean: Tensor, invstd: Tensor) -> bool:
-    """Tell whether the rounding of a mean (C,) may show beside σ: by more than 1e-6 σ in float32.
+    """Return whether a mean (C,) may be rounded by more than 1e-6 σ in float32.
 
-    Where asking would cost more than the walk through memory that it may save, the answer is yes.
+    True also where finding out would cost more than the pass over memory that it may save.
     """
     if torch.compiler.is_compiling() or mean.device.type != "cpu":
         return True
-    return (mean * invstd).abs_().max().item() > _FAR
+    return (mean * invstd).abs_().max().item() > _LARGE_MEAN
 
 
-def _in_memory_order(tensor: Tensor, like: Tensor) -> Tensor:
+def _as_rows_or_planes(tensor: Tensor, like: Tensor) -> Tensor:
     """View a tensor as planes where ``like`` is contiguous images, else as rows (copied if it must be)."""
     if like.ndim == 2:
         return tensor
     return tensor.flatten(2) if like.is_contiguous() else tensor.movedim(1, -1).flatten(0, -2)
 
 
-def _as_it_was(samples: Tensor, x: Tensor) -> Tensor:
-    """Give rows or planes the shape of x."""
+def _reshaped_like(samples: Tensor, x: Tensor) -> Tensor:
+    """Return rows or planes in the shape of x."""
     if samples.ndim == x.ndim == 2:
         return samples
     if samples.ndim == 3:
@@ -135,26 +137,26 @@ def _as_it_was(samples: Tensor, x: Tensor) -> Tensor:
 
 
 def _per_channel(values: Tensor, samples: Tensor) -> Tensor:
-    """View (C,) so that it meets rows or planes."""
+    """View (C,) so that it broadcasts against rows or planes."""
     return values if samples.ndim == 2 else values.view(-1, 1)
 
 
 def _sum(samples: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-    """Sum over samples, (C,): planes in two steps, the first of which is a sum of neighbours."""
+    """Return the sums over samples (C,): of planes in two steps, of which the first adds neighbours."""
     return samples.sum(0, dtype=dtype) if samples.ndim == 2 else samples.sum(2, dtype=dtype).sum(0)
 
 
 def _mean(samples: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-    """Average over samples, (C,), in the same two steps."""
+    """Return the means over samples (C,), in the same two steps."""
     return samples.mean(0, dtype=dtype) if samples.ndim == 2 else samples.mean(2, dtype=dtype).mean(0)
 
 
 def _mean_square(centred: Tensor, samples: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
-    """Average the squares of samples − shift, (C,), which ``centred`` holds; and return that as it was."""
+    """Return the mean square (C,) of ``centred``, which is samples − shift, and ``centred`` unchanged."""
     if torch.compiler.is_compiling():
         return _mean(centred * centred), centred
     if centred.ndim == 3:
-        # A norm over neighbours squares and sums in one walk, and writes nothing.
+        # A norm over neighbours squares and sums in one pass, and writes nothing.
         norms: Tensor = torch.linalg.vector_norm(centred, dim=2)
         return norms.square_().mean(0).div_(centred.shape[2]), centred
     mean_square = _mean(centred.square_())
@@ -162,8 +164,8 @@ def _mean_square(centred: Tensor, samples: Tensor, shift: Tensor) -> tuple[Tenso
 
 
 def _scale_and_shift(samples: Tensor, scale: Tensor, offset: Tensor) -> Tensor:
-    """Take samples · scale + offset per channel, in place."""
+    """Return samples · scale + offset per channel, in place."""
     if samples.ndim == 2:
         return torch.addcmul(offset, samples, scale, out=samples)
-    # Two walks, and yet quicker than addcmul, which is slow where one number meets many.
+    # Two passes, and still faster than addcmul, which is slow at broadcasting one number to many.
     return samples.mul_(scale.view(-1, 1)).add_(offset.view(-1, 1))

@@ -1,6 +1,6 @@
-"""Batch norm as modules: parameters, running statistics, and when which are used.
+"""Batch norm as modules: parameters, running statistics, and when each kind of statistics is used.
 
-Parameters and buffers bear the names of torch.nn.BatchNorm1d and 2d, so that state dicts pass both ways.
+Parameters and buffers have the names of torch.nn.BatchNorm1d and 2d, whose state dicts therefore load.
 """
 
 from abc import abstractmethod
@@ -12,7 +12,7 @@ from torch.distributed import ProcessGroup
 from backproof.torch_nn.batchnorm import formulas
 from backproof.torch_nn.batchnorm.function import batch_norm
 from backproof.torch_nn.batchnorm.input_checks import require_input, require_two_values
-from backproof.torch_nn.batchnorm.processes import summed
+from backproof.torch_nn.batchnorm.joint_statistics import sum_over_processes
 
 
 class BatchNorm(nn.Module):
@@ -20,7 +20,7 @@ class BatchNorm(nn.Module):
 
     x̂ takes each channel's mean and biased variance from the batch: with ``process_group``, from all its
     processes' batches together. With ``track_running_stats``, evaluation takes them from running averages
-    instead, which each training batch pulls by ``momentum`` (None: all batches count alike) towards its mean
+    instead, which each training batch moves by ``momentum`` (None: all batches count alike) towards its mean
     and unbiased variance.
 
     ``n_features`` below 1, input that is not (B, ``n_features``, …), an empty batch, and a batch with one
@@ -59,7 +59,9 @@ class BatchNorm(nn.Module):
         """Normalise x (B, C, …): y of the same shape and dtype."""
         if not self.training and self.running_mean is not None and self.running_var is not None:
             require_input(x, self.weight, self.bias)
-            return formulas.frozen(x, self.weight, self.bias, self.eps, self.running_mean, self.running_var)
+            return formulas.forward_with_statistics(
+                x, self.weight, self.bias, self.eps, self.running_mean, self.running_var
+            )
         y, mean, var = self._normalise(x)
         if self.training and self.track_running_stats:
             self._track(x, mean.detach(), var.detach())
@@ -71,7 +73,7 @@ class BatchNorm(nn.Module):
 
     @torch.no_grad()
     def _track(self, x: Tensor, mean: Tensor, var: Tensor) -> None:
-        """Pull the running statistics towards a batch's.
+        """Move the running statistics towards a batch's.
 
         bn.running_mean:  μ̄_i ← (1 − m) μ̄_i + m μ_i
         bn.running_var:   σ̄²_i ← (1 − m) σ̄²_i + m (B/(B − 1)) σ²_i
@@ -83,12 +85,12 @@ class BatchNorm(nn.Module):
         m = 1 / self.num_batches_tracked.to(mean.dtype) if self.momentum is None else self.momentum
         b: Tensor | float = x.numel() / x.shape[1]
         if self.process_group is not None:
-            b = summed(torch.tensor(b, dtype=torch.float64, device=x.device), self.process_group)
+            b = sum_over_processes(torch.tensor(b, dtype=torch.float64, device=x.device), self.process_group)
         self.running_mean.mul_(1 - m).add_(m * mean)
         self.running_var.mul_(1 - m).add_(m * (b / (b - 1)) * var)
 
     def extra_repr(self) -> str:
-        """Show the settings in the module's repr."""
+        """Return the settings, for the module's repr."""
         return (
             f"{self.n_features}, eps={self.eps}, momentum={self.momentum}, "
             f"track_running_stats={self.track_running_stats}"

@@ -1,4 +1,4 @@
-"""Which batch norm stands behind each choice of the setting ``batch_norm``."""
+"""Make the batch norm that a name stands for."""
 
 import torch.distributed as dist
 from torch import nn
@@ -6,7 +6,7 @@ from torch import nn
 from backproof.torch_nn.batchnorm import BatchNormAutograd, BatchNormManual
 
 
-def batch_norm(kind: str, n_features: int, *, spatial: bool) -> nn.Module:
+def make_batch_norm(kind: str, n_features: int, *, spatial: bool) -> nn.Module:
     """Make a batch norm with running statistics for (B, C), or for (B, C, H, W) if ``spatial``.
 
     ``kind`` is manual, autograd or native; anything else is a ValueError. Where several processes train

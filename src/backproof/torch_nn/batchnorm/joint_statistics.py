@@ -1,7 +1,7 @@
 """Statistics of a batch that is spread over processes.
 
-Sums travel in float64: they are a few numbers per channel, and a count, or a mean far from zero, keeps all
-its digits. Every collective here can be differentiated.
+Sums are exchanged in float64: they are a few numbers per channel, and a count, or a mean far from zero, keeps
+all its digits. Every exchange here can be differentiated.
 """
 
 from collections.abc import Callable
@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.distributed import ProcessGroup
 
 
-class _Summed(torch.autograd.Function):
-    """The processes' sum, which every one of them gets: its derivative is the same sum of derivatives.
+class _AllReduce(torch.autograd.Function):
+    """The sum over processes, which each of them gets: its derivative is the same sum of derivatives.
 
     torch.distributed.nn has one, which torch deprecates in favour of a private module.
     """
@@ -31,39 +31,43 @@ class _Summed(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor, None]:
-        return _apply(grad_outputs[0], ctx.group), None
+        return _all_reduce(grad_outputs[0], ctx.group), None
 
     @staticmethod
     def jvp(ctx: Any, *grad_inputs: Any) -> Tensor:
-        return _apply(grad_inputs[0], ctx.group)
+        return _all_reduce(grad_inputs[0], ctx.group)
 
 
-_apply: Callable[..., Tensor] = _Summed.apply  # which torch leaves without types
+_all_reduce: Callable[..., Tensor] = _AllReduce.apply  # which torch leaves without types
 
 
-def summed(values: Tensor, group: ProcessGroup) -> Tensor:
-    """Add up the processes' values, of one shape: each process gets the sum, in float64."""
-    return _apply(values.double(), group)
+def sum_over_processes(values: Tensor, group: ProcessGroup) -> Tensor:
+    """Return the sum of all processes' values, of one shape, in float64."""
+    return _all_reduce(values.double(), group)
 
 
-def joint(count: int, mean: Tensor, m2: Tensor, group: ProcessGroup) -> tuple[int, Tensor, Tensor]:
-    """Join counts, means and squared deviations (of one shape): the joint count, mean and variance.
+def joint_statistics(count: int, mean: Tensor, m2: Tensor, group: ProcessGroup) -> tuple[int, Tensor, Tensor]:
+    """Return count, mean and variance of all processes' batches together; ValueError if the count is 1.
 
-    A joint batch with one value per channel is a ValueError.
+    ``m2`` is the sum of squared deviations from ``mean``, and of its shape.
     """
-    mine = torch.stack((torch.full_like(mean, count, dtype=torch.float64), mean.double(), m2.double()))
+    own = torch.stack((torch.full_like(mean, count, dtype=torch.float64), mean.double(), m2.double()))
     # A sum of rows of which all but one are zero gathers them, and unlike all_gather runs on any backend.
-    rows = torch.zeros((group.size(), *mine.shape), dtype=torch.float64, device=mine.device)
-    rows = summed(rows.index_copy(0, torch.tensor([group.rank()], device=mine.device), mine[None]), group)
-    n, mu, _, var = joined(*rows.unbind(1))
+    rows = torch.zeros((group.size(), *own.shape), dtype=torch.float64, device=own.device)
+    rows = sum_over_processes(
+        rows.index_copy(0, torch.tensor([group.rank()], device=own.device), own[None]), group
+    )
+    n, mu, _, var = combined(*rows.unbind(1))
     total = round(float(n.detach().flatten()[0]))
     if total < 2:
         raise ValueError("batch norm: all processes together have one value per channel, statistics need two")
     return total, mu, var
 
 
-def joined(n_k: Tensor, e_k: Tensor, q_k: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Join the counts n, means E and squared deviations Q of processes k, all (P, C): B, μ, q and σ².
+def combined(n_k: Tensor, e_k: Tensor, q_k: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return B, μ, q and σ² of all processes k, given their n, E and Q, all (P, C).
+
+    n is a count, E a mean, and Q (later q) a sum of squared deviations from it.
 
     bn.joint_n:    B = Σ_k n_k
     bn.joint_mu:   μ_i = e_1i + (1/B) Σ_k n_k (e_ki − e_1i)
@@ -80,9 +84,9 @@ def joined(n_k: Tensor, e_k: Tensor, q_k: Tensor) -> tuple[Tensor, Tensor, Tenso
 
 
 def totals(count: int, sums: tuple[Tensor, ...], group: ProcessGroup) -> tuple[int, list[Tensor]]:
-    """Add up the processes' counts and sums, of one shape and dtype, in one collective."""
+    """Return the totals of all processes' counts and sums (of one shape and dtype), in one exchange."""
     rows = torch.stack(
         (torch.full_like(sums[0], count, dtype=torch.float64), *(row.double() for row in sums))
     )
-    counts, *joined = summed(rows, group)
-    return round(float(counts.flatten()[0])), [row.to(sums[0].dtype) for row in joined]
+    counts, *sums_over_processes = sum_over_processes(rows, group)
+    return round(float(counts.flatten()[0])), [row.to(sums[0].dtype) for row in sums_over_processes]

@@ -9,7 +9,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from backproof.torch_nn.batchnorm import BatchNormAutograd, BatchNormManual, batch_norm, formulas
-from backproof.torch_nn.batchnorm.modules import BatchNorm
+from backproof.torch_nn.batchnorm.batch_norm_modules import BatchNorm
 
 SIZES = [5, 3]  # samples of each process
 KINDS: dict[str, type[BatchNorm]] = {"autograd": BatchNormAutograd, "manual": BatchNormManual}
@@ -43,43 +43,43 @@ def run(
     y = module(x)
     inputs = (x, module.weight, module.bias)
     dx, dgamma, dbeta = torch.autograd.grad(y, inputs, dy)
-    found = {"y": y.detach(), "dx": dx, "dgamma": dgamma, "dbeta": dbeta}
+    tensors = {"y": y.detach(), "dx": dx, "dgamma": dgamma, "dbeta": dbeta}
     if dtype == torch.float64:  # a gradient of the gradients
         y = FUNCTIONS[kind](*inputs, 1e-5, group)[0]
         first = torch.autograd.grad(y, (x,), dy, create_graph=True)[0]
-        found["ddx"], found["ddgamma"] = torch.autograd.grad((first * dy.cos()).sum(), (x, module.weight))
-    return found | {f"buffer.{key}": value for key, value in module.named_buffers()}
+        tensors["ddx"], tensors["ddgamma"] = torch.autograd.grad((first * dy.cos()).sum(), (x, module.weight))
+    return tensors | {f"buffer.{key}": value for key, value in module.named_buffers()}
 
 
 def one_process(rank: int, folder: str) -> None:
-    """Write what one process finds, for all cases at once: starting processes is what takes time."""
+    """Write what one process computes, for all cases at once: starting processes is what takes time."""
     torch.set_num_threads(1)
     store = (Path(folder) / "store").as_uri()
     dist.init_process_group("gloo", init_method=store, rank=rank, world_size=len(SIZES))
     try:
         group = dist.group.WORLD
         own = slice(sum(SIZES[:rank]), sum(SIZES[: rank + 1]))
-        found: dict[Any, Any] = {
+        results: dict[Any, Any] = {
             (name, kind): run(name, kind, own, group) for name in SHAPES for kind in KINDS
         } | {("float32", kind): run("far from zero", kind, own, group, torch.float32) for kind in KINDS}
         for kind, function in FUNCTIONS.items():
             # One value per channel on each process are two in all, and one process with one has too few.
             single = torch.tensor([[rank + 1.0]], dtype=torch.float64)
             ones = torch.ones(1, dtype=torch.float64)
-            found["single", kind] = function(single, ones, ones, 0.0, group)[0]
+            results["single", kind] = function(single, ones, ones, 0.0, group)[0]
             alone = dist.new_group([0])
             if rank == 0:
                 with pytest.raises(ValueError, match="one value per channel"):
                     function(single, ones, ones, 0.0, alone)
-        torch.save(found, Path(folder) / f"{rank}.pt")
+        torch.save(results, Path(folder) / f"{rank}.pt")
         dist.barrier()
     finally:
         dist.destroy_process_group()
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[Any, Any]]:
-    """What each of the processes found."""
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> list[dict[Any, Any]]:
+    """What each process computed."""
     if not dist.is_available() or not dist.is_gloo_available():
         pytest.skip("this torch was built without gloo, which connects processes on CPU")
     folder = tmp_path_factory.mktemp("processes")
@@ -90,9 +90,9 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[Any, Any]]:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", SHAPES)
 def test_processes_find_what_one_would_of_the_joint_batch(
-    found: list[dict[Any, Any]], name: str, kind: str
+    outcomes: list[dict[Any, Any]], name: str, kind: str
 ) -> None:
-    parts = [of[name, kind] for of in found]
+    parts = [outcome[name, kind] for outcome in outcomes]
     whole = run(name, kind, slice(None), None)
     x, _, gamma, beta = case(name)
     native = torch.nn.functional.batch_norm(x, None, None, gamma, beta, training=True)
@@ -113,21 +113,21 @@ def test_processes_find_what_one_would_of_the_joint_batch(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_process_returns_its_own_share_for_the_parameters(
-    found: list[dict[Any, Any]], kind: str
+    outcomes: list[dict[Any, Any]], kind: str
 ) -> None:
     _, dy, _, _ = case("pictures")
-    for part, own in zip(found, dy.split(SIZES), strict=True):
+    for part, own in zip(outcomes, dy.split(SIZES), strict=True):
         torch.testing.assert_close(part["pictures", kind]["dbeta"], own.sum((0, 2, 3)))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_float32_is_exact_far_from_zero(found: list[dict[Any, Any]], kind: str) -> None:
+def test_float32_is_exact_far_from_zero(outcomes: list[dict[Any, Any]], kind: str) -> None:
     whole = run("far from zero", kind, slice(None), None)
     for key in "y", "dx":
-        actual = torch.cat([of["float32", kind][key] for of in found]).double()
+        actual = torch.cat([outcome["float32", kind][key] for outcome in outcomes]).double()
         assert float((actual - whole[key]).abs().max() / whole[key].abs().max()) <= 2e-6, key
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_one_value_on_each_process_is_enough(found: list[dict[Any, Any]], kind: str) -> None:
-    torch.testing.assert_close([of["single", kind].item() for of in found], [0.0, 2.0])
+def test_one_value_on_each_process_is_enough(outcomes: list[dict[Any, Any]], kind: str) -> None:
+    torch.testing.assert_close([outcome["single", kind].item() for outcome in outcomes], [0.0, 2.0])
