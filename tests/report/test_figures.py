@@ -273,7 +273,7 @@ def test_weights_are_drawn_about_grey_each_unit_by_its_own_scale() -> None:
 
 @pytest.mark.parametrize("channels", [1, 2, 4])
 def test_images_that_are_not_in_colour_are_drawn_in_grey(channels: int) -> None:
-    given = evidence()
+    given = predictions()
     pixels = np.repeat(given.mistaken_pixels[:, :1], channels, axis=1)
     weights = np.repeat(given.first_weights[:, :1], channels, axis=1)
     grey = replace(given, mistaken_pixels=pixels, first_weights=weights)

@@ -15,7 +15,7 @@ import numpy as np
 
 from backproof import data
 from backproof.data.batches import Batches
-from backproof.data.cache import expanded
+from backproof.data.cache import expand_home
 from backproof.data.dataset import Dataset, Split
 from backproof.data.prefetch import PrefetchedBatches
 from backproof.errors import ConfigError, RunError
@@ -145,7 +145,7 @@ def absolute_data_dir(settings: TrainConfig) -> TrainConfig:
     if settings.data_dir is None:
         return settings
     try:
-        return replace(settings, data_dir=str(expanded(Path(settings.data_dir)).absolute()))
+        return replace(settings, data_dir=str(expand_home(Path(settings.data_dir)).absolute()))
     except FileNotFoundError:
         raise RunError("the current folder does not exist any more; change to another one") from None
 
