@@ -111,10 +111,12 @@ def _code(equations: Sequence[Equation], known: Truths, tolerance: float) -> Ite
         labels = tested_by.get(function.name, [])
         if chosen.isdisjoint(labels) or "<locals>" in function.qualname:  # which the function around it has
             continue
+        # Found out before anything is broken.
+        truths_of = {label: known(EQUATIONS[label]) for label in labels}
         for change, code in code_mutants.code_mutants(function):
             with code_mutants.replaced(function, code):
                 errors = (
-                    partial(code_errors, label, known(EQUATIONS[label])[number])
+                    partial(code_errors, label, truths_of[label][number])
                     for number in range(SAMPLES)
                     for label in labels
                 )
