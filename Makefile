@@ -9,16 +9,17 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 8 -
 export PYTHONDONTWRITEBYTECODE :=
 ALL := src tests benchmarks assignment_1 docs
 
-.PHONY: help demo test quick lint format bench check-study results docs clean
+.PHONY: help demo test quick lint format bench check-study proofs results docs clean
 
 help:
 	@echo "make demo   train every network on the embedded images and write the report (two minutes, once installed)"
 	@echo "make test   run every test (those on CIFAR-10 need BACKPROOF_DATA=FOLDER)"
 	@echo "make quick  run those that take a moment each (a minute in all)"
 	@echo "make lint   formatting, lint, types, import rules, spelling"
-	@echo "make bench  re-measure every speed in README (needs CIFAR-10)"
+	@echo "make bench  re-measure every speed in docs/speed.md (needs CIFAR-10)"
 	@echo "make check-study  let backproof check judge a catalogue of mistakes and of correct submissions"
-	@echo "make results  rebuild README's tables of trainings from the records in results/"
+	@echo "make proofs  count in docs/proofs.md what is proven and which mistakes are noticed"
+	@echo "make results  rebuild the tables of trainings in README and docs from the records in results/"
 	@echo "make docs   build the pages for readers into docs/_build/html"
 
 .venv/.installed: pyproject.toml constraints.txt
@@ -57,6 +58,9 @@ bench: .venv/.installed-dev
 
 check-study: .venv/.installed-dev
 	@$(BIN)/python benchmarks/check_study.py
+
+proofs: .venv/.installed-dev
+	@$(BIN)/python benchmarks/proofs.py
 
 results: .venv/.installed-dev
 	@$(BIN)/python benchmarks/results.py

@@ -3,8 +3,8 @@
 Each mistake is checked once, by the question that it is made in; one with a named cause has to be called by
 that name. Each correct submission is checked with several seeds, whole if it is a style, else by the
 questions that its variation has to do with, and nothing may be found. Prints tables, and writes
-benchmarks/check-study.json and the figures in docs/howto/check.md; the exit code is 1 if anything was missed, misnamed or
-wrongly blamed.
+benchmarks/check-study.json and the figures in docs/howto/check.md; the exit code is 1 if anything was
+missed, misnamed or wrongly blamed.
 """
 
 import argparse

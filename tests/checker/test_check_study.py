@@ -1,4 +1,4 @@
-"""The page of the command says what the study of the checker found, and the study is of the catalogue as it is."""
+"""The page of the command has the figures of the study, and the study is of the present catalogue."""
 
 import json
 import sys

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from backproof.checker.submission_folder import COURSE_FILES
 from backproof.checker.own_class import OwnClass
 from backproof.checker.runners import Metered
 
 from backproof.checker.module import check_module
 from backproof.checker.sandbox import Session
+from backproof.checker.submission_folder import COURSE_FILES
 from backproof.gradcheck import check_layer
 from gradcheck import exchangeable_layers
 from gradcheck.exchangeable_layers import LAYERS, WRONG, Squares
