@@ -27,16 +27,16 @@ MODULES = [
 ]
 """All modules of hand-written code."""
 _COMPOSED = "layers in a row; tests/numpy_nn/test_gradients.py compares MLP's gradients with numerical ones"
-_GROUPS = "needs a group of processes; tests/torch_nn/test_batchnorm_processes.py starts them"
+_GROUPS = "needs a group of processes; tests/torch_nn/test_batchnorm_joint_statistics.py starts them"
 _AUTOGRAD = "has no formula; tests/torch_nn/test_batchnorm_function.py compares it under every transform"
 EXEMPT = {
     "numpy_nn.losses.one_hot": "zeros and ones, as equations have them by δ",
     "numpy_nn.sequential.Sequential": _COMPOSED,
     "torch_nn.batchnorm.function.BatchNormFunction": _AUTOGRAD,
-    "torch_nn.batchnorm.modules.BatchNorm.extra_repr": "is text",
-    "torch_nn.batchnorm.processes.joint": _GROUPS,
-    "torch_nn.batchnorm.processes.summed": _GROUPS,
-    "torch_nn.batchnorm.processes.totals": _GROUPS,
+    "torch_nn.batchnorm.batch_norm_modules.BatchNorm.extra_repr": "is text",
+    "torch_nn.batchnorm.joint_statistics.joint_statistics": _GROUPS,
+    "torch_nn.batchnorm.joint_statistics.sum_over_processes": _GROUPS,
+    "torch_nn.batchnorm.joint_statistics.totals": _GROUPS,
 }
 """Public functions, and classes with all their methods, that no proof runs, and why."""
 _LABEL = re.compile(r"^ *([a-z]\w*\.\w+):  +\S", re.MULTILINE)
