@@ -33,10 +33,10 @@ EXEMPT = {
     "numpy_nn.losses.one_hot": "zeros and ones, as equations have them by δ",
     "numpy_nn.sequential.Sequential": _COMPOSED,
     "torch_nn.batchnorm.function.BatchNormFunction": _AUTOGRAD,
-    "torch_nn.batchnorm.modules.BatchNorm.extra_repr": "is text",
-    "torch_nn.batchnorm.processes.joint": _GROUPS,
-    "torch_nn.batchnorm.processes.summed": _GROUPS,
-    "torch_nn.batchnorm.processes.totals": _GROUPS,
+    "torch_nn.batchnorm.batch_norm_modules.BatchNorm.extra_repr": "is text",
+    "torch_nn.batchnorm.joint_statistics.joint_statistics": _GROUPS,
+    "torch_nn.batchnorm.joint_statistics.sum_over_processes": _GROUPS,
+    "torch_nn.batchnorm.joint_statistics.totals": _GROUPS,
 }
 """Public functions, and classes with all their methods, that no proof runs, and why."""
 _LABEL = re.compile(r"^ *([a-z]\w*\.\w+):  +\S", re.MULTILINE)
