@@ -27,7 +27,7 @@ MODULES = [
 ]
 """All modules of hand-written code."""
 _COMPOSED = "layers in a row; tests/numpy_nn/test_gradients.py compares MLP's gradients with numerical ones"
-_GROUPS = "needs a group of processes; tests/torch_nn/test_batchnorm_processes.py starts them"
+_GROUPS = "needs a group of processes; tests/torch_nn/test_batchnorm_joint_statistics.py starts them"
 _AUTOGRAD = "has no formula; tests/torch_nn/test_batchnorm_function.py compares it under every transform"
 EXEMPT = {
     "numpy_nn.losses.one_hot": "zeros and ones, as equations have them by δ",
