@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from backproof.checker.own_class import OwnClass
-from backproof.checker.runners import Metered
 
+from backproof.checker.layer_class import LayerClass
 from backproof.checker.module import check_module
+from backproof.checker.runner_wrappers import TimeLimitedRunner
 from backproof.checker.sandbox import Session
 from backproof.checker.submission_folder import COURSE_FILES
 from backproof.gradcheck import check_layer
@@ -164,7 +164,7 @@ def wrong_in(folder: Path, bodies: dict[str, str]) -> set[str]:
     wrong = set()
     with Session(folder) as session:
         for name in bodies:
-            outcomes = OwnClass(Metered(session), file, "wrong", name, 0).outcomes()
+            outcomes = LayerClass(TimeLimitedRunner(session), file, "wrong", name, 0).outcomes()
             outcomes.pop("cost", None)
             verdicts = {outcome.verdict for outcome in outcomes.values()}
             assert verdicts <= {"right", "wrong"}, outcomes

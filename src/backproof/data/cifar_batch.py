@@ -8,6 +8,7 @@ import io
 import pickle
 import pickletools
 import reprlib
+import warnings
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
@@ -63,14 +64,16 @@ def _kind(value: Any) -> str:
 def _require_plain(content: bytes) -> None:
     """Refuse, before any of it is done, what no batch holds and what takes memory or stack by mere claim."""
     n_nestable = 0
-    for operation, argument, _ in pickletools.genops(content):
-        n_nestable += operation.name.startswith(("TUPLE", "FROZENSET"))
-        if n_nestable > _MOST_TUPLES:
-            raise _ForbiddenError("it holds tuples upon tuples")
-        if isinstance(argument, int) and argument.bit_length() > _MOST_BITS:
-            raise _ForbiddenError("it holds a huge number")
-        if operation.name.endswith("PUT") and isinstance(argument, int) and argument > len(content):
-            raise _ForbiddenError("it numbers more objects than it has bytes")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # odd escapes in the strings of a damaged file
+        for operation, argument, _ in pickletools.genops(content):
+            n_nestable += operation.name.startswith(("TUPLE", "FROZENSET"))
+            if n_nestable > _MOST_TUPLES:
+                raise _ForbiddenError("it holds tuples upon tuples")
+            if isinstance(argument, int) and argument.bit_length() > _MOST_BITS:
+                raise _ForbiddenError("it holds a huge number")
+            if operation.name.endswith("PUT") and isinstance(argument, int) and argument > len(content):
+                raise _ForbiddenError("it numbers more objects than it has bytes")
 
 
 class _ForbiddenError(Exception):

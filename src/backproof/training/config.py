@@ -148,8 +148,7 @@ def choices(name: str) -> tuple[str, ...]:
     kind = get_type_hints(TrainConfig)[name]
     if get_origin(kind) is Literal:
         return get_args(kind)
-    values: tuple[str, ...] = TrainConfig.__dataclass_fields__[name].metadata["choices"]
-    return values
+    return tuple(TrainConfig.__dataclass_fields__[name].metadata["choices"])
 
 
 def from_text(name: str, text: str) -> Any:
