@@ -82,6 +82,7 @@ def test_each_mistake_changes_what_its_file_does(style: str, tmp_path: Path) -> 
     assert not without_effect
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda each: each.name)
 def test_correct_submissions_agree_with_torch(variant: Variant, tmp_path: Path) -> None:
     tolerance = 2e-5 if variant.name == "returning float32" else 1e-6

@@ -199,6 +199,7 @@ def test_every_style_is_right(variant: Variant) -> None:
         assert wrong_ones(outcomes(files, seed)) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", [each for each in VARIANTS if each.changes], ids=lambda v: v.name)
 def test_every_variant_is_right(variant: Variant) -> None:
     assert wrong_ones(outcomes(changed(variant.style, variant.changes))) == {}
@@ -211,6 +212,7 @@ def test_rows_as_bias_forgotten_inputs_and_layers_in_tuples_are_right() -> None:
         assert wrong_ones(outcomes(TUPLES, seed)) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", FOUND, ids=lambda each: each.name)
 def test_every_mistake_of_the_catalogue_is_named(mistake: Mistake) -> None:
     found = wrong_ones(outcomes(changed(mistake.style, mistake.changes)))
@@ -219,6 +221,7 @@ def test_every_mistake_of_the_catalogue_is_named(mistake: Mistake) -> None:
     assert not mistake.verdict or mistake.verdict in {each.verdict for each in found.values()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("old", "new", "cause"), CHANGES)
 def test_mistakes_are_named(old: str, new: str, cause: str) -> None:
     assert MODULES.count(old) == 1
@@ -429,6 +432,7 @@ ODD = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("odd", ODD)
 @pytest.mark.parametrize(
     "place",

@@ -61,6 +61,7 @@ def test_other_styles_are_right(style: str) -> None:
     assert wrong(training, files) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "variant", [each for each in VARIANTS if {*each.checks} & {*TORCH}], ids=lambda each: each.name
 )

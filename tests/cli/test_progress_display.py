@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_bar_on_a_terminal() -> None:
     pty = pytest.importorskip("pty")

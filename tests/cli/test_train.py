@@ -20,6 +20,8 @@ from backproof.cli.main import main
 from backproof.training import checkpoint, record
 from backproof.training.record import RunRecord
 
+pytestmark = pytest.mark.slow
+
 CLI = Callable[..., tuple[int, str, str]]
 Beforehand = Callable[[], AbstractContextManager[pytest.MonkeyPatch]]
 SETTINGS = (
@@ -205,7 +207,6 @@ def test_a_file_in_the_way_of_runs_is_named(cli: CLI) -> None:
     assert err == "backproof: cannot make the run's folder runs: File exists; name another place with --out\n"
 
 
-@pytest.mark.slow
 def test_the_mlp_reaches_the_assignments_accuracy(cli: CLI, real_cifar10: Path) -> None:
     code, _, _ = cli("train", "mlp-numpy", "--data-dir", real_cifar10, "--out", "run")
     assert code == 0

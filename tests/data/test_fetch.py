@@ -266,6 +266,7 @@ def test_a_url_is_shown_as_it_is(server: Server, capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().out.splitlines()[0] == f"fetching {server.url}{query}"
 
 
+@pytest.mark.slow
 def test_four_first_starts_at_once_share_one_download(server: Server, cache: Path, tmp_path: Path) -> None:
     server.delay = 0.5
     environment = os.environ | {"BACKPROOF_CIFAR10_URL": server.url, "BACKPROOF_CIFAR10_MD5": server.md5}

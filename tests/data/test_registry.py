@@ -76,6 +76,7 @@ def test_a_data_dir_for_data_that_are_installed_is_refused() -> None:
         build({"data": "digits", "data_dir": "there"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["mlp-numpy", "mlp-torch"])
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 20, 12)])
 def test_an_mlp_is_trained_and_used_on_images_of_any_size(

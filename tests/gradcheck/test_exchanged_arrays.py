@@ -80,6 +80,7 @@ def initial(layer: Any, draw: int) -> None:
             layer.params[name] = np.ones(value.shape) if number == 0 else np.zeros(value.shape)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("layer_class", "pair"), EXCHANGES)
 def test_an_exchange_is_noticed(layer_class: Any, pair: tuple[str, str]) -> None:
     is_wrong = changes_something(layer_class, pair)
@@ -124,6 +125,7 @@ def test_reading_dout_for_x_is_noticed(layer_class: Any, shape: tuple[int, int])
 # In the sandbox
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer_class", LAYERS)
 def test_check_module_notices_exchanges(layer_class: Any, tmp_path: Path) -> None:
     pairs = [*exchanges(layer_class)]
@@ -135,6 +137,7 @@ def test_check_module_notices_exchanges(layer_class: Any, tmp_path: Path) -> Non
     }
 
 
+@pytest.mark.slow
 def test_check_module_notices_dout_for_x(tmp_path: Path) -> None:
     x = "np.random.default_rng(0).normal(size=(4, 4))"
     bodies = {
@@ -144,6 +147,7 @@ def test_check_module_notices_dout_for_x(tmp_path: Path) -> None:
     assert wrong_in(tmp_path, bodies) == set(bodies)
 
 
+@pytest.mark.slow
 def test_check_module_notices_a_relu_of_dout_of_any_seed(tmp_path: Path) -> None:
     file = tmp_path / "relu.py"
     file.write_text(

@@ -3,6 +3,10 @@
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 
 def modules_after(statement: str) -> set[str]:
     code = f"import sys; {statement}; print(' '.join(sys.modules))"
@@ -23,6 +27,8 @@ def test_the_numpy_network_leaves_torch_out() -> None:
 def test_training_in_numpy_works_without_torch() -> None:
     code = """
 import sys
+
+import pytest
 
 class NoTorch:
     def find_spec(self, name, *_):

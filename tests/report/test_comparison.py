@@ -10,6 +10,8 @@ from backproof.report import comparison
 from backproof.training import run, trainer
 from backproof.training.recipes import find_recipe
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_recipe_has_its_lines_and_its_name() -> None:
     recipe = find_recipe("mlp-numpy")

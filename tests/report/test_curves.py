@@ -10,6 +10,8 @@ from backproof.report import curves
 from backproof.report.figures.learning_curves import LEAST_SPAN
 from backproof.training.record import Environment, Evaluation, RunRecord
 
+pytestmark = pytest.mark.slow
+
 
 def record(points: list[tuple[int, float, float]]) -> RunRecord:
     """A record of these steps, losses and accuracies, the test's a little worse."""

@@ -19,6 +19,8 @@ from backproof.report.style import BLUE, EVALUATION_STYLE, ORANGE, TRAIN_STYLE, 
 from backproof.training.predictions import Predictions
 from backproof.training.record import Environment, Evaluation, RunRecord
 
+pytestmark = pytest.mark.slow
+
 STEPS = (100, 200, 300)
 
 

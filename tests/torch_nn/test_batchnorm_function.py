@@ -64,6 +64,7 @@ def close(actual: Any, expected: Any) -> None:
     torch.testing.assert_close(actual, expected, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", IMPLEMENTATIONS)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_derivatives_are_those_of_differences(name: str, shape: tuple[int, ...]) -> None:

@@ -11,6 +11,8 @@ from backproof.training import checkpoint, model_selection, record, run
 from backproof.training.recipes import find_recipe
 from py2_batches import write_folder
 
+pytestmark = pytest.mark.slow
+
 Cli = Callable[..., tuple[int, str, str]]
 MLP = find_recipe("mlp-torch")
 BASE = (

@@ -14,6 +14,8 @@ from backproof.errors import RunError
 from backproof.training import predictions, record
 from backproof.training.run import load_network
 
+pytestmark = pytest.mark.slow
+
 Beforehand = Callable[[], AbstractContextManager[pytest.MonkeyPatch]]
 
 

@@ -20,6 +20,8 @@ from backproof.training.config import build
 from backproof.training.recipes import find_recipe
 from py2_batches import write_folder
 
+pytestmark = pytest.mark.slow
+
 CLI = Callable[..., tuple[int, str, str]]
 MLP = find_recipe("mlp-numpy")
 SETTINGS = {"data": "digits", "steps": 40, "eval_every": 15, "batch_size": 60, "hidden": [12]}
@@ -73,7 +75,6 @@ def test_a_stopped_run_goes_on_bit_for_bit(uninterrupted: Path, stops: list[int]
     assert_same_end(Path("cut"), uninterrupted)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_says_how_to_go_on(sent: signal.Signals) -> None:
     long = SETTINGS | {"steps": 1_000_000}
@@ -93,7 +94,6 @@ def test_a_signal_saves_and_says_how_to_go_on(sent: signal.Signals) -> None:
     assert err.endswith("backproof train --resume cut\n")
 
 
-@pytest.mark.slow
 def test_output_that_nobody_reads_any_more_stops_nothing(uninterrupted: Path) -> None:
     process = subprocess.Popen(
         command("train", "mlp-numpy", *flags(SETTINGS), "--out", "unread"),
@@ -109,7 +109,6 @@ def test_output_that_nobody_reads_any_more_stops_nothing(uninterrupted: Path) ->
     assert_same_end(Path("unread"), uninterrupted)
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a file that is always full")
 def test_a_log_on_a_full_disk_stops_nothing(uninterrupted: Path) -> None:
     with Path("/dev/full").open("w") as full:
@@ -142,7 +141,6 @@ def test_names_that_the_terminal_cannot_show_stop_nothing() -> None:
     assert b"r\\xe9seau" in done.stdout
 
 
-@pytest.mark.slow
 def test_a_signal_that_the_shell_ignores_is_ignored() -> None:
     long = flags(SETTINGS | {"steps": 1500})
     process = subprocess.Popen(
@@ -159,10 +157,9 @@ def test_a_signal_that_the_shell_ignores_is_ignored() -> None:
     assert process.returncode == 0
 
 
-@pytest.mark.slow
 def test_killed_at_random_moments(tmp_path: Path) -> None:
     """Every other kill comes while the program starts, the others while it trains and saves."""
-    settings = SETTINGS | {"steps": 3000, "eval_every": 10}
+    settings = SETTINGS | {"steps": 1500, "eval_every": 10}
     fresh, resumed = (
         command("train", "mlp-numpy", *flags(settings), "--out", "cut"),
         command("train", "--resume", "cut"),
@@ -198,10 +195,9 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
     assert len(steps_at_kills - {0, settings["steps"]}) >= 3, "too few kills came while it trained"
 
 
-@pytest.mark.slow
 def test_a_torch_run_killed_as_it_trains() -> None:
     settings = SETTINGS | {
-        "steps": 1500, "eval_every": 10, "hidden": [12, 9], "initialization": "uniform", "optimizer": "adam",
+        "steps": 500, "eval_every": 10, "hidden": [12, 9], "initialization": "uniform", "optimizer": "adam",
         "dropout": 0.2, "batch_norm": "manual", "threads": 1,
     }  # fmt: skip
     fresh = command("train", "mlp-torch", *flags(settings), "--out")

@@ -6,15 +6,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch.distributed as dist
 
+from backproof.errors import ConfigError
 from backproof.training import checkpoint, record, run, trainer
 from backproof.training.recipes import find_recipe
 
 pytestmark = pytest.mark.slow
+Cli = Callable[..., tuple[int, str, str]]
 CONFIG = """
 data = "digits"
 precision = "fp64"
@@ -41,7 +46,9 @@ def train(*arguments: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize(("recipe", "more"), [("mlp-torch", MLP), ("convnet", "steps = 3\nbatch_size = 6\n")])
+@pytest.mark.parametrize(
+    ("recipe", "more"), [("mlp-torch", MLP), ("convnet", "steps = 3\nbatch_size = 6\nvalidation_size = 21\n")]
+)
 def test_two_processes_train_as_one_with_the_joint_batch(recipe: str, more: str) -> None:
     base = "\n".join(line for line in CONFIG.splitlines() if line.split(" ")[0] not in more.split())
     Path("run.toml").write_text(base + "\n" + more)
@@ -70,18 +77,38 @@ def test_a_batch_that_does_not_part_evenly() -> None:
     assert not Path("runs").exists()
 
 
-def test_what_several_processes_cannot_train() -> None:
+def test_a_numpy_network_trains_in_one_process() -> None:
     done = train("mlp-numpy", "--data", "digits")
     assert "recipe mlp-numpy trains in one process; start it without torchrun" in done.stderr
-    done = train("mlp-torch", "--data", "digits", "--compile")
-    assert "torch.compile is for one process here; leave --compile out under torchrun" in done.stderr
-    done = subprocess.run(
-        torchrun("-m", "backproof", "choose", "mlp-torch", "--try", "seed=1", "--out", "x"),
-        capture_output=True, text=True, timeout=200,
-    )  # fmt: skip
-    assert "choose trains in one process; start it without torchrun" in done.stderr
-    done = train("convnet", "--data", "digits", "--batch-norm", "native")
-    assert "native batch norm shares statistics among processes on CUDA alone" in done.stderr
+
+
+def test_choose_compares_in_one_process(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "test")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    code, _, error = cli("choose", "mlp-torch", "--try", "seed=1", "--out", "x")
+    assert (code, error) == (2, "backproof: choose trains in one process; start it without torchrun\n")
+
+
+@pytest.fixture
+def group_of_one(tmp_path: Path) -> Iterator[None]:
+    """A process group that this process has for itself: to learners, one of torchrun's."""
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path / 'store'}", rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()
+
+
+@pytest.mark.usefixtures("group_of_one")
+@pytest.mark.parametrize(
+    ("name", "settings", "reason"),
+    [
+        ("mlp-torch", {"compile": True}, "torch.compile is for one process here; leave --compile out"),
+        ("convnet", {"batch_norm": "native"}, "native batch norm shares statistics among processes on CUDA"),
+    ],
+)
+def test_what_several_processes_cannot_train(name: str, settings: dict[str, Any], reason: str) -> None:
+    recipe = find_recipe(name)
+    with pytest.raises(ConfigError, match=reason):
+        recipe.make_learner(recipe.configure(settings), (3, 32, 32), 10, np.random.default_rng(0))
 
 
 def rank_of(pid: int) -> str | None:

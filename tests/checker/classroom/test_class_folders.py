@@ -12,6 +12,8 @@ import pytest
 from backproof.checker.classroom import process
 from backproof.checker.classroom.folders import check_folders, fingerprint
 
+pytestmark = pytest.mark.slow
+
 CLI = Callable[..., tuple[int, str, str]]
 Rows = Callable[[], list[dict[str, str]]]
 Submission = Callable[..., str]
@@ -75,7 +77,6 @@ def test_it_goes_on_where_it_was(cli: CLI, log: Path, submission: Submission, ro
     assert {row["folder"]: row["seed"] for row in rows()} == {"a": "0", "b": "1", "c-killed": "0", "d": "0"}
 
 
-@pytest.mark.slow
 def test_a_class_through_the_real_command(cli: CLI, submission: Submission, rows: Rows) -> None:
     assert cli("check", submission("module"), submission("-b"), "--csv", TABLE)[:2] == (2, "")
     code, _, err = cli("check", "--csv", TABLE, "--only", "1.2/accuracy", "--", "./module", "-b")
@@ -133,7 +134,6 @@ def test_what_a_check_leaves_behind_is_removed(
     assert not list(scratch.iterdir())
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("log")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_keeps_the_rows(sent: signal.Signals, submission: Submission, rows: Rows) -> None:

@@ -3,10 +3,13 @@
 import math
 
 import numpy as np
+import pytest
 
 from backproof.checker.calls import Assign, Call, Fetch, Ref, Request, Tensor
 from backproof.checker.sandbox import Session
 from checker.sandbox.hostile import MODULES, ask
+
+pytestmark = pytest.mark.slow
 
 
 def test_later_requests_run_after_a_failed_one(answering: Session) -> None:

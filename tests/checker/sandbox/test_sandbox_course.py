@@ -7,6 +7,8 @@ import pytest
 from backproof.checker.calls import Call
 from backproof.checker.sandbox import Session
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     "line",

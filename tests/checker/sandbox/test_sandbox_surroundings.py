@@ -15,6 +15,8 @@ from backproof.checker.calls import Call, Fetch
 from backproof.checker.sandbox import Session
 from checker.sandbox.hostile import LIMITS, MODULES, ask, processes_with
 
+pytestmark = pytest.mark.slow
+
 SOURCE = Path(__file__).parents[3] / "src" / "backproof"
 
 
@@ -97,7 +99,6 @@ with Session(Path(sys.argv[1])) as session:
 """
 
 
-@pytest.mark.slow
 def test_a_package_and_a_folder_in_odd_places(folder: Path, tmp_path: Path) -> None:
     """Temporary folders are hidden in bubblewrap."""
     home = tmp_path / "mit Leerraum und Ümlaut"
@@ -110,7 +111,6 @@ def test_a_package_and_a_folder_in_odd_places(folder: Path, tmp_path: Path) -> N
     assert sorted(path.name for path in home.iterdir()) == ["backproof", "Übung 1"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_checker_leaves_nothing_behind(folder: Path, tmp_path: Path, number: int) -> None:
     command = [sys.executable, "-P", "-c", SCRIPT, str(folder), "wait"]

@@ -25,7 +25,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "weight_decay": 1e-3, "dropout": 0.3, "batch_norm": "manual", "batch_size": 20, "steps": 8,
         "eval_every": 3,
     },
-    "convnet": {"data": "digits", "batch_size": 4, "steps": 4, "eval_every": 2},
+    "convnet": {"data": "digits", "batch_size": 4, "steps": 4, "eval_every": 2, "validation_size": 20},
 }  # fmt: skip
 
 
