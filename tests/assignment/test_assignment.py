@@ -177,7 +177,7 @@ def test_the_training_scripts_defaults(course: dict[str, ModuleType]) -> None:
     ("flag", "value", "message"),
     [
         ("--data_dir", "nowhere", "nowhere does not exist; name a folder with CIFAR-10's six batch files"),
-        ("--dnn_hidden_units", "0", "hidden layer sizes must be 1 to 16777216, not 0"),
+        ("--dnn_hidden_units", "0", "layer sizes of 1 to 16777216, not 0"),
         ("--max_steps", "many", "argument --max_steps: invalid int value: 'many'"),
         ("--steps", "3", "unrecognized arguments: --steps 3"),
     ],
