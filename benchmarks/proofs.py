@@ -6,7 +6,7 @@ from pathlib import Path
 import readme
 
 from backproof.proof.equations import EQUATIONS
-from backproof.proof.mutation import mutants
+from backproof.proof.mutation import mutation_test
 from backproof.proof.mutation.mutation_report import MutationReport
 from backproof.proof.prove import prove
 
@@ -29,7 +29,7 @@ def sentences(n_equations: int, report: MutationReport) -> str:
 def main() -> None:
     """Prove and break everything, and write what came of it."""
     wrong = [label for label, equation in EQUATIONS.items() if not prove(equation).holds]
-    report = mutants.run()
+    report = mutation_test.run()
     if wrong or report.survivors:
         raise SystemExit("\n".join([*(f"not proven: {label}" for label in wrong), *report.lines()]))
     readme.replace(PAGE, "proofs", sentences(len(EQUATIONS), report))

@@ -9,7 +9,7 @@ from pathlib import Path
 import readme
 
 from backproof.files import write_atomically
-from backproof.report import comparison, finished_runs, summary, tables
+from backproof.report import finished_runs, recipes_figure, summary, tables
 from backproof.report.finished_runs import FinishedRuns
 from backproof.training.recipes import RECIPES
 from backproof.training.record import RunRecord
@@ -25,12 +25,12 @@ def table(runs: FinishedRuns) -> str:
         "|---|---|---|---|---|---|",
     ]
     for name, records in runs.by_recipe.items():
-        mean, plus, spread = summary.mean_and_spread(summary.accuracies(records)).partition(" ")
+        mean, plus, spread = summary.mean_and_std(summary.accuracies(records)).partition(" ")
         fast = " (bf16)" if records[0].config.get("precision") == "bf16" else ""
         lines.append(
             f"| `{name}`{fast} | {RECIPES[name].summary} | **{mean}**{plus}{spread} | "
             f"{RECIPES[name].reference} "
-            f"| {summary.seeds(records)} | {summary.seconds(records):.0f} |"
+            f"| {summary.seeds(records)} | {summary.median_seconds(records):.0f} |"
         )
     some = [record for records in runs.by_recipe.values() for record in records]
     machine = some[-1].environment
@@ -61,7 +61,7 @@ def validated(records: Sequence[RunRecord]) -> str:
 def main() -> None:
     """Rebuild the table, the picture, and the list of choices."""
     runs = finished_runs.find([RESULTS])
-    write_atomically(RESULTS / "accuracy.svg", comparison.svg(runs.by_recipe).encode())
+    write_atomically(RESULTS / "accuracy.svg", recipes_figure.svg(runs.by_recipe).encode())
     readme.replace(ROOT / "README.md", "trainings", table(runs))
     readme.replace(ROOT / "docs" / "results.md", "choices", validated(runs.validated))
 

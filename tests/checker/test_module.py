@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from backproof.checker.check_class import check_class
 from backproof.checker.check_report import Finding
-from backproof.checker.module import check_module
 from backproof.checker.submission_folder import FolderError
 from backproof.errors import ConfigError
 from checker.catalogue import sources, write
@@ -92,7 +92,7 @@ class Dropout:
 
 def wrong_in(file: Path, class_name: str) -> Finding:
     """Check, and return the one finding that is not right."""
-    (finding,) = [each for each in check_module(file, class_name).findings if each.verdict != "right"]
+    (finding,) = [each for each in check_class(file, class_name).findings if each.verdict != "right"]
     return finding
 
 
@@ -105,7 +105,7 @@ def test_the_courses_layers_need_no_example(style: str, tmp_path: Path) -> None:
         ("SoftMaxModule", {"dx"}),
         ("CrossEntropyModule", {"dx"}),
     ):
-        report = check_module(tmp_path / "modules.py", name)
+        report = check_class(tmp_path / "modules.py", name)
         assert report.ok, report.findings
         assert {each.id for each in report.findings} == {
             f"module/{name}.{each}" for each in gradients | {"cost"}
@@ -118,7 +118,7 @@ def test_the_courses_layers_need_no_example(style: str, tmp_path: Path) -> None:
 def test_other_layers_are_right_too(name: str, source: str, tmp_path: Path) -> None:
     file = tmp_path / "2 layers of mine.py"
     file.write_text(source)
-    report = check_module(file, name)
+    report = check_class(file, name)
     assert report.ok, report.findings
     assert {"python", "backproof", "numpy"} <= report.versions.keys()
     assert [each.path for each in report.files] == ["_2_layers_of_mine.py"]
@@ -133,27 +133,27 @@ def test_an_example_tells_how_a_layer_is_made(tmp_path: Path) -> None:
         without + "\ndef example():\n    return (4, 2.0), np.ones((3, 4))\n",
     ):
         file.write_text(source)
-        report = check_module(file, "Scale")
+        report = check_class(file, "Scale")
         assert report.ok, report.findings
         names = {"dx", "grads['w']", "cost"}
         assert {each.id for each in report.findings} == {f"module/Scale.{name}" for name in names}
     file.write_text(without + "\nexample = 4\n")
     with pytest.raises(ConfigError, match=r"this example cannot be used: 4; .*example = \(4, 3\), \(5, 4\)"):
-        check_module(file, "Scale")
+        check_class(file, "Scale")
 
 
 @pytest.mark.parametrize("name", ["layer", "example", "bases", "copied", "met", "y"])
 def test_a_file_may_have_any_name(name: str, tmp_path: Path) -> None:
     file = tmp_path / f"{name}.py"
     file.write_text(SCALE)
-    assert check_module(file, "Scale").ok
+    assert check_class(file, "Scale").ok
 
 
 @pytest.mark.parametrize("passes", ["(self, x):\n", "(self, dout):\n"])
 def test_a_layer_may_refuse_other_batches(passes: str, tmp_path: Path) -> None:
     argument = passes[7:-3]
     refuses = f"{passes}        if len({argument}) > 3: raise ValueError('three at most')\n"
-    findings = check_module(scale(tmp_path, (passes, refuses)), "Scale").findings
+    findings = check_class(scale(tmp_path, (passes, refuses)), "Scale").findings
     assert [each.verdict for each in findings] == ["right", "right"]
     assert findings[0].note == "cost not measured: ValueError: three at most"
 
@@ -278,17 +278,17 @@ def test_what_cannot_be_checked_says_so_in_one_line(tmp_path: Path) -> None:
         ("Shift", "scale.py has no class Shift; it has Scale"),
     ):
         with pytest.raises(ConfigError, match=message) as caught:
-            check_module(file, name)
+            check_class(file, name)
         assert "\n" not in str(caught.value)
     with pytest.raises(ConfigError, match="not a Python file"):
-        check_module(tmp_path / "other.py", "Scale")
+        check_class(tmp_path / "other.py", "Scale")
 
 
 def test_pytorch_is_not_what_it_is_for(tmp_path: Path) -> None:
     file = tmp_path / "net.py"
     file.write_text("import torch\nclass Function(torch.autograd.Function): pass\n")
     with pytest.raises(ConfigError, match=r"Function is a PyTorch class: .* torch.autograd.gradcheck"):
-        check_module(file, "Function")
+        check_class(file, "Function")
 
 
 def scale(tmp_path: Path, *changes: tuple[str, str], more: str = "") -> Path:
@@ -324,7 +324,7 @@ def test_parameters_that_cannot_be_read_are_never_passed_over(held: str, tmp_pat
         ("size, start)", "size, _)"),
     )
     with pytest.raises(ConfigError, match=r"^params.* cannot be read: .*check_layer takes others") as caught:
-        check_module(file, "Scale")
+        check_class(file, "Scale")
     assert "\n" not in str(caught.value)
 
 
@@ -333,7 +333,7 @@ def test_gradients_that_cannot_be_read_are_never_passed_over(tmp_path: Path) -> 
         tmp_path, ('self.grads["w"] = (dout', "self.grads = {0: 77 * (dout"), (".sum(0)", ".sum(0)}")
     )
     with pytest.raises(ConfigError, match=r"grads cannot be read"):
-        check_module(file, "Scale")
+        check_class(file, "Scale")
     file = scale(
         tmp_path,
         ("        self.grads = {}\n", ""),
@@ -348,10 +348,10 @@ def test_gradients_can_be_attributes_of_their_own(tmp_path: Path) -> None:
     own = [('self.params = {"w": np.full(size, start)}', "self.w = np.full(size, start)"),
            ('self.params["w"]', "self.w"), ('self.grads["w"]', "self.dw")]  # fmt: skip
     wrong = ("self.dw = (dout", "self.dw = 77 * (dout")
-    (dx, _) = check_module(scale(tmp_path, *own, wrong), "Scale").findings
+    (dx, _) = check_class(scale(tmp_path, *own, wrong), "Scale").findings
     assert dx.note == "only dx was checked, as Scale has no params"
     named = ("    example", '    gradients = {"w": "dw"}\n    example')
-    report = check_module(scale(tmp_path, *own, named), "Scale")
+    report = check_class(scale(tmp_path, *own, named), "Scale")
     assert [each.id for each in report.findings] == [
         "module/Scale.dx",
         "module/Scale.dw",
@@ -363,7 +363,7 @@ def test_gradients_can_be_attributes_of_their_own(tmp_path: Path) -> None:
     assert (finding.id, finding.cause) == ("module/Scale.dw", "wrong gradient")
     for name, message in (("v", "gradients names v, which scale.Scale has not"), ("forward", "cannot name")):
         with pytest.raises(ConfigError, match=message):
-            check_module(scale(tmp_path, *own, (named[0], named[1].replace('"w"', f'"{name}"'))), "Scale")
+            check_class(scale(tmp_path, *own, (named[0], named[1].replace('"w"', f'"{name}"'))), "Scale")
 
 
 @pytest.mark.parametrize(
@@ -383,7 +383,7 @@ def test_gradients_can_be_attributes_of_their_own(tmp_path: Path) -> None:
 )
 def test_an_example_of_no_use_says_so_in_one_line(example: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
-        check_module(scale(tmp_path, ("((4, 2.0), (3, 4))", example)), "Scale")
+        check_class(scale(tmp_path, ("((4, 2.0), (3, 4))", example)), "Scale")
     assert "\n" not in str(caught.value)
 
 
@@ -402,11 +402,11 @@ def test_targets_of_any_dtype_may_be_written_to(tmp_path: Path) -> None:
         "    def forward(self, x, chosen): chosen ^= True; return np.sum(x * x * ~chosen)\n"
         "    def backward(self, x, chosen): return 2 * x * chosen\n"
     )
-    assert check_module(file, "Chosen").ok
+    assert check_class(file, "Chosen").ok
 
 
 def test_parameters_may_belong_to_the_class(tmp_path: Path) -> None:
-    assert check_module(
+    assert check_class(
         scale(
             tmp_path,
             ('        self.params = {"w": np.full(size, start)}', "        pass"),
@@ -419,13 +419,13 @@ def test_parameters_may_belong_to_the_class(tmp_path: Path) -> None:
 def test_a_pass_that_renames_its_parameters_is_told(tmp_path: Path) -> None:
     renames = "dx = dout * self.params['w']; self.params = {'v': dx[0]}; return dx"
     file = scale(tmp_path, ('return dout * self.params["w"]', renames))
-    assert "state leaks between calls" in [each.cause for each in check_module(file, "Scale").findings]
+    assert "state leaks between calls" in [each.cause for each in check_class(file, "Scale").findings]
 
 
 def test_views_of_a_parameter_are_followed(tmp_path: Path) -> None:
     view = [("np.full(size, start)}", "np.full(size, start)}\n        self.v = self.params['w'][:]"),
             ('x * self.params["w"]', "x * self.v")]  # fmt: skip
-    assert check_module(scale(tmp_path, *view), "Scale").ok
+    assert check_class(scale(tmp_path, *view), "Scale").ok
     finding = wrong_in(scale(tmp_path, *view, ("(dout * self.x)", "-(dout * self.x)")), "Scale")
     assert (finding.id, finding.cause) == ("module/Scale.grads['w']", "opposite sign")
 
@@ -441,7 +441,7 @@ def test_a_random_generator_is_found_wherever_it_is(tmp_path: Path) -> None:
                 "self.rng.random(x.shape)", "self.parts['a'][0].uniform(size=x.shape)"
             )
         )
-        assert check_module(file, "Dropout").ok
+        assert check_class(file, "Dropout").ok
     text = DROPOUT.replace("self.rng = np.random.default_rng(0)", "self.text = 'Generator('; self.calls = 0")
     file.write_text(text.replace("self.rng.random(x.shape) < 0.5", "1.0 + self.calls; self.calls += 1"))
     assert wrong_in(file, "Dropout").cause == "state leaks between calls"
@@ -452,7 +452,7 @@ def test_neighbours_that_cannot_be_read_do_no_harm(tmp_path: Path) -> None:
     (tmp_path / "round.py").symlink_to("round.py")
     (tmp_path / "folder.py").mkdir()
     (tmp_path / "gone.py").symlink_to("nothing.py")
-    assert check_module(file, "Scale").ok
+    assert check_class(file, "Scale").ok
 
 
 def test_too_many_neighbours_are_told_by_the_users_folder(
@@ -462,7 +462,7 @@ def test_too_many_neighbours_are_told_by_the_users_folder(
     (tmp_path / "neighbour.py").touch()
     monkeypatch.setattr("backproof.checker.submission_folder.MAX_FILES", 2)
     with pytest.raises(FolderError, match=f"^{tmp_path} holds more than"):
-        check_module(file, "Scale")
+        check_class(file, "Scale")
 
 
 def test_a_file_that_cannot_be_read_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -476,7 +476,7 @@ def test_a_file_that_cannot_be_read_says_so(tmp_path: Path, monkeypatch: pytest.
         copy(source, target)
 
     monkeypatch.setattr(shutil, "copy", copied)  # a file's own mode does not keep root from reading it
-    assert check_module(file, "Scale").ok
+    assert check_class(file, "Scale").ok
     denied = file
     with pytest.raises(FolderError, match=f"^cannot read {file}: Permission denied"):
-        check_module(file, "Scale")
+        check_class(file, "Scale")

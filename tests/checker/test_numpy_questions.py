@@ -8,11 +8,11 @@ import pytest
 
 from backproof.checker.calls import Answer, Call, Failure, Request, Runner
 from backproof.checker.causes import CAUSES
-from backproof.checker.check import check_folder, finding, run_check, run_checks, select
+from backproof.checker.check import check_folder, make_finding, run_check, run_checks, select
 from backproof.checker.comparison import Comparison
 from backproof.checker.diagnosis import diagnose
 from backproof.checker.outcome import RIGHT, Check, Outcome, failure_outcome
-from backproof.checker.questions import CHECKS, QUESTIONS, scaled
+from backproof.checker.questions import CHECKS, QUESTIONS, share_points
 from backproof.checker.questions.numpy_mlp.layer_mistakes import linear_db_mistakes
 from backproof.checker.questions.numpy_mlp.question import NUMPY_MLP
 from backproof.errors import ConfigError
@@ -185,7 +185,7 @@ def test_points_sum_up_exactly() -> None:
         assert min(shares) > 0
     assert len({each.id for each in CHECKS}) == len(CHECKS)
     assert all(each.id.startswith(f"{each.question}/") for each in CHECKS)
-    assert [each.points for each in scaled(NUMPY_MLP[:3], 1.0)] == [0.25, 0.25, 0.5]
+    assert [each.points for each in share_points(NUMPY_MLP[:3], 1.0)] == [0.25, 0.25, 0.5]
 
 
 @pytest.mark.slow
@@ -299,7 +299,7 @@ def test_float64_that_comes_out_of_float32_is_worth_a_note_and_no_points() -> No
     assert "LeakyReLUModule: what forward returns" in outcome.note
     assert "CrossEntropyModule" not in outcome.note
     check = next(each for each in CHECKS if each.id == "1.2/layers.dtype")
-    assert finding(check, outcome, 0.0, folder=Path(), seed=0).note == outcome.note
+    assert make_finding(check, outcome, 0.0, folder=Path(), seed=0).note == outcome.note
     kept = MODULES.replace(MASK, "np.where(x > 0, 1, self.slope).astype(x.dtype)")
     assert "LeakyReLU" not in outcomes(TUPLES | {"modules.py": kept})["1.2/layers.dtype"].note
 

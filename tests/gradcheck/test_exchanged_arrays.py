@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backproof.checker.layer_class import LayerClass
-from backproof.checker.module import check_module
+from backproof.checker.check_class import check_class
 from backproof.checker.runner_wrappers import TimeLimitedRunner
 from backproof.checker.sandbox import Session
 from backproof.checker.submission_folder import COURSE_FILES
+from backproof.checker.user_layer import UserLayer
 from backproof.gradcheck import check_layer
 from gradcheck import exchangeable_layers
 from gradcheck.exchangeable_layers import LAYERS, WRONG, Squares
@@ -155,7 +155,7 @@ def test_check_module_notices_a_relu_of_dout_of_any_seed(tmp_path: Path) -> None
         "    def forward(self, x): return x * (x > 0)\n"
         "    def backward(self, dout): return dout * (dout > 0)\n"
     )
-    assert not any(check_module(file, "Relu", seed=seed).ok for seed in range(2))
+    assert not any(check_class(file, "Relu", seed=seed).ok for seed in range(2))
 
 
 def wrong_in(folder: Path, bodies: dict[str, str]) -> set[str]:
@@ -168,7 +168,7 @@ def wrong_in(folder: Path, bodies: dict[str, str]) -> set[str]:
     wrong = set()
     with Session(folder) as session:
         for name in bodies:
-            outcomes = LayerClass(TimeLimitedRunner(session), file, "wrong", name, 0).outcomes()
+            outcomes = UserLayer(TimeLimitedRunner(session), file, "wrong", name, 0).outcomes()
             outcomes.pop("cost", None)
             verdicts = {outcome.verdict for outcome in outcomes.values()}
             assert verdicts <= {"right", "wrong"}, outcomes

@@ -33,7 +33,7 @@ PLANNED = [
         1.0,
     )
     for name, recipe in RECIPES.items()
-    if recipe.place is not None
+    if recipe.in_report is not None
 ]
 RUNS = Path("runs/reproduce-digits")
 
@@ -43,7 +43,7 @@ def shorten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(plan, "planned_runs", lambda *_: PLANNED)
     patch.setattr(handin_report, "prove", lambda equation: prove(equation, samples=1))
     few = [EQUATIONS["linear.dW"]]
-    patch.setattr(handin_report.mutants, "run", lambda run=handin_report.mutants.run: run(few))
+    patch.setattr(handin_report.mutation_test, "run", lambda run=handin_report.mutation_test.run: run(few))
 
 
 @pytest.fixture

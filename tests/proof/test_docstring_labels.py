@@ -15,7 +15,7 @@ from backproof.numpy_nn.activations import Softmax
 from backproof.proof import docstring_labels
 from backproof.proof.docstring_labels import EXEMPT, functions, not_computing, traced, unproven
 from backproof.proof.equations import EQUATIONS
-from backproof.proof.mutation.mutants import labels_by_function
+from backproof.proof.mutation.mutation_test import labels_by_function
 from backproof.proof.prove import prove
 
 SOURCE = Path(docstring_labels.__file__).parents[1]

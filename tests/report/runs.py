@@ -70,7 +70,7 @@ def save(folder: Path, run: RunRecord, kept: Predictions | None = None) -> Path:
 def save_all(folder: Path) -> Path:
     """Write runs of every recipe, two seeds of the first two, and two that were compared to choose."""
     for name, recipe in RECIPES.items():
-        if recipe.place is None:
+        if recipe.in_report is None:
             continue
         for seed in (0, 1) if name in ("mlp-numpy", "mlp-torch") else (0,):
             kept = make_predictions() if seed == 0 else None

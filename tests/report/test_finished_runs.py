@@ -10,11 +10,11 @@ import pytest
 from backproof.errors import RunError
 from backproof.report import finished_runs, summary, tables
 from backproof.training import predictions, record
-from backproof.training.recipe import Place, Recipe
+from backproof.training.recipe import Recipe, ReportEntry
 from backproof.training.recipes import RECIPES
 from report.runs import make_record, save, save_all
 
-PLACED = [name for name, recipe in RECIPES.items() if recipe.place]
+PLACED = [name for name, recipe in RECIPES.items() if recipe.in_report]
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_modifications_are_told_by_what_they_change(folder: Path) -> None:
 def wide(monkeypatch: pytest.MonkeyPatch) -> Recipe:
     """A recipe without a place in the report, the last in the table and no neighbour of its parent."""
     parent = RECIPES["mlp-deep-adam"]
-    recipe = Recipe("mlp-wide", "wider", parent.architecture, {"hidden": (9,)}, parent=parent)
+    recipe = Recipe("mlp-wide", "wider", parent.network, {"hidden": (9,)}, parent=parent)
     monkeypatch.setitem(RECIPES, "mlp-wide", recipe)
     return recipe
 
@@ -100,7 +100,7 @@ def test_a_recipe_without_a_place_needs_no_runs_and_is_a_result_if_it_has_some(
 
 
 def test_a_modification_is_compared_with_what_it_modifies(folder: Path, wide: Recipe) -> None:
-    RECIPES[wide.name] = replace(wide, place=Place(reason="Is wider better?"))
+    RECIPES[wide.name] = replace(wide, in_report=ReportEntry(reason="Is wider better?"))
     with pytest.raises(RunError, match="no finished run of mlp-wide"):
         finished_runs.find([folder])
     save(folder / wide.name / "seed-0", make_record(wide.name, 0, steps=7))
@@ -117,7 +117,7 @@ def test_numbers_are_those_of_the_records(folder: Path) -> None:
     found = finished_runs.find([folder])
     accuracies = [run.final["test_accuracy"] for run in found.by_recipe["mlp-numpy"]]
     assert summary.accuracies(found.by_recipe["mlp-numpy"]) == accuracies == pytest.approx([0.53, 0.54])
-    assert summary.mean_and_spread([0.5]) == "0.500"
+    assert summary.mean_and_std([0.5]) == "0.500"
     rows = {row[0]: row for row in tables.results(found.by_recipe, found.data)["rows"]}
     assert rows["mlp-numpy"][2] == "0.535 ± 0.007"
     assert rows["mlp-numpy"][5] == "0, 1"
@@ -210,4 +210,4 @@ def test_the_discussion_says_what_the_numbers_say(folder: Path) -> None:
     run = msgspec.structs.replace(
         found.by_recipe["convnet"][0], curves=[found.by_recipe["convnet"][0].curves[0], *worse]
     )
-    assert "Its test loss is lowest at step 10, 1.600" in summary.study([run])
+    assert "Its test loss is lowest at step 10, 1.600" in summary.overfitting_sentence([run])

@@ -24,7 +24,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The content of a report on made-up runs."""
     found = finished_runs.find([save_all(tmp_path_factory.mktemp("all") / "runs")])
     proofs = [prove(equation, samples=1) for equation in EQUATIONS.values()]
-    mutation = content.Mutation(
+    mutation = content.MutationSummary(
         [("index form", 70, 70, 9, 1), ("code", 30, 30, 0, 0)], ["somewhere: something"]
     )
     return content.build(found, proofs, 1, mutation)

@@ -167,10 +167,10 @@ def test_a_recipe_has_the_settings_of_its_parent_and_its_own() -> None:
 @pytest.mark.parametrize("name", RECIPES)
 def test_what_the_report_shows_of_a_recipe_is_trained_for_it(name: str) -> None:
     recipe = find_recipe(name)
-    if recipe.place:
+    if recipe.in_report:
         assert recipe.plan
         assert recipe.small_plan
-        assert recipe.parent is None or recipe.parent.place
+        assert recipe.parent is None or recipe.parent.in_report
 
 
 def test_an_unknown_recipe_is_named() -> None:

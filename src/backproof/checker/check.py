@@ -52,7 +52,7 @@ def check_folder(
         files, isolation = session.files(), session.isolation
     return CheckReport(
         folder=str(folder),
-        findings=[finding(*result, folder=folder, seed=seed) for result in results],
+        findings=[make_finding(*result, folder=folder, seed=seed) for result in results],
         files=list(files),
         isolation=isolation,
         versions=versions(),
@@ -104,7 +104,7 @@ def run_check(check: Check, runner: Runner, seed: int) -> tuple[Outcome, float]:
     return outcome, perf_counter() - start
 
 
-def finding(check: Check, outcome: Outcome, seconds: float, *, folder: Path, seed: int) -> Finding:
+def make_finding(check: Check, outcome: Outcome, seconds: float, *, folder: Path, seed: int) -> Finding:
     """Return the finding for an outcome, with the command that runs the check again."""
     return Finding(
         id=check.id,

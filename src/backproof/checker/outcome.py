@@ -41,7 +41,7 @@ class Outcome:
 
 
 RIGHT = Outcome("right")
-Run = Callable[[Runner, np.random.Generator], Outcome]
+CheckFunction = Callable[[Runner, np.random.Generator], Outcome]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Check:
     points: float
     """What it is worth beside the other checks of its question."""
     title: str
-    run: Run
+    run: CheckFunction
     """Raises SubmissionError or OutcomeError where it cannot go on."""
 
     @property

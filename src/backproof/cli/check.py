@@ -90,8 +90,8 @@ def _report(targets: Sequence[str], only: Sequence[str], seed: int) -> "CheckRep
             raise ConfigError("a layer is checked by: backproof check module FILE:CLASS, without --only")
         with as_folder_errors():
             file, class_name = _layer(targets[1])
-        checker = import_with_torch("backproof.checker.module", "backproof check module")
-        report = checker.check_module(file, class_name, seed=seed)
+        checker = import_with_torch("backproof.checker.check_class", "backproof check module")
+        report = checker.check_class(file, class_name, seed=seed)
         return report
     if len(targets) > 1:
         raise ConfigError("several folders need --csv FILE, for a row of each")

@@ -29,9 +29,9 @@ def choose(recipe: str, modifications: tuple[str, ...], out: Path, fast: bool, *
     from backproof.cli.output import say
     from backproof.errors import ConfigError, DivergedError
     from backproof.training import model_selection
-    from backproof.training.processes import launched
+    from backproof.training.processes import world_size
 
-    if launched() > 1:
+    if world_size() > 1:
         raise ConfigError("choose trains in one process; start it without torchrun")
     chosen = find_recipe(recipe)
     candidates = model_selection.candidates(

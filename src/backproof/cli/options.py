@@ -71,9 +71,9 @@ def collect_settings(
     if not fast:
         return settings
     from backproof.cli.output import say
-    from backproof.training.processes import launched
+    from backproof.training.processes import world_size
 
-    fastest = recipe.fast_settings(settings.get("device", "auto"), launched())
+    fastest = recipe.fast_settings(settings.get("device", "auto"), world_size())
     used = [f"{name} {value}" for name, value in fastest.items() if name not in settings]
     say(f"fast      {', '.join(used) or 'changes nothing here'}")
     return {**fastest, **settings}

@@ -66,9 +66,9 @@ def _row(proof: "Proof") -> str:
 def _survivors(equations: "Sequence[Equation]") -> int:
     """Run the mutation test, say what it found, and return how many mutants no proof caught."""
     from backproof.cli.output import say
-    from backproof.proof.mutation import mutants
+    from backproof.proof.mutation import mutation_test
 
-    report = mutants.run(equations)
+    report = mutation_test.run(equations)
     for line in report.lines():
         say(line)
     return len(report.survivors)

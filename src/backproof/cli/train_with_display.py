@@ -72,7 +72,7 @@ def train_with_display(run: "Run", *, note_modifications: bool = True) -> "RunRe
     config = run.config
     tiny_weights = config.initialization == "normal" and config.batch_norm == "none"
     stuck = abs(record.curves[-1].train_loss - math.log(len(dataset.classes))) < _STUCK
-    if stuck and tiny_weights and len(config.hidden) > 1 and "hidden" in run.recipe.architecture.settings:
+    if stuck and tiny_weights and len(config.hidden) > 1 and "hidden" in run.recipe.network.settings:
         say(
             "note      the loss is still that of guessing: several hidden layers hardly move from weights as "
             "small as the assignment's; mlp-torch has larger ones with --initialization uniform"
@@ -82,9 +82,9 @@ def train_with_display(run: "Run", *, note_modifications: bool = True) -> "RunRe
 
 def _draw_curves(folder: Path, record: "RunRecord") -> None:
     """Draw a finished run's curves into its folder (OSError)."""
-    from backproof.report import curves
+    from backproof.report import run_figure
 
-    curves.save(curves.draw(record), folder)
+    run_figure.save(run_figure.draw(record), folder)
 
 
 def _own_name(processes: int) -> str:

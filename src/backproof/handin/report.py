@@ -7,7 +7,7 @@ from pathlib import Path
 
 from backproof.errors import RunError
 from backproof.proof.equations import EQUATIONS
-from backproof.proof.mutation import mutants
+from backproof.proof.mutation import mutation_test
 from backproof.proof.prove import SAMPLES, prove
 from backproof.report import content, finished_runs, render
 
@@ -40,11 +40,11 @@ def write(folders: Sequence[Path], out: Path, say: Callable[[str], None]) -> Wri
     make_folder(out)
     say(f"\nproving {len(EQUATIONS)} equations, then breaking them and the code, one place at a time")
     proofs = [prove(equation) for equation in EQUATIONS.values()]
-    broken = mutants.run()
+    broken = mutation_test.run()
     say(
         f"{sum(proof.holds for proof in proofs)} proven; {broken.caught:,} of {broken.made:,} mistakes caught"
     )
-    mutation = content.Mutation(
+    mutation = content.MutationSummary(
         rows=[
             (kind.name, kind.made, kind.caught, kind.not_computed, len(kind.equivalents))
             for kind in broken.kinds

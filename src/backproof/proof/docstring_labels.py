@@ -43,7 +43,7 @@ _LABEL = re.compile(r"^ *([a-z]\w*\.\w+):  +\S", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Function:
+class LabelledFunction:
     """A function or method of the hand-written code.
 
     A module whose docstring carries labels counts as one that never runs, and so does a class with labels
@@ -62,35 +62,35 @@ class Function:
         return ".".join(filter(None, (self.module.__name__.removeprefix("backproof."), self.qualname)))
 
 
-def functions() -> list[Function]:
+def functions() -> list[LabelledFunction]:
     """Return every function and method of the hand-written code."""
     return [function for module in MODULES for function in _functions_of(module)]
 
 
 @cache
-def _functions_of(module: ModuleType) -> tuple[Function, ...]:
+def _functions_of(module: ModuleType) -> tuple[LabelledFunction, ...]:
     tree = ast.parse(inspect.getsource(module))
-    itself = Function(module, "", _labels(tree), public=False)
+    itself = LabelledFunction(module, "", _labels(tree), public=False)
     return (*([itself] if itself.labels else []), *_functions_in(tree, module, ""))
 
 
 def _functions_in(
     parent: ast.AST, module: ModuleType, prefix: str, of_class: frozenset[str] = frozenset()
-) -> Iterator[Function]:
+) -> Iterator[LabelledFunction]:
     for node in ast.iter_child_nodes(parent):
         match node:
             case ast.FunctionDef(name):
                 hidden = any(part[0] in "_<" and part != "__call__" for part in f"{prefix}{name}".split("."))
                 public = not (hidden or _is_declaration(node))
                 labels = _labels(node) | (of_class if public else frozenset())
-                yield Function(module, prefix + name, labels, public)
+                yield LabelledFunction(module, prefix + name, labels, public)
                 yield from _functions_in(node, module, f"{prefix}{name}.<locals>.")
             case ast.ClassDef(name):
                 labels = _labels(node)
                 methods = list(_functions_in(node, module, f"{prefix}{name}.", labels))
                 yield from methods
                 if labels and not any(method.public for method in methods):
-                    yield Function(module, prefix + name, labels, public=False)
+                    yield LabelledFunction(module, prefix + name, labels, public=False)
             case ast.stmt():
                 yield from _functions_in(node, module, prefix, of_class)
 

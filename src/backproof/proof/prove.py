@@ -86,7 +86,7 @@ def _truth(equation: Equation, sample: Sample) -> Truth:
 
 
 def prove(equation: Equation, samples: int = SAMPLES, seed: int = SEED) -> Proof:
-    """Prove an equation at random samples, and of every function whose docstring carries its label."""
+    """Compare every form of an equation, and the code with its label, with the truth at random samples."""
     known = truths(equation, samples, seed)
     traces = [traced(code_values(equation.label, truth.sample)) for truth in known]
     orders = [

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from backproof.proof.verdict import TOLERANCE, Proof
-from backproof.report import equations, origin, pictures, summary, tables
+from backproof.report import captioned_figures, equations, provenance, summary, tables
 from backproof.report.finished_runs import FinishedRuns
 
 
 @dataclass(frozen=True)
-class Mutation:
+class MutationSummary:
     """The result of the mutation test."""
 
     rows: Sequence[tuple[str, int, int, int, int]]
@@ -21,17 +21,19 @@ class Mutation:
     """Those that changed no result, and why."""
 
 
-def build(runs: FinishedRuns, proofs: Sequence[Proof], samples: int, mutation: Mutation) -> dict[str, Any]:
+def build(
+    runs: FinishedRuns, proofs: Sequence[Proof], samples: int, mutation: MutationSummary
+) -> dict[str, Any]:
     """Return the report's content; ``samples`` are the random points of each proof."""
     recipes = runs.by_recipe
-    places = pictures.places(recipes)
-    figures = {**pictures.curves(runs), **pictures.insights(runs)}
+    entries = captioned_figures.report_entries(recipes)
+    figures = {**captioned_figures.curves(runs), **captioned_figures.insights(runs)}
     return {
         "title": "Backpropagation, derived, written by hand, and proven",
         "author": "backproof",
         "summary": (
             "A multi-layer perceptron in NumPy and its twin in PyTorch, batch normalization with a "
-            f"hand-written backward pass, and a convolutional network, on {origin.data_set(runs.data)}. "
+            f"hand-written backward pass, and a convolutional network, on {provenance.data_set(runs.data)}. "
             + _claim(proofs)
         ),
         "spread": "Accuracies are those of the last step; mean ± standard deviation over the seeds.",
@@ -39,7 +41,7 @@ def build(runs: FinishedRuns, proofs: Sequence[Proof], samples: int, mutation: M
         "results": {name: summary.sentence(records) for name, records in recipes.items()},
         "modifications": tables.modifications(recipes),
         "discussion": summary.discussion(recipes, runs.data),
-        "convnet": summary.study(recipes["convnet"]),
+        "convnet": summary.overfitting_sentence(recipes["convnet"]),
         "validation_size": f"{runs.validated[0].config['validation_size']:,}" if runs.validated else "",
         "validated": tables.validated(runs.validated),
         "table": tables.results(recipes, runs.data),
@@ -47,12 +49,12 @@ def build(runs: FinishedRuns, proofs: Sequence[Proof], samples: int, mutation: M
             recipe.name for recipe in summary.discussed_recipes(recipes) if recipe.name in figures
         ],
         "weights": list(runs.predictions),
-        "gradients": [name for name, place in places.items() if place.gradient_norms],
-        "insights": pictures.comments(runs),
+        "gradients": [name for name, entry in entries.items() if entry.gradient_norms],
+        "insights": captioned_figures.comments(runs),
         "figures": figures,
         "equations": equations.shown(proofs),
         "proofs": {"samples": samples, "text": _proven(proofs), **_mutation(mutation)},
-        "origin": origin.lines(runs),
+        "origin": provenance.provenance_sentences(runs),
     }
 
 
@@ -78,7 +80,7 @@ def _proven(proofs: Sequence[Proof]) -> str:
     )
 
 
-def _mutation(mutation: Mutation) -> dict[str, Any]:
+def _mutation(mutation: MutationSummary) -> dict[str, Any]:
     """Write how many mistakes were made and caught."""
     made, caught = sum(row[1] for row in mutation.rows), sum(row[2] for row in mutation.rows)
     return {

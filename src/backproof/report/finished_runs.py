@@ -19,7 +19,7 @@ class FinishedRuns:
 
     data: str
     by_recipe: dict[str, list[RunRecord]] = field(default_factory=dict)
-    """Runs evaluated on the test set, in the order of their seeds; every recipe with a place has one."""
+    """Runs evaluated on the test set, in the order of their seeds; every recipe in the report has one."""
     predictions: dict[str, Predictions] = field(default_factory=dict)
     """Those of the first run that has any, of each recipe whose predictions the report shows."""
     validated: list[RunRecord] = field(default_factory=list)
@@ -45,12 +45,12 @@ def find(folders: Sequence[Path]) -> FinishedRuns:
         if tested:
             _require_alike(tested)
             finished.by_recipe[name] = [run for run, _ in tested]
-    places = {name: recipe.place for name, recipe in RECIPES.items() if recipe.place}
-    missing = [name for name in places if name not in finished.by_recipe]
+    entries = {name: recipe.in_report for name, recipe in RECIPES.items() if recipe.in_report}
+    missing = [name for name in entries if name not in finished.by_recipe]
     if missing:
         raise RunError(f"no finished run of {', '.join(missing)}; backproof reproduce trains what is missing")
-    for name, place in places.items():
-        if place.predictions:
+    for name, entry in entries.items():
+        if entry.predictions:
             finished.predictions[name] = _first_predictions(
                 name, [folder for run, folder in runs if run.recipe == name]
             )

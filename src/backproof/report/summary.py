@@ -10,7 +10,7 @@ from backproof.training.record import RunRecord
 
 def discussed_recipes(recipes: Mapping[str, Sequence[RunRecord]]) -> list[Recipe]:
     """Return the recipes with a reason: a network, then its modifications."""
-    return [RECIPES[name] for name in recipes if (place := RECIPES[name].place) and place.reason]
+    return [RECIPES[name] for name in recipes if (entry := RECIPES[name].in_report) and entry.reason]
 
 
 def accuracies(records: Sequence[RunRecord]) -> list[float]:
@@ -18,7 +18,7 @@ def accuracies(records: Sequence[RunRecord]) -> list[float]:
     return [record.final["test_accuracy"] for record in records]
 
 
-def mean_and_spread(values: Sequence[float]) -> str:
+def mean_and_std(values: Sequence[float]) -> str:
     """Write a mean with its sample standard deviation; of one value there is none."""
     spread = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.3f}{spread}"
@@ -35,7 +35,7 @@ def gain(before: Sequence[RunRecord], after: Sequence[RunRecord]) -> str:
     return f"{change:+.3f}".replace("-", "−")
 
 
-def seconds(records: Sequence[RunRecord]) -> float:
+def median_seconds(records: Sequence[RunRecord]) -> float:
     """Return the median of the runs' seconds."""
     return statistics.median(record.seconds for record in records)
 
@@ -48,7 +48,7 @@ def seeds(records: Sequence[RunRecord]) -> str:
 def sentence(records: Sequence[RunRecord]) -> str:
     """Write a recipe's accuracy, for use after "has"."""
     count = f"over {len(records)} seeds" if len(records) > 1 else f"with seed {records[0].seed}"
-    return f"an accuracy of {mean_and_spread(accuracies(records))} on the test set ({count})"
+    return f"an accuracy of {mean_and_std(accuracies(records))} on the test set ({count})"
 
 
 def discussion(recipes: Mapping[str, Sequence[RunRecord]], data: str) -> list[str]:
@@ -65,7 +65,8 @@ def discussion(recipes: Mapping[str, Sequence[RunRecord]], data: str) -> list[st
     reached = statistics.mean(accuracies(recipes[best]))
     asked = " (the assignment asks for 0.52)" if data == "cifar10" else ""
     sentences.append(
-        f"The best of these networks is {best}, with {reached:.3f}{asked}. {study(recipes[best])}"
+        f"The best of these networks is {best}, with {reached:.3f}{asked}. "
+        f"{overfitting_sentence(recipes[best])}"
     )
     return sentences
 
@@ -78,12 +79,12 @@ def _effect(name: str, before: Sequence[RunRecord], after: Sequence[RunRecord]) 
     gap = training_accuracy(after) - statistics.mean(accuracies(after))
     return (
         f"{name} changed the test accuracy by {gain(before, after)}, to "
-        f"{mean_and_spread(accuracies(after))}{within}; at its end the training accuracy is "
+        f"{mean_and_std(accuracies(after))}{within}; at its end the training accuracy is "
         f"{gap:.3f} above that.".replace("-0.", "−0.")
     )
 
 
-def study(records: Sequence[RunRecord]) -> str:
+def overfitting_sentence(records: Sequence[RunRecord]) -> str:
     """Write where a recipe's test loss, a mean over the seeds, was lowest, and what came after."""
     evaluations = list(zip(*(record.curves for record in records), strict=True))
     losses = [statistics.mean(run.test_loss or 0.0 for run in runs) for runs in evaluations]

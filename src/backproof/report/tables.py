@@ -23,11 +23,11 @@ def modifications(recipes: Mapping[str, Sequence[RunRecord]]) -> Table:
             [
                 recipe.name,
                 changed(before[0].config, after[0].config) if before else "nothing",
-                recipe.place.reason if recipe.place else "",
-                summary.mean_and_spread(summary.accuracies(after)),
+                recipe.in_report.reason if recipe.in_report else "",
+                summary.mean_and_std(summary.accuracies(after)),
                 summary.gain(before, after) if before else "",
                 f"{summary.training_accuracy(after):.3f}",
-                f"{summary.seconds(after):.0f}",
+                f"{summary.median_seconds(after):.0f}",
             ]
         )
     header = [
@@ -89,11 +89,11 @@ def results(recipes: Mapping[str, Sequence[RunRecord]], data: str) -> Table:
         [
             name,
             RECIPES[name].summary,
-            summary.mean_and_spread(summary.accuracies(records)),
+            summary.mean_and_std(summary.accuracies(records)),
             f"{statistics.mean(record.final['test_loss'] for record in records):.3f}",
             RECIPES[name].reference if data == "cifar10" else "",
             summary.seeds(records),
-            f"{summary.seconds(records):.0f}",
+            f"{summary.median_seconds(records):.0f}",
             str(records[0].config.get("precision", "fp32")),
         ]
         for name, records in recipes.items()

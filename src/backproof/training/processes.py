@@ -35,7 +35,7 @@ class SingleProcess:
         return text
 
 
-def launched() -> int:
+def world_size() -> int:
     """Return how many processes torchrun started for this run; 1 without it."""
     return int(os.environ["WORLD_SIZE"]) if "TORCHELASTIC_RUN_ID" in os.environ else 1
 
@@ -43,7 +43,7 @@ def launched() -> int:
 @contextmanager
 def all_processes() -> Iterator[Processes]:
     """Yield the processes of this run; those of torchrun leave their group at the end (LostProcessError)."""
-    if launched() > 1:
+    if world_size() > 1:
         from backproof.training.torch_processes import process_group
 
         with process_group() as processes:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Architecture:
+class NetworkKind:
     """A kind of network: what makes its learner, and which settings play a part in it."""
 
     learner: str
@@ -57,7 +57,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Place:
+class ReportEntry:
     """What the report shows of a recipe."""
 
     caption: str = ""
@@ -75,15 +75,15 @@ class Recipe:
 
     name: str
     summary: str
-    architecture: Architecture
+    network: NetworkKind
     changes: Mapping[str, Any] = field(default_factory=dict)
     """What differs from its parent's settings, or from TrainConfig's defaults where it has no parent."""
     parent: "Recipe | None" = None
     """The recipe that this one modifies."""
     reference: str = ""
     """What the assignment, or a finished report of it, came to on CIFAR-10."""
-    place: Place | None = None
-    """Without a place in the report it needs no runs; if there are some, the table of results has them."""
+    in_report: ReportEntry | None = None
+    """Without an entry in the report it needs no runs; if there are some, the table of results has them."""
     plan: Plan | None = None
     """For the report, on CIFAR-10 and any other large data set."""
     small_plan: Plan | None = None
@@ -98,10 +98,10 @@ class Recipe:
         """Lay the mappings over this recipe's settings (ConfigError, too for what plays no part in it)."""
         for layer in layers:
             for name in layer:
-                if name in setting_names() and name not in self.architecture.settings:
+                if name in setting_names() and name not in self.network.settings:
                     raise ConfigError(f"recipe {self.name} has no setting '{name}': leave it out")
         settings = config.build(self.settings, *layers)
-        possible = optimizer_names(in_torch=self.architecture.in_torch)
+        possible = optimizer_names(in_torch=self.network.in_torch)
         if settings.optimizer not in possible:
             raise ConfigError(
                 f"recipe {self.name} has no optimizer {settings.optimizer}; there are {', '.join(possible)}"
@@ -110,9 +110,7 @@ class Recipe:
 
     def settings_of(self, settings: TrainConfig) -> dict[str, Any]:
         """Return the settings that play a part, by name, in plain types: what configure takes back."""
-        return {
-            name: value for name, value in settings.as_dict().items() if name in self.architecture.settings
-        }
+        return {name: value for name, value in settings.as_dict().items() if name in self.network.settings}
 
     def modified_settings(self, settings: TrainConfig) -> list[str]:
         """Return the names of settings that differ from this recipe's and bear on what the network learns."""
@@ -129,14 +127,14 @@ class Recipe:
         self, settings: TrainConfig, image_shape: tuple[int, ...], n_classes: int, rng: "np.random.Generator"
     ) -> "Learner":
         """Return a network with its optimizer, its weights drawn from ``rng`` (ConfigError)."""
-        module, _, name = self.architecture.learner.partition(":")
+        module, _, name = self.network.learner.partition(":")
         make = getattr(import_with_torch(module, f"recipe {self.name}"), name)
         learner: Learner = make(settings, image_shape, n_classes, rng)
         return learner
 
     def fast_settings(self, device: str, processes: int = 1) -> dict[str, Any]:
         """Return the settings that train it fastest on this machine, by benchmarks/ (ConfigError)."""
-        if not self.architecture.in_torch:
+        if not self.network.in_torch:
             raise ConfigError(f"recipe {self.name} has one speed: leave --fast out")
         torch_device = import_with_torch("backproof.training.learners.torch_device", f"recipe {self.name}")
         settings: dict[str, Any] = torch_device.fast_settings(device)

@@ -5,11 +5,11 @@ from typing import Any
 
 from backproof.errors import ConfigError
 from backproof.training.config import did_you_mean
-from backproof.training.recipe import Architecture, Place, Plan, Recipe
+from backproof.training.recipe import NetworkKind, Plan, Recipe, ReportEntry
 
-NUMPY_MLP = Architecture("backproof.training.learners.numpy_learner:NumpyLearner", frozenset({"mlp"}))
-TORCH_MLP = Architecture("backproof.training.learners.torch_learner:mlp_learner", frozenset({"mlp", "torch"}))
-CONVNET = Architecture("backproof.training.learners.torch_learner:convnet_learner", frozenset({"torch"}))
+NUMPY_MLP = NetworkKind("backproof.training.learners.numpy_learner:NumpyLearner", frozenset({"mlp"}))
+TORCH_MLP = NetworkKind("backproof.training.learners.torch_learner:mlp_learner", frozenset({"mlp", "torch"}))
+CONVNET = NetworkKind("backproof.training.learners.torch_learner:convnet_learner", frozenset({"torch"}))
 
 _SMALL_DEEP = {"hidden": (64, 64, 64, 64), "steps": 400, "eval_every": 40}
 
@@ -18,7 +18,7 @@ MLP_NUMPY = Recipe(
     "the assignment's MLP in NumPy, every gradient written by hand",
     NUMPY_MLP,
     reference="0.46",
-    place=Place(predictions=True, gradient_norms=True),
+    in_report=ReportEntry(predictions=True, gradient_norms=True),
     plan=Plan(range(5), seconds=4),
     small_plan=Plan(range(2), seconds=3),
 )
@@ -28,7 +28,7 @@ MLP_TORCH = Recipe(
     "the same MLP in PyTorch, from the same weights and batches",
     TORCH_MLP,
     reference="0.46",
-    place=Place(reason="The network that the modifications start from."),
+    in_report=ReportEntry(reason="The network that the modifications start from."),
     plan=Plan(range(5), seconds=6),
     small_plan=Plan(range(2), seconds=5),
 )
@@ -45,7 +45,7 @@ MLP_DEEP_ADAM = Recipe(
     },
     parent=MLP_TORCH,
     reference="0.50",
-    place=Place(
+    in_report=ReportEntry(
         caption="Improvement 1: four hidden layers and Adam.",
         reason="More and wider layers can express more. Adam scales each weight's steps by itself, "
         "which spares a search for a learning rate at this depth.",
@@ -62,7 +62,7 @@ MLP_DEEP_ADAM_3000 = Recipe(
     {"steps": 3000},
     parent=MLP_DEEP_ADAM,
     reference="0.50 … 0.52",
-    place=Place(
+    in_report=ReportEntry(
         caption="Improvement 2: twice the steps.",
         reason="Does it learn more when it has the time?",
     ),
@@ -84,7 +84,7 @@ MLP_DEEP_L2 = Recipe(
     {"optimizer": "adamw", "weight_decay": 0.1},
     parent=MLP_DEEP_ADAM_3000,
     reference="0.52",
-    place=Place(
+    in_report=ReportEntry(
         caption="Improvement 3: weight decay.",
         reason="Do smaller weights narrow the gap between training and test accuracy?",
     ),
@@ -104,7 +104,7 @@ MLP_DEEP_BATCHNORM = Recipe(
     {"batch_norm": "manual"},
     parent=MLP_DEEP_L2,
     reference="0.54",
-    place=Place(
+    in_report=ReportEntry(
         caption="Improvement 4: batch norm before every activation.",
         reason="Normalised activations keep every layer's input on one scale while the layers "
         "before it change, and a batch's random statistics restrain the network besides.",
@@ -127,7 +127,7 @@ CONVNET_BY_TABLE_1 = Recipe(
         "eval_every": 500,
     },
     reference="0.75",
-    place=Place(
+    in_report=ReportEntry(
         caption="Accuracy (left) and loss (right) of the ConvNet.", predictions=True, gradient_norms=True
     ),
     plan=Plan([42], seconds=900),

@@ -154,7 +154,7 @@ def _assemble(
     folder: Path, recipe: Recipe, settings: TrainConfig, progress: TrainState, processes: Processes
 ) -> Run:
     """Return a run of these parts, its network untrained."""
-    if processes.count > 1 and not recipe.architecture.in_torch:
+    if processes.count > 1 and not recipe.network.in_torch:
         raise ConfigError(f"recipe {recipe.name} trains in one process; start it without torchrun")
     data_dir = Path(settings.data_dir) if settings.data_dir is not None else None
     dataset = data.load(settings.data, data_dir, settings.validation_size)
@@ -173,7 +173,7 @@ def load_network(folder: Path, changes: Mapping[str, Any] = _NO_CHANGES) -> tupl
     """Return a run's network, without its data; ``changes`` may name the device (ConfigError, RunError)."""
     saved = checkpoint.read(folder)
     recipe = find_recipe(saved.recipe)
-    if recipe.architecture.in_torch:
+    if recipe.network.in_torch:
         changes = {"device": "auto", "compile": False, **changes}
     settings = recipe.configure(saved.config, changes)
     learner = recipe.make_learner(settings, saved.mean.shape, len(saved.classes), np.random.default_rng(0))

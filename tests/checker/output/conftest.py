@@ -20,12 +20,12 @@ def found(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         made: CheckReport = state["report"]
         return made
 
-    def check_module(file: Path, class_name: str, *, seed: int) -> CheckReport:
+    def check_class(file: Path, class_name: str, *, seed: int) -> CheckReport:
         state["asked"] = (file, class_name, seed)
         made: CheckReport = state["report"]
         return made
 
-    for name, function in (("check", check_folder), ("module", check_module)):
+    for name, function in (("check", check_folder), ("module", check_class)):
         fake = ModuleType(f"backproof.checker.{name}")
         setattr(fake, function.__name__, function)
         monkeypatch.setitem(sys.modules, fake.__name__, fake)

@@ -325,7 +325,7 @@ def test_records_hold_the_settings_that_played_a_part() -> None:
     for name in ("mlp-numpy", "mlp-torch", "convnet"):
         recipe = find_recipe(name)
         kept = recipe.settings_of(recipe.configure())
-        assert kept.keys() == recipe.architecture.settings
+        assert kept.keys() == recipe.network.settings
         assert recipe.configure(kept) == recipe.configure()
 
 

@@ -31,7 +31,7 @@ QUESTIONS = {
 _PARTS = 16
 
 
-def scaled(checks: Sequence[Check], points: float) -> list[Check]:
+def share_points(checks: Sequence[Check], points: float) -> list[Check]:
     """Share a question's points by the checks' weights, in sixteenths, so that they sum up exactly."""
     total = sum(check.points for check in checks)
     weight, reached, shared = 0.0, 0, []
@@ -47,5 +47,5 @@ _ALL = [*NUMPY_MLP, *TORCH_MLP, *BATCHNORM, *CONVNET]
 CHECKS: list[Check] = [
     check
     for number, question in QUESTIONS.items()
-    for check in scaled([check for check in _ALL if check.question == number], question.points)
+    for check in share_points([check for check in _ALL if check.question == number], question.points)
 ]

@@ -8,7 +8,7 @@ from backproof.checker import causes
 from backproof.checker.calls import Answer, Array, Call, Runner, Tensor, need_scalar
 from backproof.checker.comparison import Comparison
 from backproof.checker.diagnosis import Known, Mistake, diagnose
-from backproof.checker.questions.check_at_sizes import CheckAtSizes, Sizes, Trial
+from backproof.checker.questions.check_at_sizes import CaseSizes, CheckAtSizes, Trial
 
 _SIZES = tuple({"B": b, "C": c} for b, c in ((23, 4), (1, 3), (12, 5), (40, 10)))
 _SMALLER = tuple({"B": b, "C": c} for b, c in ((1, 2), (2, 2), (2, 3), (3, 3)))
@@ -19,7 +19,9 @@ def accuracy(script: str, *, tensors: bool = False) -> CheckAtSizes:
     return CheckAtSizes("accuracy", partial(_accuracy, script, tensors), _SIZES, _SMALLER, {"B": 4, "C": 4})
 
 
-def _accuracy(script: str, tensors: bool, runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
+def _accuracy(
+    script: str, tensors: bool, runner: Runner, rng: np.random.Generator, sizes: CaseSizes
+) -> Trial:
     batch, classes = sizes["B"], sizes["C"]
     scores = rng.normal(size=(batch, classes)).astype(np.float32)
     scores[0, 0] = 9.0  # right along either axis: an accuracy of 0 would not tell mistakes apart

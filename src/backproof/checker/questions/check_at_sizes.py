@@ -13,7 +13,7 @@ from backproof.checker.comparison import Comparison, error_against
 from backproof.checker.diagnosis import Mistake
 from backproof.checker.outcome import RIGHT, Outcome, OutcomeError, failure_outcome, wrong_value
 
-Sizes = Mapping[str, int]
+CaseSizes = Mapping[str, int]
 _REPEATED = 1e-6
 
 
@@ -26,7 +26,7 @@ class Trial:
     """Return the mistake where it is wrong."""
 
 
-TrialFunction = Callable[[Runner, np.random.Generator, Sizes], Trial]
+TrialFunction = Callable[[Runner, np.random.Generator, CaseSizes], Trial]
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class CheckAtSizes:
     value: str
     """Label of the value: linear.dW."""
     run_trial: TrialFunction
-    sizes: Sequence[Sizes]
-    smaller: Sequence[Sizes]
+    sizes: Sequence[CaseSizes]
+    smaller: Sequence[CaseSizes]
     """From the smallest on, for the counterexample."""
-    square: Sizes | None = None
+    square: CaseSizes | None = None
     """Where a product that is the wrong way round does not crash."""
 
     def __call__(self, runner: Runner, rng: np.random.Generator) -> Outcome:
@@ -58,7 +58,7 @@ class CheckAtSizes:
                 return wrong_value(mistake, self._smallest(runner, rng, trial.comparison))
         return RIGHT
 
-    def _changes(self, runner: Runner, rng: np.random.Generator, sizes: Sizes, first: Comparison) -> bool:
+    def _changes(self, runner: Runner, rng: np.random.Generator, sizes: CaseSizes, first: Comparison) -> bool:
         """Tell whether the same numbers give something else on another layer."""
         try:
             again = self.run_trial(runner, rng, sizes).comparison.got
@@ -77,7 +77,9 @@ class CheckAtSizes:
                 return comparison
         return first
 
-    def _crashed(self, runner: Runner, rng: np.random.Generator, sizes: Sizes, failure: Failure) -> Outcome:
+    def _crashed(
+        self, runner: Runner, rng: np.random.Generator, sizes: CaseSizes, failure: Failure
+    ) -> Outcome:
         """Report a crash, unless it comes from shapes alone: then what is wrong shows on a square."""
         if self.square and failure.kind == "crashed":
             try:

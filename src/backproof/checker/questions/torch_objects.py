@@ -91,8 +91,8 @@ def is_buffer(name: str) -> bool:
     return name.rpartition(".")[2] in ("running_mean", "running_var", "num_batches_tracked")
 
 
-def like_beta(name: str, value: Array) -> int:
-    """Sort γ, by its name or as it starts with ones, before β."""
+def gamma_beta_order(name: str, value: Array) -> int:
+    """Return a sort key: negative for γ, by its name or as it starts with ones, positive for β."""
     last = name.rpartition(".")[2].lower()
     if any(part in last for part in ("beta", "bias", "shift")):
         return 2

@@ -1,4 +1,4 @@
-"""Batch norm by kernels, by formulas and by modules, in every layout; and PyTorch's."""
+"""Batch norm by manual passes, by formulas and by modules, in every layout; and PyTorch's."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -15,7 +15,7 @@ from backproof.proof.formula.expression import Array
 from backproof.proof.formula.graph import Sample
 from backproof.proof.formula.letters import EPSILON
 from backproof.proof.formula.notation import grad
-from backproof.torch_nn.batchnorm import formulas, kernels
+from backproof.torch_nn.batchnorm import formulas, manual_passes
 from backproof.torch_nn.batchnorm.batch_norm_modules import BatchNorm, BatchNormAutograd, BatchNormManual
 
 # torch leaves these without types.
@@ -32,14 +32,14 @@ Mode = Callable[[], AbstractContextManager[None]]
 
 
 def by_name(name: str, letters: Any) -> Code:
-    """Return what computes y, a statistic or a gradient, in every layout, by kernels, formulas and modules.
+    """Return what computes y, a statistic or a gradient, in every layout, by all three implementations.
 
     ``letters`` is a module of equations, which names the arrays.
     """
-    kernels_pass, formulas_pass = _FORWARD_PASSES if name in _FORWARD else _BACKWARD_PASSES
+    manual_pass, formulas_pass = _FORWARD_PASSES if name in _FORWARD else _BACKWARD_PASSES
     ways: tuple[tuple[Mode, Pass], ...] = (
-        (nullcontext, kernels_pass),
-        (_as_compiled, kernels_pass),
+        (nullcontext, manual_pass),
+        (_as_compiled, manual_pass),
         (nullcontext, formulas_pass),
     )
 
@@ -111,13 +111,13 @@ def _as_compiled() -> Iterator[None]:
         torch.compiler.is_compiling = original
 
 
-def _kernels_forward(x: Tensor, _: Tensor, gamma: Tensor, beta: Tensor, eps: float) -> dict[str, Tensor]:
-    return dict(zip(_FORWARD, kernels.forward(x, gamma, beta, eps, None)[:3], strict=True))
+def _manual_forward(x: Tensor, _: Tensor, gamma: Tensor, beta: Tensor, eps: float) -> dict[str, Tensor]:
+    return dict(zip(_FORWARD, manual_passes.forward(x, gamma, beta, eps, None)[:3], strict=True))
 
 
-def _kernels_backward(x: Tensor, dy: Tensor, gamma: Tensor, beta: Tensor, eps: float) -> dict[str, Any]:
-    _, mean, _, invstd = kernels.forward(x, gamma, beta, eps, None)
-    gradients = kernels.backward(x, gamma, mean, invstd, None, (True, True, True), dy)
+def _manual_backward(x: Tensor, dy: Tensor, gamma: Tensor, beta: Tensor, eps: float) -> dict[str, Any]:
+    _, mean, _, invstd = manual_passes.forward(x, gamma, beta, eps, None)
+    gradients = manual_passes.backward(x, gamma, mean, invstd, None, (True, True, True), dy)
     return dict(zip(_BACKWARD, gradients, strict=True))
 
 
@@ -129,8 +129,8 @@ def _formulas_backward(x: Tensor, dy: Tensor, gamma: Tensor, _: Tensor, eps: flo
     return dict(zip(_BACKWARD, formulas.backward(x, gamma, eps, None, dy), strict=True))
 
 
-_FORWARD_PASSES: tuple[Pass, Pass] = (_kernels_forward, _formulas_forward)
-_BACKWARD_PASSES: tuple[Pass, Pass] = (_kernels_backward, _formulas_backward)
+_FORWARD_PASSES: tuple[Pass, Pass] = (_manual_forward, _formulas_forward)
+_BACKWARD_PASSES: tuple[Pass, Pass] = (_manual_backward, _formulas_backward)
 
 
 def _by_module(
@@ -164,7 +164,7 @@ def xhat(letters: Any) -> Code:
     def code(v: Sample) -> Iterator[Array]:
         x, eps = torch.tensor(v[letters.x]), float(v[EPSILON])
         gamma, beta = torch.ones(x.shape[1], dtype=x.dtype), torch.zeros(x.shape[1], dtype=x.dtype)
-        yield kernels.forward(x, gamma, beta, eps, None)[0].numpy()
+        yield manual_passes.forward(x, gamma, beta, eps, None)[0].numpy()
         yield formulas.forward(x, gamma, beta, eps, None)[0].numpy()
 
     return code
@@ -216,7 +216,7 @@ def _xhat_jacobian(v: Sample) -> Array:
     x, eps = torch.tensor(v[symbols.x]), float(v[EPSILON])
     gamma, beta = torch.ones(x.shape[1], dtype=x.dtype), torch.zeros(x.shape[1], dtype=x.dtype)
     units = torch.eye(x.numel(), dtype=x.dtype)
-    rows = [_kernels_backward(x, unit.view_as(x), gamma, beta, eps)["dx"].numpy() for unit in units]
+    rows = [_manual_backward(x, unit.view_as(x), gamma, beta, eps)["dx"].numpy() for unit in units]
     return np.reshape(rows, (*x.shape, *x.shape))
 
 

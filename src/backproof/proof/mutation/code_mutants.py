@@ -9,7 +9,7 @@ from functools import reduce
 from types import CodeType, FunctionType
 from typing import Any
 
-from backproof.proof.docstring_labels import Function
+from backproof.proof.docstring_labels import LabelledFunction
 
 _OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
@@ -25,10 +25,10 @@ _LONGEST = 80
 """Characters that a change is shown with, if it is not longer itself."""
 
 
-_KERNELS, _FUNCTION = "torch_nn.batchnorm.kernels", "torch_nn.batchnorm.function"
+_MANUAL_PASSES, _FUNCTION = "torch_nn.batchnorm.manual_passes", "torch_nn.batchnorm.function"
 EQUIVALENT = {
     (
-        f"{_KERNELS}._reshaped_like",
+        f"{_MANUAL_PASSES}._reshaped_like",
         "samples.ndim == x.ndim == 2 → samples.ndim == x.ndim == 3",
     ): "the general view, which comes next, returns (B, C) unchanged",
     (
@@ -66,7 +66,7 @@ class _Site:
         return next(fit, None)
 
 
-def code_mutants(function: Function) -> Iterator[tuple[str, CodeType]]:
+def code_mutants(function: LabelledFunction) -> Iterator[tuple[str, CodeType]]:
     """Yield what is changed in a function, and its code with that change, one at a time."""
     tree = ast.parse(inspect.getsource(function.module))
     for site in list(_sites(_definition(tree, function))):
@@ -79,7 +79,7 @@ def code_mutants(function: Function) -> Iterator[tuple[str, CodeType]]:
             site.put(site.node)
 
 
-def compiled(tree: ast.Module, function: Function) -> CodeType:
+def compiled(tree: ast.Module, function: LabelledFunction) -> CodeType:
     """Compile a module's tree, and return the code of one function in it."""
     whole = compile(ast.fix_missing_locations(tree), f"<mutant of {function.module.__name__}>", "exec")
     return next(code for code in _codes_in(whole) if code.co_qualname == function.qualname)
@@ -93,7 +93,7 @@ def _codes_in(code: CodeType) -> Iterator[CodeType]:
 
 
 @contextmanager
-def replaced(function: Function, code: CodeType) -> Iterator[None]:
+def replaced(function: LabelledFunction, code: CodeType) -> Iterator[None]:
     """Let a function run other code."""
     target: Any = reduce(getattr, function.qualname.split("."), function.module)
     target = inspect.unwrap(target)
@@ -105,7 +105,7 @@ def replaced(function: Function, code: CodeType) -> Iterator[None]:
         target.__code__ = original
 
 
-def _definition(tree: ast.AST, function: Function) -> ast.AST:
+def _definition(tree: ast.AST, function: LabelledFunction) -> ast.AST:
     for name in function.qualname.split("."):
         tree = next(node for node in ast.iter_child_nodes(tree) if getattr(node, "name", None) == name)
     return tree

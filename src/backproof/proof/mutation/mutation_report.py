@@ -15,7 +15,7 @@ class Mutant:
 
 
 @dataclass(frozen=True)
-class Equivalent:
+class EquivalentMutant:
     """A change that changes no result, which is why it is not counted."""
 
     where: str
@@ -24,12 +24,12 @@ class Equivalent:
 
 
 @dataclass(frozen=True)
-class Kind:
+class MutantGroup:
     """All mutants of one kind: of index form, of matrix form, or of the layers' code."""
 
     name: str
     mutants: tuple[Mutant, ...]
-    equivalents: tuple[Equivalent, ...] = ()
+    equivalents: tuple[EquivalentMutant, ...] = ()
 
     @property
     def made(self) -> int:
@@ -56,7 +56,7 @@ class Kind:
 class MutationReport:
     """What became of all mutants."""
 
-    kinds: tuple[Kind, ...]
+    kinds: tuple[MutantGroup, ...]
 
     @property
     def made(self) -> int:
@@ -74,7 +74,7 @@ class MutationReport:
         return tuple(mutant for kind in self.kinds for mutant in kind.survivors)
 
     @property
-    def equivalents(self) -> tuple[Equivalent, ...]:
+    def equivalents(self) -> tuple[EquivalentMutant, ...]:
         """Return the changes that change no result, which no number here counts."""
         return tuple(equivalent for kind in self.kinds for equivalent in kind.equivalents)
 

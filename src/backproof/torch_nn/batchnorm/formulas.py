@@ -69,7 +69,7 @@ def forward_with_statistics(
 def backward(
     x: Tensor, gamma: Tensor, eps: float, group: ProcessGroup | None, dy: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return dx like x, dγ and dβ (C,), given dy = ∂L/∂y: kernels.py's backward, itself differentiable.
+    """Return dx like x, dγ and dβ (C,), given dy = ∂L/∂y: manual_passes.py's backward, itself differentiable.
 
     The formulas stand there. This one starts from x, on which μ and σ² depend: second derivatives need that.
     """

@@ -8,12 +8,12 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.distributed import ProcessGroup
 
-from backproof.torch_nn.batchnorm import formulas, kernels
+from backproof.torch_nn.batchnorm import formulas, manual_passes
 from backproof.torch_nn.batchnorm.input_checks import require_input, require_two_values
 
 Normalised = tuple[Tensor, Tensor, Tensor]
 """y like x; mean and biased variance (C,)."""
-Gradients = tuple[Tensor | None, Tensor | None, Tensor | None]
+InputGradients = tuple[Tensor | None, Tensor | None, Tensor | None]
 
 
 def forward(
@@ -26,22 +26,24 @@ def forward(
     """
     require_input(x, gamma, beta)
     require_two_values(x, process_group)
-    y, mean, var, invstd = kernels.forward(x, gamma, beta, eps, process_group)
+    y, mean, var, invstd = manual_passes.forward(x, gamma, beta, eps, process_group)
     ctx.save_for_backward(x, gamma, mean, invstd)
     ctx.eps, ctx.process_group = eps, process_group
     return y, mean, var
 
 
-def backward(ctx: Any, dy: Tensor | None) -> Gradients:
-    """Return dx, dγ and dβ, None where not needed: by kernels.py, or by formulas.py where they are themselves
-    differentiated, or batched by vmap, which cannot write into a buffer.
+def backward(ctx: Any, dy: Tensor | None) -> InputGradients:
+    """Return dx, dγ and dβ, None where not needed.
+
+    By manual_passes.py, or by formulas.py where they are themselves differentiated, or batched by vmap, which
+    cannot write into a buffer.
     """
     if dy is None:
         return None, None, None
     x, gamma, mean, invstd = ctx.saved_tensors
     wanted = ctx.needs_input_grad[:3]
     if torch.compiler.is_compiling() or not (torch.is_grad_enabled() or _transformed()):
-        return kernels.backward(x, gamma, mean, invstd, ctx.process_group, wanted, dy)
+        return manual_passes.backward(x, gamma, mean, invstd, ctx.process_group, wanted, dy)
     dx, dgamma, dbeta = formulas.backward(x, gamma, ctx.eps, ctx.process_group, dy)
     return (dx if wanted[0] else None, dgamma if wanted[1] else None, dbeta if wanted[2] else None)
 
@@ -77,7 +79,7 @@ class BatchNormFunction(torch.autograd.Function):
         """Normalise x (B, C, …) with γ and β (C,), as the function ``forward`` describes it."""
         require_input(x, gamma, beta)
         require_two_values(x, process_group)
-        return kernels.forward(x, gamma, beta, eps, process_group)
+        return manual_passes.forward(x, gamma, beta, eps, process_group)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:

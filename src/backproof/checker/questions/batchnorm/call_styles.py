@@ -168,7 +168,7 @@ def make_module(runner: Runner, kind: str, n_neurons: int, *, large_eps: bool = 
         shown = Evidence(parameter="γ and β", expected=f"2 × ({n_neurons},)", got=shapes)
         cause = causes.WRONG_SHAPE if len(named) == 2 else causes.PARAMETERS_NOT_REGISTERED
         raise OutcomeError(wrong(cause, said, shown))
-    gamma, beta = sorted(named, key=lambda key: torch_objects.like_beta(key, named[key]))
+    gamma, beta = sorted(named, key=lambda key: torch_objects.gamma_beta_order(key, named[key]))
     return BatchNormModule(
         eps=LARGE_EPS if large_eps and accepted == 0 else DEFAULT_EPS,
         gamma=names[gamma],

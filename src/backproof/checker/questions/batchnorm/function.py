@@ -15,14 +15,14 @@ from backproof.checker.outcome import Outcome, OutcomeError, wrong
 from backproof.checker.questions import torch_objects
 from backproof.checker.questions.batchnorm import call_styles
 from backproof.checker.questions.batchnorm.comparisons import at_several_sizes, gradient_trial, output_trial
-from backproof.checker.questions.check_at_sizes import CheckAtSizes, Sizes, Trial, first_wrong
+from backproof.checker.questions.check_at_sizes import CaseSizes, CheckAtSizes, Trial, first_wrong
 
 _NAMES = ("x", "gamma", "beta")
 _TOLERANCE = 1e-9
 """For what goes in as float64: torch's gradcheck needs it."""
 
 
-def _y(eps: float | None, runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
+def _y(eps: float | None, runner: Runner, rng: np.random.Generator, sizes: CaseSizes) -> Trial:
     style = call_styles.find_call_style(runner)
     bn = call_styles.draw(rng, (sizes["B"], sizes["C"]), eps or style.eps)
     target = style.target(runner, sizes["C"])
@@ -30,7 +30,7 @@ def _y(eps: float | None, runner: Runner, rng: np.random.Generator, sizes: Sizes
     return output_trial(bn, torch_objects.output(runner, target, style.inputs(bn), bn.x.shape), _TOLERANCE)
 
 
-def _default_y(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
+def _default_y(runner: Runner, rng: np.random.Generator, sizes: CaseSizes) -> Trial:
     style = replace(call_styles.find_call_style(runner), takes_eps=False)
     bn = call_styles.draw(rng, (sizes["B"], sizes["C"]), call_styles.DEFAULT_EPS)
     got = torch_objects.output(runner, style.target(runner, sizes["C"]), style.inputs(bn), bn.x.shape)
@@ -48,7 +48,7 @@ _Y = [at_several_sizes("y", partial(_y, eps)) for eps in (call_styles.DEFAULT_EP
 _DEFAULT_Y = at_several_sizes("y for the default ε", _default_y)
 
 
-def y(runner: Runner, rng: np.random.Generator) -> Outcome:
+def check_y(runner: Runner, rng: np.random.Generator) -> Outcome:
     """Check the function's output, for a small and a large ε, and for the one that it may have by default."""
     checks = _Y if _asks_for_eps(runner, rng) else [*_Y, _DEFAULT_Y]
     return first_wrong(check(runner, rng) for check in checks)
@@ -57,7 +57,7 @@ def y(runner: Runner, rng: np.random.Generator) -> Outcome:
 def gradient(name: str) -> CheckAtSizes:
     """Return the check of one gradient that the function's backward gives, for a random upstream gradient."""
 
-    def run_trial(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
+    def run_trial(runner: Runner, rng: np.random.Generator, sizes: CaseSizes) -> Trial:
         style = call_styles.find_call_style(runner)
         bn = call_styles.draw(rng, (sizes["B"], sizes["C"]), style.eps)
         return gradient_trial(bn, style.gradients(runner, bn, _NAMES, (name,)), _TOLERANCE)
@@ -65,7 +65,7 @@ def gradient(name: str) -> CheckAtSizes:
     return at_several_sizes(f"d{name}", run_trial)
 
 
-def _needed(names: Sequence[str], runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
+def _needed(names: Sequence[str], runner: Runner, rng: np.random.Generator, sizes: CaseSizes) -> Trial:
     style = call_styles.find_call_style(runner)
     bn = call_styles.draw(rng, (sizes["B"], sizes["C"]), style.eps)
     trial = gradient_trial(bn, style.gradients(runner, bn, names, names), _TOLERANCE)
@@ -84,12 +84,12 @@ _NEEDED = [
 ]
 
 
-def needed(runner: Runner, rng: np.random.Generator) -> Outcome:
+def check_only_needed(runner: Runner, rng: np.random.Generator) -> Outcome:
     """Check that gradients are right, and None where an input needs none."""
     return first_wrong(check(runner, rng) for check in _NEEDED)
 
 
-def _state(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
+def _state(runner: Runner, rng: np.random.Generator, sizes: CaseSizes) -> Trial:
     """Compare gradients with those where the function is called on something else before backward."""
     style = call_styles.find_call_style(runner)
     shape = sizes["B"], sizes["C"]

@@ -8,13 +8,13 @@ from backproof.checker import causes
 from backproof.checker.calls import Call, Runner, Tensor, need
 from backproof.checker.check_report import Evidence
 from backproof.checker.comparison import Comparison
-from backproof.checker.outcome import RIGHT, Outcome, Run, wrong
+from backproof.checker.outcome import RIGHT, CheckFunction, Outcome, wrong
 from backproof.checker.questions import torch_objects
 from backproof.checker.questions.batchnorm import call_styles
 from backproof.checker.questions.batchnorm.comparisons import at_several_sizes, gradient_trial, output_trial
 from backproof.checker.questions.batchnorm.formulas import BatchNormCase
 from backproof.checker.questions.batchnorm.mistakes import RUNNING
-from backproof.checker.questions.check_at_sizes import CheckAtSizes, Sizes, Trial
+from backproof.checker.questions.check_at_sizes import CaseSizes, CheckAtSizes, Trial
 
 _TOLERANCE, _GRADIENT_TOLERANCE = 2e-4, 5e-4
 """For parameters in float32."""
@@ -22,7 +22,7 @@ _FAR = 300.0
 """How many times the spread a mean is where E[x²] - μ² loses float32's digits, and x - μ none."""
 
 
-def parameters(kind: str) -> Run:
+def parameters(kind: str) -> CheckFunction:
     """Return the check that γ and β are registered, with one number a neuron, at first ones and zeros."""
 
     def run(runner: Runner, _: np.random.Generator) -> Outcome:
@@ -39,7 +39,7 @@ def parameters(kind: str) -> Run:
 
 
 def _loaded(
-    runner: Runner, rng: np.random.Generator, kind: str, sizes: Sizes, *, large_eps: bool = True
+    runner: Runner, rng: np.random.Generator, kind: str, sizes: CaseSizes, *, large_eps: bool = True
 ) -> tuple[call_styles.BatchNormModule, BatchNormCase]:
     module = call_styles.make_module(runner, kind, sizes["C"], large_eps=large_eps)
     bn = call_styles.draw(rng, (sizes["B"], sizes["C"]), module.eps)
@@ -47,10 +47,10 @@ def _loaded(
     return module, bn
 
 
-def y(kind: str, *, large_eps: bool) -> CheckAtSizes:
+def make_y_check(kind: str, *, large_eps: bool) -> CheckAtSizes:
     """Return the check of a module's output, for means on both sides of zero, and a large or default ε."""
 
-    def run_trial(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
+    def run_trial(runner: Runner, rng: np.random.Generator, sizes: CaseSizes) -> Trial:
         module, bn = _loaded(runner, rng, kind, sizes, large_eps=large_eps)
         got = torch_objects.output(runner, "bn.forward", (Tensor(module.cast(bn.x)),), bn.x.shape)
         return output_trial(bn, got, _TOLERANCE)
@@ -58,9 +58,9 @@ def y(kind: str, *, large_eps: bool) -> CheckAtSizes:
     return at_several_sizes("y", run_trial)
 
 
-def y_far_from_zero(kind: str) -> Run:
+def y_far_from_zero(kind: str) -> CheckFunction:
     """Return the check of a module's output for the default ε, which notes if large means cost it digits."""
-    near = y(kind, large_eps=False)
+    near = make_y_check(kind, large_eps=False)
 
     def run(runner: Runner, rng: np.random.Generator) -> Outcome:
         outcome = near(runner, rng)
@@ -80,20 +80,20 @@ def y_far_from_zero(kind: str) -> Run:
 def gradients(kind: str) -> CheckAtSizes:
     """Return the check of ∂L/∂x, ∂L/∂γ and ∂L/∂β through a module."""
 
-    def run_trial(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
+    def run_trial(runner: Runner, rng: np.random.Generator, sizes: CaseSizes) -> Trial:
         module, bn = _loaded(runner, rng, kind, sizes)
         return gradient_trial(bn, module.gradients(runner, bn), _GRADIENT_TOLERANCE)
 
     return at_several_sizes("gradients", run_trial)
 
 
-def statistics(kind: str) -> CheckAtSizes:
+def make_statistics_check(kind: str) -> CheckAtSizes:
     """Return the check that each batch is normalised by its own statistics.
 
     A batch gives the same after another one, shifted, and in evaluation, as alone.
     """
 
-    def run_trial(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
+    def run_trial(runner: Runner, rng: np.random.Generator, sizes: CaseSizes) -> Trial:
         module, first = _loaded(runner, rng, kind, sizes)
         scale = np.sqrt(module.eps)
         torch_objects.call_forward(runner, "bn", module.cast(5 * first.x + 7 * scale))
@@ -126,7 +126,7 @@ def statistics(kind: str) -> CheckAtSizes:
     return at_several_sizes("statistics", run_trial)
 
 
-def refuses_shapes(kind: str) -> Run:
+def refuses_shapes(kind: str) -> CheckFunction:
     """Return the check that input that is not (B, C) is refused, by whatever exception."""
 
     def run(runner: Runner, rng: np.random.Generator) -> Outcome:

@@ -14,7 +14,7 @@ from backproof.checker.diagnosis import Mistake
 from backproof.checker.questions.convnet import architectures, run_architecture
 from backproof.checker.questions.convnet.mistakes import mistakes
 from backproof.checker.questions.numpy_mlp.layer_mistakes import softmax
-from backproof.checker.questions.torch_mlp.numpy_model import Function, identity, log_softmax
+from backproof.checker.questions.torch_mlp.numpy_model import ArrayFunction, identity, log_softmax
 
 _TOLERANCE, _FLOOR = 2e-3, 1e-12
 _EPSILONS = (1e-5, 1e-3, 1e-4, 1e-6)
@@ -31,13 +31,13 @@ Output = Callable[[int], Array | str]
 
 @dataclass(frozen=True)
 class Match:
-    """A run of a architecture that gives what the network gave."""
+    """An architecture run that gives what the network gave."""
 
     architecture: architectures.Architecture
     given: run_architecture.ConvNetTensors
     eps: float
     norms: Mapping[int, run_architecture.NormTensors]
-    end: Function
+    end: ArrayFunction
 
     def evaluated(self, images: Array) -> Array | None:
         """Return what the architecture gives in evaluation."""
@@ -62,7 +62,7 @@ def _try(
     eps: float,
     images: Array,
     got: Array,
-    end: Function = identity,
+    end: ArrayFunction = identity,
 ) -> Match | None:
     ran = run_architecture.run_architecture(architecture, given, images, eps=eps)
     if ran is None or not is_same_output(end(ran.output), got):

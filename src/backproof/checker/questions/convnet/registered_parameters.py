@@ -94,5 +94,5 @@ def _norms(state: dict[str, Array], weights: list[str]) -> dict[str, list[str]]:
         if torch_objects.is_buffer(name):
             names[2 if last == "running_mean" else 3] = name
         else:
-            names[1 if torch_objects.like_beta(name, array) > 0 else 0] = name
+            names[1 if torch_objects.gamma_beta_order(name, array) > 0 else 0] = name
     return norms

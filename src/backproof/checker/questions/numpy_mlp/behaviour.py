@@ -30,7 +30,7 @@ from backproof.checker.questions.numpy_mlp.random_layers import (
 )
 
 
-def inputs(runner: Runner, rng: np.random.Generator) -> Outcome:
+def check_arguments_unchanged(runner: Runner, rng: np.random.Generator) -> Outcome:
     """Check that no call writes to its arguments."""
     return check_layers(_inputs, runner, rng, (*LAYERS, draw_steep_softmax, draw_mlp))
 
@@ -55,7 +55,7 @@ def _inputs(runner: Runner, rng: np.random.Generator, draw: LayerMaker, batch: i
     return RIGHT
 
 
-def state(runner: Runner, rng: np.random.Generator) -> Outcome:
+def check_repeatable(runner: Runner, rng: np.random.Generator) -> Outcome:
     """Check that the same call gives the same, whatever other layers or earlier batches there were."""
     return check_layers(_state, runner, rng)
 

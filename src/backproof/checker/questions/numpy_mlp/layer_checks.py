@@ -23,7 +23,7 @@ from backproof.checker.check_report import Evidence
 from backproof.checker.comparison import Comparison, error_against, tolerance
 from backproof.checker.diagnosis import diagnose
 from backproof.checker.outcome import OutcomeError, wrong
-from backproof.checker.questions.check_at_sizes import Sizes, Trial
+from backproof.checker.questions.check_at_sizes import CaseSizes, Trial
 from backproof.checker.questions.numpy_mlp import layer_mistakes
 from backproof.checker.questions.numpy_mlp.layer_mistakes import KnownMistakes, softmax
 from backproof.checker.questions.numpy_mlp.parameters import fits
@@ -78,7 +78,7 @@ class LinearLayer:
     allowed: float
 
 
-def make_linear(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> LinearLayer:
+def make_linear(runner: Runner, rng: np.random.Generator, sizes: CaseSizes) -> LinearLayer:
     """Make ``layer`` with random parameters (SubmissionError, OutcomeError)."""
     n_in, n_out = sizes["in"], sizes["out"]
     made: list[Request] = [
@@ -103,7 +103,7 @@ def make_linear(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Linea
     return LinearLayer(kept, np.asarray(bias, np.float64).reshape(-1), transposed, bias.shape, allowed)
 
 
-def linear_y(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
+def linear_y(runner: Runner, rng: np.random.Generator, sizes: CaseSizes) -> Trial:
     """Compare the forward pass."""
     layer = make_linear(runner, rng, sizes)
     x = rng.normal(size=(sizes["B"], sizes["in"]))
@@ -113,7 +113,7 @@ def linear_y(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     return _value(layer_mistakes.linear_y_mistakes, Comparison("the returned y", y, right, inputs, allowed))
 
 
-def linear_gradient(which: str, runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
+def linear_gradient(which: str, runner: Runner, rng: np.random.Generator, sizes: CaseSizes) -> Trial:
     """Compare one of dx, dW and db."""
     layer = make_linear(runner, rng, sizes)
     x = rng.normal(size=(sizes["B"], sizes["in"]))
@@ -160,7 +160,7 @@ def make_activation(runner: Runner, rng: np.random.Generator, name: str = "layer
     return 0.0
 
 
-def leaky_y(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
+def leaky_y(runner: Runner, rng: np.random.Generator, sizes: CaseSizes) -> Trial:
     """Compare the forward pass."""
     slope = make_activation(runner, rng)
     x = off_zero(rng, sizes["B"], sizes["C"])
@@ -171,7 +171,7 @@ def leaky_y(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     )
 
 
-def leaky_dx(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
+def leaky_dx(runner: Runner, rng: np.random.Generator, sizes: CaseSizes) -> Trial:
     """Compare the backward pass."""
     slope = make_activation(runner, rng)
     x = off_zero(rng, sizes["B"], sizes["C"])
@@ -185,7 +185,7 @@ def leaky_dx(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     )
 
 
-def softmax_p(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
+def softmax_p(runner: Runner, rng: np.random.Generator, sizes: CaseSizes) -> Trial:
     """Compare the forward pass."""
     x = 2 * rng.normal(size=(sizes["B"], sizes["C"]))
     calls = [Call("layer", "modules.SoftMaxModule"), Call("p", "layer.forward", (x,))]
@@ -195,7 +195,7 @@ def softmax_p(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     )
 
 
-def softmax_dx(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
+def softmax_dx(runner: Runner, rng: np.random.Generator, sizes: CaseSizes) -> Trial:
     """Compare the backward pass."""
     x = rng.normal(size=(sizes["B"], sizes["C"]))
     p = softmax(x)
@@ -222,7 +222,7 @@ def _dx(
     return _gradient(known, Comparison("the returned dx", dx, right(dout), inputs, tolerance(dx)), again)
 
 
-def loss(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
+def loss(runner: Runner, rng: np.random.Generator, sizes: CaseSizes) -> Trial:
     """Compare the loss."""
     p, t = draw_targets(rng, sizes["B"], sizes["C"])
     calls = [Call("layer", "modules.CrossEntropyModule"), Call("L", "layer.forward", (p, t))]
@@ -234,7 +234,7 @@ def loss(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     )
 
 
-def loss_dx(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
+def loss_dx(runner: Runner, rng: np.random.Generator, sizes: CaseSizes) -> Trial:
     """Compare the loss's gradient."""
     p, t = draw_targets(rng, sizes["B"], sizes["C"])
     both = Call("L", "layer.forward", (p, t)), Call("dx", "layer.backward", (p, t))

@@ -10,7 +10,13 @@ from backproof.checker.calls import Answer, Array, Call, Request, Runner, need_a
 from backproof.checker.comparison import Comparison, error_against
 from backproof.checker.diagnosis import Mistake, diagnose
 from backproof.checker.outcome import RIGHT, Outcome, OutcomeError, wrong
-from backproof.checker.questions.check_at_sizes import CheckAtSizes, Sizes, Trial, TrialFunction, first_wrong
+from backproof.checker.questions.check_at_sizes import (
+    CaseSizes,
+    CheckAtSizes,
+    Trial,
+    TrialFunction,
+    first_wrong,
+)
 from backproof.checker.questions.numpy_mlp.layer_mistakes import (
     softmax,
 )
@@ -25,7 +31,7 @@ from backproof.checker.questions.numpy_mlp.network_mistakes import backward_mist
 _STATE_WIDTHS = (7, 5, 3)
 
 
-def _sizes(*networks: tuple[int, ...], batches: tuple[int, int]) -> Sequence[Sizes]:
+def _sizes(*networks: tuple[int, ...], batches: tuple[int, int]) -> Sequence[CaseSizes]:
     """Return batches for networks whose widths all differ, as their layers are known by these."""
     return tuple(
         {"B": batch, "in": n_in, **{f"hidden {i}": n for i, n in enumerate(hidden, 1)}, "out": n_out}
@@ -39,14 +45,14 @@ def _at_sizes(value: str, run_trial: TrialFunction, *networks: tuple[int, ...]) 
     return CheckAtSizes(value, run_trial, _sizes(*networks, batches=(4, 1)), smaller)
 
 
-def _make(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> tuple[NumpyNetwork, Array, Array]:
+def _make(runner: Runner, rng: np.random.Generator, sizes: CaseSizes) -> tuple[NumpyNetwork, Array, Array]:
     """Return a network, its input and its upstream gradient."""
     batch, *widths = sizes.values()
     network = make_network(runner, rng, widths)
     return network, rng.normal(size=(batch, widths[0])), rng.normal(size=(batch, widths[-1]))
 
 
-def _forward(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
+def _forward(runner: Runner, rng: np.random.Generator, sizes: CaseSizes) -> Trial:
     network, x, _ = _make(runner, rng, sizes)
     p = need_array(runner.run([Call("p", "mlp.forward", (x,))])[0])
     right, inputs = softmax(exact_forward(network, x)[2]), {"x": x, **network.inputs}
@@ -54,7 +60,7 @@ def _forward(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     return Trial(comparison, lambda: diagnose(comparison, forward_mistakes(network, x)))
 
 
-def _backward(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
+def _backward(runner: Runner, rng: np.random.Generator, sizes: CaseSizes) -> Trial:
     """Compare all gradients; the one with the largest error is returned."""
     network, x, dout = _make(runner, rng, sizes)
     calls: list[Request] = [Call("p", "mlp.forward", (x,)), Call("dx", "mlp.backward", (dout,))]
@@ -91,7 +97,7 @@ def no_hidden(runner: Runner, rng: np.random.Generator) -> Outcome:
     return first_wrong(check(runner, rng) for check in _LOGISTIC)
 
 
-def state(runner: Runner, rng: np.random.Generator) -> Outcome:
+def check_independent(runner: Runner, rng: np.random.Generator) -> Outcome:
     """Check that two networks used in turns do not disturb each other, nor a second pass the first."""
     twin = make_network(runner, deepcopy(rng), _STATE_WIDTHS, "twin")
     network = make_network(runner, rng, _STATE_WIDTHS)

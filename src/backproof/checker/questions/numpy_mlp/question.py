@@ -5,7 +5,7 @@ from functools import partial
 
 from backproof.checker.outcome import Check
 from backproof.checker.questions.accuracy import accuracy
-from backproof.checker.questions.check_at_sizes import CheckAtSizes, Sizes, TrialFunction
+from backproof.checker.questions.check_at_sizes import CaseSizes, CheckAtSizes, TrialFunction
 from backproof.checker.questions.numpy_mlp import (
     behaviour,
     layer_checks,
@@ -13,14 +13,14 @@ from backproof.checker.questions.numpy_mlp import (
     parameters,
     precision,
 )
-from backproof.checker.questions.numpy_mlp.cost import cost
+from backproof.checker.questions.numpy_mlp.no_loop import cost
 
 
-def _features(*shapes: tuple[int, int, int]) -> Sequence[Sizes]:
+def _features(*shapes: tuple[int, int, int]) -> Sequence[CaseSizes]:
     return tuple({"B": b, "in": n, "out": m} for b, n, m in shapes)
 
 
-def _classes(*shapes: tuple[int, int]) -> Sequence[Sizes]:
+def _classes(*shapes: tuple[int, int]) -> Sequence[CaseSizes]:
     return tuple({"B": b, "C": c} for b, c in shapes)
 
 
@@ -68,9 +68,10 @@ NUMPY_MLP = [
     Check("1.2/mlp.backward", 1, "MLP: all gradients, one and two hidden layers", network_checks.gradients),
     Check("1.2/mlp.no_hidden", 0.5, "MLP: no hidden layer", network_checks.no_hidden),
     Check("1.2/mlp.state", 0.25, "MLP: two of them, and two passes, do not disturb each other",
-          network_checks.state),
-    Check("1.2/layers.inputs", 0.25, "all layers: arguments stay as they are", behaviour.inputs),
-    Check("1.2/layers.state", 0.5, "all layers: the same call gives the same", behaviour.state),
+          network_checks.check_independent),
+    Check("1.2/layers.inputs", 0.25, "all layers: arguments stay as they are",
+          behaviour.check_arguments_unchanged),
+    Check("1.2/layers.state", 0.5, "all layers: the same call gives the same", behaviour.check_repeatable),
     Check("1.2/layers.dtype", 0.25, "all layers: float64 in, float64 out", precision.dtypes),
     Check("1.2/layers.cost", 0.75, "all layers: no loop over samples", cost),
     Check("1.2/accuracy", 0.5, "accuracy of the training script", accuracy("train_mlp_numpy")),

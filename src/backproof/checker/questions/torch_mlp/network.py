@@ -32,7 +32,7 @@ class TorchNetwork:
         leaky = numpy_model.leaky(self.slope)
         return numpy_model.scores(state or self.state, self.layers, x, leaky, norm_first=norm_first)
 
-    def fitting(self, x: Array, got: Array) -> tuple[bool, numpy_model.Function] | None:
+    def fitting(self, x: Array, got: Array) -> tuple[bool, numpy_model.ArrayFunction] | None:
         """Return where norm and softmax are, which the assignment leaves open: norm first, and the end."""
         for norm_first in (True, False):
             for end in numpy_model.ENDINGS:

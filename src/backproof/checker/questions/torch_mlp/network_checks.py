@@ -10,7 +10,7 @@ from backproof.checker.comparison import Comparison
 from backproof.checker.diagnosis import diagnose
 from backproof.checker.outcome import RIGHT, Outcome, OutcomeError
 from backproof.checker.questions import torch_objects
-from backproof.checker.questions.check_at_sizes import CheckAtSizes, Sizes, Trial
+from backproof.checker.questions.check_at_sizes import CaseSizes, CheckAtSizes, Trial
 from backproof.checker.questions.torch_mlp import numpy_model
 from backproof.checker.questions.torch_mlp.mistakes import output_mistakes
 from backproof.checker.questions.torch_mlp.network import (
@@ -27,7 +27,7 @@ _WIDTHS: tuple[tuple[int, ...], ...] = ((6, 4), (6, 7, 4), (6, 7, 5, 4))
 _GRADIENT_TOLERANCE = 2e-3
 
 
-def _sizes(batch: int, widths: Sequence[int]) -> Sizes:
+def _sizes(batch: int, widths: Sequence[int]) -> CaseSizes:
     return {"B": batch, **{f"width {i}": width for i, width in enumerate(widths)}}
 
 
@@ -48,7 +48,7 @@ def layers(runner: Runner, rng: np.random.Generator) -> Outcome:
     return RIGHT
 
 
-def _forward(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
+def _forward(runner: Runner, rng: np.random.Generator, sizes: CaseSizes) -> Trial:
     batch, *widths = sizes.values()
     net = make_network(runner, rng, widths)
     x = (3 * rng.normal(size=(batch, widths[0]))).astype(np.float32)
@@ -59,7 +59,7 @@ def _forward(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
     return Trial(comparison, lambda: diagnose(comparison, output_mistakes(net, x)))
 
 
-def _gradients(runner: Runner, rng: np.random.Generator, sizes: Sizes) -> Trial:
+def _gradients(runner: Runner, rng: np.random.Generator, sizes: CaseSizes) -> Trial:
     """Compare the gradients of all parameters; the one with the largest error is returned."""
     batch, *widths = sizes.values()
     net = make_network(runner, rng, widths)
@@ -89,7 +89,7 @@ def _loss(
     x: Array,
     upstream: Array,
     norm_first: bool,
-    end: numpy_model.Function,
+    end: numpy_model.ArrayFunction,
     state: dict[str, Array],
 ) -> float:
     return float((end(net.output(x, state, norm_first=norm_first)) * upstream).sum())

@@ -13,7 +13,7 @@ from backproof.checker.diagnosis import Mistake
 from backproof.checker.questions.numpy_mlp.layer_mistakes import softmax
 from backproof.gradcheck.derivatives import central_difference
 
-Function = Callable[[Array], Array]
+ArrayFunction = Callable[[Array], Array]
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,10 @@ def scores(
     state: Mapping[str, Array],
     layers: Sequence[LayerNames],
     x: Array,
-    activation: Function,
+    activation: ArrayFunction,
     *,
     norm_first: bool = True,
-    last: Function | None = None,
+    last: ArrayFunction | None = None,
 ) -> Array:
     """Return the output of Linear → [batch norm →] activation for each hidden layer, then Linear."""
     for number, layer in enumerate(layers, start=1):
@@ -112,7 +112,7 @@ def _normalised(state: Mapping[str, Array], layer: LayerNames, x: Array) -> Arra
     return normalised
 
 
-def leaky(slope: float, positive: float = 1.0) -> Function:
+def leaky(slope: float, positive: float = 1.0) -> ArrayFunction:
     """Return LeakyReLU with that slope for negative numbers, and another one for positive if given."""
     return lambda x: np.where(x > 0, positive * x, slope * x)
 
@@ -129,7 +129,7 @@ def identity(x: Array) -> Array:
     return x
 
 
-ENDINGS: tuple[Function, ...] = (identity, softmax, log_softmax)
+ENDINGS: tuple[ArrayFunction, ...] = (identity, softmax, log_softmax)
 """What a network may end in: the assignment does not say where the softmax is."""
 
 

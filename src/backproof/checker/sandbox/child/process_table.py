@@ -144,6 +144,6 @@ def reap_children() -> dict[int, int]:
     """Wait for the children that ended; return their wait statuses by id."""
     ended = {}
     with contextlib.suppress(ChildProcessError):
-        while (found := os.waitpid(-1, os.WNOHANG))[0]:
-            ended[found[0]] = found[1]
+        while (waited := os.waitpid(-1, os.WNOHANG))[0]:
+            pid, ended[pid] = waited
     return ended

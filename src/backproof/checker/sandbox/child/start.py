@@ -1,7 +1,8 @@
 """Start the sandbox's child: run by its path, with a socket's number and settings as JSON.
 
 The files beside it become a package without a trace in ``sys.modules``, each with builtins of its own, so
-that a submission that replaces ``len``, or has a module called ``wire``, changes nothing of what is sent.
+that a submission that replaces ``len``, or has a module called ``serialization``, changes nothing of what is
+sent.
 """
 
 import builtins

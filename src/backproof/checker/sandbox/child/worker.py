@@ -16,7 +16,7 @@ from . import serialization
 from .bytecode_count import counted_call
 from .describe_error import MissingError, describe
 from .limits import Limits
-from .paths import follow, parse
+from .object_paths import follow, parse
 
 # Bound before the submission can replace them.
 clock, processor_clock = time.perf_counter, time.process_time

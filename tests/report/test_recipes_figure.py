@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from runs import make_record
 
-from backproof.report import comparison
+from backproof.report import recipes_figure
 from backproof.training import run, trainer
 from backproof.training.recipes import find_recipe
 
@@ -22,7 +22,7 @@ def test_every_recipe_has_its_lines_and_its_name() -> None:
         assert record is not None
         records.append(record)
     better = msgspec.structs.replace(records[0], final={"test_loss": 0.0, "test_accuracy": 0.99})
-    figure = comparison.draw({"first": records, "second": [better]})
+    figure = recipes_figure.draw({"first": records, "second": [better]})
     [axes] = figure.axes
     lines = [line for line in axes.lines if len(line.get_xdata()) > 1]
     assert [list(line.get_xdata()) for line in lines] == [[100, 200]] * 3
@@ -35,7 +35,7 @@ def test_every_recipe_has_its_lines_and_its_name() -> None:
 def test_any_number_of_recipes_look_different() -> None:
     runs = {f"recipe-{number}": [make_record("mlp-torch", number)] for number in range(40)}
     for count in (7, 9, 40):
-        figure = comparison.draw(dict(list(runs.items())[:count]))
+        figure = recipes_figure.draw(dict(list(runs.items())[:count]))
         [axes] = figure.axes
         lines = [line for line in axes.lines if len(line.get_xdata()) > 1]
         assert (
@@ -44,4 +44,4 @@ def test_any_number_of_recipes_look_different() -> None:
         )
         assert len(axes.texts) == count
     with pytest.raises(ValueError, match="41 recipes in one picture: only 40 lines look different"):
-        comparison.draw({**runs, "one more": runs["recipe-0"]})
+        recipes_figure.draw({**runs, "one more": runs["recipe-0"]})

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from backproof.proof.docstring_labels import Function, functions
+from backproof.proof.docstring_labels import LabelledFunction, functions
 from backproof.proof.equations import EQUATIONS
 from backproof.proof.formula.equation import Equation
 from backproof.proof.formula.expression import Array, Formula
@@ -22,7 +22,7 @@ from backproof.proof.formula.index_form import Sum
 from backproof.proof.formula.letters import B, C
 from backproof.proof.formula.matrix_form import MatrixContext, Whole, ones
 from backproof.proof.formula.notation import Index, Name, Symbol
-from backproof.proof.mutation import code_mutants, formula_mutants, mutants
+from backproof.proof.mutation import code_mutants, formula_mutants, mutation_test
 from backproof.proof.mutation.conformable import require_conformable
 from backproof.proof.mutation.mutation_report import MutationReport
 from backproof.proof.prove import TOLERANCE, Truth, code_errors, prove, truths
@@ -34,7 +34,7 @@ LINEAR = [equation for label, equation in EQUATIONS.items() if label.startswith(
 
 @pytest.fixture(scope="module")
 def report() -> MutationReport:
-    return mutants.run()
+    return mutation_test.run()
 
 
 def test_every_mutant_is_caught(report: MutationReport) -> None:
@@ -65,7 +65,7 @@ def test_every_function_with_a_label_is_broken_somewhere(report: MutationReport)
 
 def test_functions_that_only_help_are_broken_too(report: MutationReport) -> None:
     broken = {mutant.where for mutant in report.kinds[-1].mutants}
-    kernels = "torch_nn.batchnorm.kernels"
+    kernels = "torch_nn.batchnorm.manual_passes"
     assert {
         f"{kernels}._sum",
         f"{kernels}._rounding_matters",
@@ -73,7 +73,7 @@ def test_functions_that_only_help_are_broken_too(report: MutationReport) -> None
     } <= broken
 
 
-def code_of(function: Function) -> CodeType:
+def code_of(function: LabelledFunction) -> CodeType:
     target = reduce(getattr, function.qualname.split("."), function.module)
     return inspect.unwrap(target).__code__
 
@@ -84,7 +84,7 @@ def test_real_code_is_as_before(report: MutationReport) -> None:
     runnable = [function for function in functions() if "<locals>" not in function.qualname]
     threads, is_compiling = torch.get_num_threads(), torch.compiler.is_compiling
     before = [code_of(function) for function in runnable]
-    mutants.run([EQUATIONS["bn.running_var"], EQUATIONS["linear.db"]])
+    mutation_test.run([EQUATIONS["bn.running_var"], EQUATIONS["linear.db"]])
     assert [code_of(function) for function in runnable] == before
     assert (torch.get_num_threads(), torch.compiler.is_compiling) == (threads, is_compiling)
     torch.set_num_threads(threads_before)
@@ -93,7 +93,7 @@ def test_real_code_is_as_before(report: MutationReport) -> None:
 
 
 def test_a_function_is_broken_where_an_equation_that_runs_it_is_chosen() -> None:
-    [*_, code] = mutants.run([EQUATIONS["linear.dW"]]).kinds
+    [*_, code] = mutation_test.run([EQUATIONS["linear.dW"]]).kinds
     linear = "numpy_nn.linear.Linear"
     broken = {mutant.where.removeprefix(f"{linear}.") for mutant in code.mutants}
     assert broken == {"forward", "backward", "backward_params"}
@@ -106,7 +106,7 @@ class TestThatItCanFail:
     """A proof that cannot fail lets mutants live, and they are named."""
 
     def test_with_any_error_allowed(self) -> None:
-        report = mutants.run(LINEAR, tolerance=math.inf)
+        report = mutation_test.run(LINEAR, tolerance=math.inf)
         assert all(kind.survivors for kind in report.kinds)
         assert ("linear.dW, step 1", "∂L/∂y_si x_sj → x_sj") in {
             (mutant.where, mutant.change) for mutant in report.survivors
@@ -121,8 +121,8 @@ class TestThatItCanFail:
 
         vacuous = replace(equation, graph=replace(equation.graph, draw=zeros))
         assert prove(vacuous).holds
-        assert mutants.run([vacuous]).survivors
-        assert not mutants.run([equation]).survivors
+        assert mutation_test.run([vacuous]).survivors
+        assert not mutation_test.run([equation]).survivors
 
     def test_with_an_upstream_gradient_of_zeros(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def vanishing(equation: Equation) -> list[Truth]:
@@ -132,8 +132,8 @@ class TestThatItCanFail:
                     array[...] = 0
             return known
 
-        monkeypatch.setattr(mutants, "truths", vanishing)
-        survivors = mutants.run([EQUATIONS["leaky_relu.dx"]]).survivors
+        monkeypatch.setattr(mutation_test, "truths", vanishing)
+        survivors = mutation_test.run([EQUATIONS["leaky_relu.dx"]]).survivors
         assert "1 → 2" in {mutant.change for mutant in survivors}
 
 
@@ -146,11 +146,11 @@ def test_what_a_rule_leaves_out_changes_nothing(label: str, monkeypatch: pytest.
             (mutant.where, mutant.change, mutant.caught) for kind in found.kinds for mutant in kind.mutants
         }
 
-    monkeypatch.setattr(mutants, "labels_by_function", dict)  # no code has to be broken for this
-    by_rule = changes(mutants.run([EQUATIONS[label]]))
+    monkeypatch.setattr(mutation_test, "labels_by_function", dict)  # no code has to be broken for this
+    by_rule = changes(mutation_test.run([EQUATIONS[label]]))
     monkeypatch.setattr(formula_mutants, "_made_equal", lambda *_: frozenset())
     monkeypatch.setattr(formula_mutants, "_symmetric", lambda *_: False)
-    left_out = changes(mutants.run([EQUATIONS[label]])) - by_rule
+    left_out = changes(mutation_test.run([EQUATIONS[label]])) - by_rule
     assert left_out
     assert not any(caught for _, _, caught in left_out)
 
@@ -167,7 +167,7 @@ def test_each_mutant_of_the_code_changes_one_place() -> None:
 
 
 def test_functions_compiled_anew_without_a_change_are_right() -> None:
-    labels = mutants.labels_by_function()
+    labels = mutation_test.labels_by_function()
     for function in BROKEN:
         code = code_mutants.compiled(ast.parse(inspect.getsource(function.module)), function)
         with code_mutants.replaced(function, code):

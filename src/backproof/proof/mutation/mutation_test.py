@@ -14,7 +14,7 @@ from backproof.proof.formula.equation import Equation
 from backproof.proof.formula.expression import Formula
 from backproof.proof.formula.index_form import evaluate
 from backproof.proof.mutation import code_mutants, formula_mutants
-from backproof.proof.mutation.mutation_report import Equivalent, Kind, Mutant, MutationReport
+from backproof.proof.mutation.mutation_report import EquivalentMutant, Mutant, MutantGroup, MutationReport
 from backproof.proof.prove import (
     SAMPLES,
     SEED,
@@ -26,7 +26,7 @@ from backproof.proof.prove import (
     truths,
 )
 
-__all__ = ["Equivalent", "Kind", "Mutant", "MutationReport", "run"]
+__all__ = ["EquivalentMutant", "Mutant", "MutantGroup", "MutationReport", "run"]
 
 Truths = Callable[[Equation], Sequence[Truth]]
 _EQUIVALENT = {**formula_mutants.EQUIVALENT, **code_mutants.EQUIVALENT}
@@ -54,15 +54,15 @@ def run(equations: Sequence[Equation] | None = None, tolerance: float = TOLERANC
         torch.set_num_threads(n_threads)
 
 
-def _kind(name: str, mutants: Iterator[Mutant]) -> Kind:
+def _kind(name: str, mutants: Iterator[Mutant]) -> MutantGroup:
     counted, equivalents = [], []
     for mutant in mutants:
         reason = _EQUIVALENT.get((mutant.where, mutant.change))
         if reason is None or mutant.caught:
             counted.append(mutant)
         else:
-            equivalents.append(Equivalent(mutant.where, mutant.change, reason))
-    return Kind(name, tuple(counted), tuple(equivalents))
+            equivalents.append(EquivalentMutant(mutant.where, mutant.change, reason))
+    return MutantGroup(name, tuple(counted), tuple(equivalents))
 
 
 def _read_only_truths(equation: Equation) -> list[Truth]:

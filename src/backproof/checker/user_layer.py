@@ -22,7 +22,7 @@ from backproof.checker.layer_example import (
     read_example,
 )
 from backproof.checker.outcome import RIGHT, Outcome, OutcomeError
-from backproof.checker.questions.numpy_mlp.cost import FEW, MANY, no_loop
+from backproof.checker.questions.numpy_mlp.no_loop import FEW, MANY, no_loop
 from backproof.checker.questions.numpy_mlp.random_layers import RandomLayer
 from backproof.checker.remote_layer import RemoteLayer
 from backproof.errors import ConfigError
@@ -38,7 +38,7 @@ _SMALLER = (
 
 
 @dataclass(frozen=True)
-class LayerClass:
+class UserLayer:
     """A user's layer class in the sandbox."""
 
     runner: Runner

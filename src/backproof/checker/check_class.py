@@ -11,16 +11,16 @@ from time import perf_counter
 
 from backproof.checker.calls import SubmissionError
 from backproof.checker.check_report import CheckReport, Finding
-from backproof.checker.layer_class import LayerClass
 from backproof.checker.outcome import failure_outcome
 from backproof.checker.runner_wrappers import TimeLimitedRunner
 from backproof.checker.sandbox import Session
 from backproof.checker.submission_folder import COURSE_FILES, FolderError, as_folder_errors
+from backproof.checker.user_layer import UserLayer
 from backproof.checker.versions import versions
 from backproof.errors import ConfigError
 
 
-def check_module(file: Path, class_name: str, *, seed: int = 0) -> CheckReport:
+def check_class(file: Path, class_name: str, *, seed: int = 0) -> CheckReport:
     """Check the gradients of one layer or loss, with its params and grads if it has them.
 
     A layer has forward(x) and backward(dout), a loss forward(x, targets) and backward(x, targets). It is made
@@ -32,7 +32,7 @@ def check_module(file: Path, class_name: str, *, seed: int = 0) -> CheckReport:
         raise ConfigError(f"{file}: not a Python file")
     start = perf_counter()
     with _copied(file) as (folder, module), _session(folder, file) as session:
-        own = LayerClass(TimeLimitedRunner(session), file, module, class_name, seed)
+        own = UserLayer(TimeLimitedRunner(session), file, module, class_name, seed)
         try:
             own.must_exist()
             outcomes = own.outcomes()

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from backproof.report import curves
+from backproof.report import run_figure
 from backproof.report.figures.learning_curves import LEAST_SPAN
 from backproof.training.record import Environment, Evaluation, RunRecord
 
@@ -38,7 +38,7 @@ def labels(ticks: list[Any]) -> list[str]:
 
 
 def test_both_lines_are_drawn_and_named_with_their_last_value() -> None:
-    accuracy, loss = panels(curves.draw(record([(10, 2.0, 0.3), (20, 1.0, 0.5)])))
+    accuracy, loss = panels(run_figure.draw(record([(10, 2.0, 0.3), (20, 1.0, 0.5)])))
     assert [list(line.get_ydata()) for line in accuracy.lines] == [[0.3, 0.5], pytest.approx([0.29, 0.49])]
     assert [list(line.get_xdata()) for line in loss.lines] == [[10, 20]] * 2
     assert {text.get_text() for text in accuracy.texts} == {"train 50.0%", "test 49.0%"}
@@ -48,13 +48,13 @@ def test_both_lines_are_drawn_and_named_with_their_last_value() -> None:
 @pytest.mark.parametrize("accuracies", [(0.30, 0.48), (0.1, 0.1), (0.1, 0.99), (0.401, 0.403)])
 def test_percentages_on_the_axis_are_those_of_their_ticks(accuracies: tuple[float, float]) -> None:
     points = [(step, 1.0, value) for step, value in zip((10, 20), accuracies, strict=True)]
-    accuracy, _ = panels(curves.draw(record(points)))
+    accuracy, _ = panels(run_figure.draw(record(points)))
     for tick, label in zip(accuracy.get_yticks(), labels(accuracy.get_yticklabels()), strict=True):
         assert float(label.rstrip("%")) == pytest.approx(100 * tick, abs=1e-6)
 
 
 def test_a_flat_loss_looks_flat() -> None:
-    _, loss = panels(curves.draw(record([(10, 2.302580, 0.1), (20, 2.302585, 0.1)])))
+    _, loss = panels(run_figure.draw(record([(10, 2.302580, 0.1), (20, 2.302585, 0.1)])))
     low, high = loss.get_ylim()
     assert high - low >= LEAST_SPAN
     assert loss.yaxis.get_offset_text().get_text() == ""
@@ -62,5 +62,5 @@ def test_a_flat_loss_looks_flat() -> None:
 
 @pytest.mark.parametrize("steps", [(7,), (1, 2), (100, 1500)])
 def test_steps_on_the_axis_are_whole(steps: tuple[int, ...]) -> None:
-    accuracy, _ = panels(curves.draw(record([(step, 1.0, 0.5) for step in steps])))
+    accuracy, _ = panels(run_figure.draw(record([(step, 1.0, 0.5) for step in steps])))
     assert all(float(label.replace("−", "-")).is_integer() for label in labels(accuracy.get_xticklabels()))

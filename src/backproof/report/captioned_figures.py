@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from backproof.report import figures, summary
 from backproof.report.finished_runs import FinishedRuns
 from backproof.training.predictions import Predictions
-from backproof.training.recipe import Place
+from backproof.training.recipe import ReportEntry
 from backproof.training.recipes import RECIPES
 from backproof.training.record import RunRecord
 
@@ -18,9 +18,9 @@ Picture = dict[str, Any]
 """Its SVG, alternative text, and caption; whether it shows images."""
 
 
-def places(recipes: Mapping[str, Sequence[RunRecord]]) -> dict[str, Place]:
-    """Return the places in the report of those recipes that have one."""
-    return {name: place for name in recipes if (place := RECIPES[name].place)}
+def report_entries(recipes: Mapping[str, Sequence[RunRecord]]) -> dict[str, ReportEntry]:
+    """Return the report entries of those recipes that have one."""
+    return {name: entry for name in recipes if (entry := RECIPES[name].in_report)}
 
 
 def curves(runs: FinishedRuns) -> dict[str, Picture]:
@@ -38,8 +38,8 @@ def curves(runs: FinishedRuns) -> dict[str, Picture]:
         )
         for quantity in ("accuracy", "loss")
     }
-    for name, place in places(recipes).items():
-        if not place.caption:
+    for name, entry in report_entries(recipes).items():
+        if not entry.caption:
             continue
         records = recipes[name]
         pictures[name] = _chart(
@@ -48,7 +48,7 @@ def curves(runs: FinishedRuns) -> dict[str, Picture]:
             f"accuracy is {summary.training_accuracy(records):.3f}, the test accuracy "
             f"{_last(records, 'accuracy')}, "
             f"the test loss {_last(records, 'loss')}.",
-            f"{place.caption} {_bands(records)}",
+            f"{entry.caption} {_bands(records)}",
         )
     return pictures
 
@@ -66,8 +66,8 @@ def insights(runs: FinishedRuns) -> dict[str, Picture]:
             f"{count} units of the first layer of {title}, those with the largest weights, "
             "each as the image that excites it most. Grey is zero; every unit has a scale of its own.",
         )
-    for name, place in places(runs.by_recipe).items():
-        if not place.gradient_norms:
+    for name, entry in report_entries(runs.by_recipe).items():
+        if not entry.gradient_norms:
             continue
         records = runs.by_recipe[name]
         last = records[0].curves[-1].gradient_norms
@@ -91,8 +91,8 @@ def comments(runs: FinishedRuns) -> dict[str, str]:
         if others.any()
         else "It made no mistake."
     }
-    for name, place in places(runs.by_recipe).items():
-        if place.gradient_norms:
+    for name, entry in report_entries(runs.by_recipe).items():
+        if entry.gradient_norms:
             norms = runs.by_recipe[name][0].curves[-1].gradient_norms
             largest, smallest = max(norms, key=norms.__getitem__), min(norms, key=norms.__getitem__)
             sentences[name] = (

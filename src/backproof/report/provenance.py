@@ -19,8 +19,8 @@ def data_set(name: str) -> str:
     return f"{DATASETS[name].summary}{scaled_down if DATASETS[name].small else ''}"
 
 
-def lines(runs: FinishedRuns) -> list[str]:
-    """Return it in sentences."""
+def provenance_sentences(runs: FinishedRuns) -> list[str]:
+    """Return where the report's numbers come from, a sentence each."""
     tested = [record for records in runs.by_recipe.values() for record in records]
     validated = runs.validated
     sentences = [f"Data: {data_set(runs.data)}."]

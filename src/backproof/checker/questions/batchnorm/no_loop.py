@@ -12,14 +12,14 @@ from backproof.checker.outcome import RIGHT, Outcome, wrong
 from backproof.checker.questions import torch_objects
 from backproof.checker.questions.batchnorm import call_styles
 from backproof.checker.questions.batchnorm.formulas import BatchNormCase
-from backproof.checker.questions.numpy_mlp.cost import FEW, MANY, is_loop
+from backproof.checker.questions.numpy_mlp.no_loop import FEW, MANY, is_loop
 
 Given = Callable[[BatchNormCase], tuple[Any, ...]]
 """What is called with it, made in the child."""
 _NEURONS = 4
 
 
-def module(runner: Runner, rng: np.random.Generator) -> Outcome:
+def check_module(runner: Runner, rng: np.random.Generator) -> Outcome:
     """Check CustomBatchNormAutograd."""
     made = call_styles.make_module(runner, call_styles.AUTOGRAD, _NEURONS)
 
@@ -30,7 +30,7 @@ def module(runner: Runner, rng: np.random.Generator) -> Outcome:
     return _cost(runner, rng, "bn.forward", given)
 
 
-def function(runner: Runner, rng: np.random.Generator) -> Outcome:
+def check_function(runner: Runner, rng: np.random.Generator) -> Outcome:
     """Check CustomBatchNormManualFunction."""
     style = call_styles.find_call_style(runner)
 
