@@ -54,7 +54,7 @@ def keep_formulas(
             within = False
         kept.append(f"   {line}" if within else line)
     if name == "backproof.training.config.TrainConfig":
-        kept += [f"* ``{each.name}``: {each.metadata['help']}" for each in fields(TrainConfig)]
+        kept += [f"* ``{setting.name}``: {setting.metadata['help']}" for setting in fields(TrainConfig)]
     lines[:] = kept
 
 

@@ -1,4 +1,4 @@
-"""Splits and their mean: what is set aside stays aside, and arithmetic is exact."""
+"""Splits and their mean: no image is in two of them, and arithmetic is exact."""
 
 from pathlib import Path
 from typing import Any

@@ -1,1 +1,4 @@
-"""Turn records into what people look at; no training happens here."""
+"""Pages and figures from records, predictions and proofs.
+
+No training happens here: no framework, no loop and no run may be imported.
+"""
