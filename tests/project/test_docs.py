@@ -66,6 +66,17 @@ def test_readme_examples_run(number: int) -> None:
     exec(compile(example, f"README.md, example {number + 1}", "exec"), {})
 
 
+def test_readme_s_links_lead_somewhere() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    targets = re.findall(r"\]\(([^)#]+)", text)
+    assert len(targets) > 10
+    assert [target for target in targets if "://" not in target and not (ROOT / target).exists()] == []
+
+
+def test_readme_is_one_screen() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8")) <= 9000
+
+
 # Formulas and labels
 
 
