@@ -38,7 +38,7 @@ def prove(labels: tuple[str, ...], mutants: bool) -> int:
         proof = proving.prove(equation)
         proofs.append(proof)
         say(_row(proof))
-    wrong = [proof.equation.label for proof in proofs if not proof.holds]
+    wrong = [proof.equation.label for proof in proofs if not proof.is_proven]
     worst = max(proof.worst for proof in proofs)
     verdict = f"not proven: {', '.join(wrong)}" if wrong else f"{len(proofs)} proven"
     say(f"{verdict}; worst relative error {worst:.0e}, at most {proving.TOLERANCE:.0e} is allowed")
@@ -54,7 +54,7 @@ def _row(proof: "Proof") -> str:
         for error in (proof.index, proof.matrix, proof.code, proof.torch)
     )
     order = "" if proof.order is None else "exact" if proof.order == math.inf else f"{proof.order:.2f}"
-    verdict = "proven" if proof.holds else "NOT PROVEN"
+    verdict = "proven" if proof.is_proven else "NOT PROVEN"
     if proof.not_computing:
         verdict += f": its label stands in {', '.join(proof.not_computing)}, which does not compute it"
     return (

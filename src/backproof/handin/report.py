@@ -42,7 +42,8 @@ def write(folders: Sequence[Path], out: Path, say: Callable[[str], None]) -> Wri
     proofs = [prove(equation) for equation in EQUATIONS.values()]
     broken = mutation_test.run()
     say(
-        f"{sum(proof.holds for proof in proofs)} proven; {broken.caught:,} of {broken.made:,} mistakes caught"
+        f"{sum(proof.is_proven for proof in proofs)} proven; "
+        f"{broken.caught:,} of {broken.made:,} mistakes caught"
     )
     mutation = content.MutationSummary(
         rows=[
@@ -55,6 +56,6 @@ def write(folders: Sequence[Path], out: Path, say: Callable[[str], None]) -> Wri
         ],
     )
     paths = render.write(out, content.build(runs, proofs, SAMPLES, mutation))
-    not_proven = [proof.equation.label for proof in proofs if not proof.holds]
+    not_proven = [proof.equation.label for proof in proofs if not proof.is_proven]
     survivors = [f"{mutant.where} ({mutant.change})" for mutant in broken.survivors]
     return WrittenReport(paths, not_proven + survivors)

@@ -1,4 +1,7 @@
-"""Derivatives that owe nothing to the code they judge, and equations that compute themselves."""
+"""Equations that compute and write themselves, the code that is compared with them, and the mutation test.
+
+May import numpy_nn, torch_nn and gradcheck; never training, data, report, checker or cli.
+"""
 
 from backproof.gradcheck import (
     LayerFinding,

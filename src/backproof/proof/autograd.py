@@ -5,11 +5,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from backproof.proof.code import TORCH, Tensors
+from backproof.proof.code import TORCH
 from backproof.proof.formula.equation import Equation
 from backproof.proof.formula.expression import Array
 from backproof.proof.formula.graph import Sample
 from backproof.proof.formula.notation import Symbol, grad
+from backproof.proof.signatures import Tensors
 
 # torch has it without types.
 _jacobian: Callable[..., Tensor] = torch.autograd.functional.jacobian

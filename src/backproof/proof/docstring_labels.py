@@ -7,17 +7,16 @@ compares is computed by this very function.
 import ast
 import inspect
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from types import FrameType, ModuleType
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import Any, get_origin
 
 from backproof import numpy_nn
-from backproof.proof.formula.expression import Array
+from backproof.proof.equations import EQUATIONS
 from backproof.torch_nn import batchnorm
 
 MODULES = [
@@ -29,25 +28,33 @@ MODULES = [
 _COMPOSED = "layers in a row; tests/numpy_nn/test_gradients.py compares MLP's gradients with numerical ones"
 _GROUPS = "needs a group of processes; tests/torch_nn/test_batchnorm_joint_statistics.py starts them"
 _AUTOGRAD = "has no formula; tests/torch_nn/test_batchnorm_function.py compares it under every transform"
+_INITIAL = "draws weights, which proofs replace; tests/numpy_nn/test_layer_inputs.py tests their distribution"
 EXEMPT = {
     "numpy_nn.losses.one_hot": "zeros and ones, as equations have them by δ",
+    "numpy_nn.linear.Linear.__init__": _INITIAL,
+    "numpy_nn.mlp.MLP": _COMPOSED,
     "numpy_nn.sequential.Sequential": _COMPOSED,
     "torch_nn.batchnorm.function.BatchNormFunction": _AUTOGRAD,
     "torch_nn.batchnorm.batch_norm_modules.BatchNorm.extra_repr": "is text",
+    "torch_nn.batchnorm.joint_statistics._AllReduce": _GROUPS,
     "torch_nn.batchnorm.joint_statistics.joint_statistics": _GROUPS,
     "torch_nn.batchnorm.joint_statistics.sum_over_processes": _GROUPS,
     "torch_nn.batchnorm.joint_statistics.totals": _GROUPS,
 }
-"""Public functions, and classes with all their methods, that no proof runs, and why."""
-_LABEL = re.compile(r"^ *([a-z]\w*\.\w+):  +\S", re.MULTILINE)
+"""Functions, and classes with all their methods, that compute nothing which a proof compares, and why.
+
+Neither have public ones to be run by a proof, nor does the mutation test break any.
+"""
+_LABEL = re.compile(rf"(?<![\w.])({'|'.join(map(re.escape, EQUATIONS))}):")
 
 
 @dataclass(frozen=True)
 class LabelledFunction:
     """A function or method of the hand-written code.
 
-    A module whose docstring carries labels counts as one that never runs, and so does a class with labels
-    that has no public method.
+    What carries labels, or is public, without a ``def`` in its place counts as one that never runs: a module
+    with labels; a class with labels and no public method; an inherited public method of a class with labels;
+    a lambda or another function that is assigned to a name.
     """
 
     module: ModuleType
@@ -70,7 +77,7 @@ def functions() -> list[LabelledFunction]:
 @cache
 def _functions_of(module: ModuleType) -> tuple[LabelledFunction, ...]:
     tree = ast.parse(inspect.getsource(module))
-    itself = LabelledFunction(module, "", _labels(tree), public=False)
+    itself = LabelledFunction(module, "", labels_in(ast.get_docstring(tree)), public=False)
     return (*([itself] if itself.labels else []), *_functions_in(tree, module, ""))
 
 
@@ -79,29 +86,71 @@ def _functions_in(
 ) -> Iterator[LabelledFunction]:
     for node in ast.iter_child_nodes(parent):
         match node:
-            case ast.FunctionDef(name):
-                hidden = any(part[0] in "_<" and part != "__call__" for part in f"{prefix}{name}".split("."))
-                public = not (hidden or _is_declaration(node))
-                labels = _labels(node) | (of_class if public else frozenset())
+            case ast.FunctionDef(name) | ast.AsyncFunctionDef(name):
+                public = _is_public(prefix + name) and not _is_declaration(node)
+                labels = labels_in(ast.get_docstring(node)) | (of_class if public else frozenset())
                 yield LabelledFunction(module, prefix + name, labels, public)
                 yield from _functions_in(node, module, f"{prefix}{name}.<locals>.")
             case ast.ClassDef(name):
-                labels = _labels(node)
+                labels = labels_in(ast.get_docstring(node))
                 methods = list(_functions_in(node, module, f"{prefix}{name}.", labels))
+                if labels:
+                    methods.extend(_inherited(module, f"{prefix}{name}", labels))
                 yield from methods
                 if labels and not any(method.public for method in methods):
                     yield LabelledFunction(module, prefix + name, labels, public=False)
+            case ast.Assign() | ast.AnnAssign():
+                yield from _assigned(node, module, prefix, of_class)
             case ast.stmt():
                 yield from _functions_in(node, module, prefix, of_class)
 
 
-def _is_declaration(node: ast.FunctionDef) -> bool:
+def _is_public(qualname: str) -> bool:
+    return not any(part[0] in "_<" and part != "__call__" for part in qualname.split("."))
+
+
+def _is_declaration(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     """Tell whether there is nothing but a docstring, as in a protocol."""
     return len(node.body) == 1 and isinstance(node.body[0], ast.Expr)
 
 
-def _labels(node: ast.Module | ast.ClassDef | ast.FunctionDef) -> frozenset[str]:
-    return frozenset(_LABEL.findall(ast.get_docstring(node) or ""))
+def _assigned(
+    node: ast.Assign | ast.AnnAssign, module: ModuleType, prefix: str, of_class: frozenset[str]
+) -> Iterator[LabelledFunction]:
+    """Yield the public names that a statement gives to functions; types are none."""
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    parts = (part for target in targets for part in ast.walk(target))
+    names = [
+        prefix + part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+    ]
+    for qualname in filter(_is_public, names):
+        value = _value(module, qualname)
+        if callable(value) and not isinstance(value, type) and get_origin(value) is None:
+            labels = labels_in(getattr(value, "__doc__", None)) | of_class
+            yield LabelledFunction(module, qualname, labels, public=True)
+
+
+def _inherited(module: ModuleType, qualname: str, labels: frozenset[str]) -> Iterator[LabelledFunction]:
+    """Yield the public methods that a class takes from others."""
+    cls = _value(module, qualname)
+    if not isinstance(cls, type):  # a class inside a function has no value here
+        return
+    for name in dir(cls):
+        if name not in vars(cls) and _is_public(name) and callable(getattr(cls, name)):
+            yield LabelledFunction(module, f"{qualname}.{name}", labels, public=True)
+
+
+def _value(module: ModuleType, qualname: str) -> Any:
+    """Return what a name stands for, None if it is only declared."""
+    value: Any = module
+    for name in qualname.split("."):
+        value = getattr(value, name, None)
+    return value
+
+
+def labels_in(docstring: str | None) -> frozenset[str]:
+    """Return the labels of equations that a docstring carries: each before a colon."""
+    return frozenset(_LABEL.findall(docstring or ""))
 
 
 def not_computing(label: str, computing: Iterable[str]) -> list[str]:
@@ -109,63 +158,15 @@ def not_computing(label: str, computing: Iterable[str]) -> list[str]:
     return sorted({function.name for function in functions() if label in function.labels} - set(computing))
 
 
-def unproven(computing: Iterable[str]) -> list[str]:
-    """Name the public functions that compute nothing which a proof compares, and are not exempt."""
-    public = {function.name for function in functions() if function.public} - set(computing)
-    return sorted(name for name in public if not any(_is_in(name, exempt) for exempt in EXEMPT))
+def not_run_by_proofs(computing: Iterable[str]) -> list[str]:
+    """Name the public functions that do not run where a proof computes what it compares, and are not exempt.
 
-
-def _is_in(name: str, whole: str) -> bool:
-    return f"{name}.".startswith(f"{whole}.")
-
-
-class Traced(NamedTuple):
-    """Values, and the names of the functions of hand-written code that played a part in them."""
-
-    values: list[Array]
-    computing: frozenset[str]
-    """Those that computed them: of the last call before each value, with all that it calls.
-
-    There may be others before, such as forward before backward.
+    That one runs does not say yet that a proof depends on what it returns: the mutation test does.
     """
-    running: frozenset[str]
-    """All that ran."""
+    public = {function.name for function in functions() if function.public} - set(computing)
+    return sorted(name for name in public if not is_exempt(name))
 
 
-def traced(values: Iterable[Array]) -> Traced:
-    """Compute all values, and see which functions of hand-written code run."""
-    computed, computing, calls = [], set(), _Calls()
-    profile = sys.getprofile()
-    sys.setprofile(calls.see)
-    try:
-        for value in values:
-            computed.append(value)
-            computing |= calls.last
-    finally:
-        sys.setprofile(profile)
-    return Traced(computed, frozenset(computing), frozenset(calls.all))
-
-
-class _Calls:
-    """The functions that ran, and those that did in the last call into the hand-written code."""
-
-    def __init__(self) -> None:
-        self.all: set[str] = set()
-        self.last: set[str] = set()
-        self._depth = 0
-        self._modules = {module.__name__ for module in MODULES}
-
-    def see(self, frame: FrameType, event: str, _: Any) -> None:
-        """Take note of a call or a return."""
-        module = frame.f_globals.get("__name__")
-        if module not in self._modules or event not in ("call", "return"):
-            return
-        if event == "return":
-            self._depth -= 1
-            return
-        if self._depth == 0:
-            self.last = set()
-        self._depth += 1
-        name = f"{module.removeprefix('backproof.')}.{frame.f_code.co_qualname}"
-        self.last.add(name)
-        self.all.add(name)
+def is_exempt(name: str) -> bool:
+    """Tell whether a function, or a class around it, is exempt."""
+    return any(f"{name}.".startswith(f"{exempt}.") for exempt in EXEMPT)

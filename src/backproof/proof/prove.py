@@ -12,7 +12,7 @@ from backproof.gradcheck.derivatives import relative_error, taylor_order
 from backproof.gradcheck.streams import generator
 from backproof.proof.autograd import torch_value
 from backproof.proof.code import CODE
-from backproof.proof.docstring_labels import not_computing, traced
+from backproof.proof.docstring_labels import not_computing
 from backproof.proof.equations import EQUATIONS
 from backproof.proof.formula.equation import Equation
 from backproof.proof.formula.expression import Array
@@ -20,6 +20,7 @@ from backproof.proof.formula.graph import Sample, shape
 from backproof.proof.formula.matrix_form import MatrixContext
 from backproof.proof.formula.notation import Derivative
 from backproof.proof.mutation.conformable import require_conformable
+from backproof.proof.trace import trace
 from backproof.proof.verdict import TOLERANCE, Proof
 
 __all__ = [
@@ -88,23 +89,23 @@ def _truth(equation: Equation, sample: Sample) -> Truth:
 def prove(equation: Equation, samples: int = SAMPLES, seed: int = SEED) -> Proof:
     """Compare every form of an equation, and the code with its label, with the truth at random samples."""
     known = truths(equation, samples, seed)
-    traces = [traced(code_values(equation.label, truth.sample)) for truth in known]
+    traces = [trace(code_values(equation.label, truth.sample)) for truth in known]
     orders = [
         _order(
             equation,
             truth.sample,
-            trace.values[0],
+            traced.values[0],
             generator(seed, "proof", equation.label, "direction", str(n)),
         )
-        for n, (truth, trace) in enumerate(zip(known, traces, strict=True))
+        for n, (truth, traced) in enumerate(zip(known, traces, strict=True))
     ]
     codes = [
         _error(value, truth.value)
-        for truth, trace in zip(known, traces, strict=True)
-        for value in trace.values
+        for truth, traced in zip(known, traces, strict=True)
+        for value in traced.values
     ]
     torches = [_error(truth.torch, truth.exact) for truth in known if truth.exact is not None]
-    computing = frozenset[str]().union(*(trace.computing for trace in traces))
+    computing = frozenset[str]().union(*(traced.computing_functions for traced in traces))
     return Proof(
         equation,
         shapes=_shapes(equation, known[0].sample),

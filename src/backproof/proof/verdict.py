@@ -34,7 +34,7 @@ class Proof:
         return max(error for error in errors if error is not None)
 
     @property
-    def holds(self) -> bool:
+    def is_proven(self) -> bool:
         """Tell whether every form is right, and the code that of the functions which carry the label."""
         order_is_right = self.order is None or self.order >= _LEAST_ORDER
         return self.worst <= TOLERANCE and order_is_right and not self.not_computing

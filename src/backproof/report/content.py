@@ -63,14 +63,14 @@ def _settings(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _claim(proofs: Sequence[Proof]) -> str:
-    if all(proof.holds for proof in proofs):
+    if all(proof.is_proven for proof in proofs):
         return "Every numbered equation in this report was evaluated and proven when it was made."
     return "NOT every equation in this report is proven: the section on the proofs says which."
 
 
 def _proven(proofs: Sequence[Proof]) -> str:
     """Write what was proven, and how well."""
-    wrong = [proof.equation.label for proof in proofs if not proof.holds]
+    wrong = [proof.equation.label for proof in proofs if not proof.is_proven]
     verdict = f"Not proven: {', '.join(wrong)}." if wrong else f"All {len(proofs)} equations are proven."
     worst = max(proof.worst for proof in proofs)
     order = min(proof.order for proof in proofs if proof.order is not None)

@@ -20,7 +20,7 @@ def shown(proofs: Sequence[Proof]) -> dict[str, dict[str, Any]]:
             "plain_matrix": proof.equation.write_matrix("plain"),
             "shapes": shapes(proof.equation),
             "errors": figures(proof),
-            "holds": proof.holds,
+            "holds": proof.is_proven,
         }
         for proof in proofs
     }

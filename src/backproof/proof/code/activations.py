@@ -6,12 +6,12 @@ import numpy as np
 from torch.nn import functional as F
 
 from backproof.numpy_nn.activations import LeakyReLU, Softmax
-from backproof.proof.code import Code, Torch
 from backproof.proof.equations.activations import p, x, y
 from backproof.proof.formula.expression import Array
 from backproof.proof.formula.graph import Sample
 from backproof.proof.formula.letters import SLOPE
 from backproof.proof.formula.notation import grad
+from backproof.proof.signatures import Code, Torch
 
 
 def make_leaky_relu(v: Sample) -> LeakyReLU:

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from backproof.proof.code import Code, Tensors, Torch
 from backproof.proof.equations import batchnorm as symbols
 from backproof.proof.formula.expression import Array
 from backproof.proof.formula.graph import Sample
 from backproof.proof.formula.letters import EPSILON
 from backproof.proof.formula.notation import grad
+from backproof.proof.signatures import Code, Tensors, Torch
 from backproof.torch_nn.batchnorm import formulas, manual_passes
 from backproof.torch_nn.batchnorm.batch_norm_modules import BatchNorm, BatchNormAutograd, BatchNormManual
 
@@ -31,13 +31,13 @@ Pass = Callable[[Tensor, Tensor, Tensor, Tensor, float], dict[str, Tensor]]
 Mode = Callable[[], AbstractContextManager[None]]
 
 
-def by_name(name: str, letters: Any) -> Code:
-    """Return what computes y, a statistic or a gradient, in every layout, by all three implementations.
+def all_implementations(name: str, letters: Any) -> Code:
+    """Return what computes y, a statistic or a gradient: all implementations, in every layout.
 
     ``letters`` is a module of equations, which names the arrays.
     """
     manual_pass, formulas_pass = _FORWARD_PASSES if name in _FORWARD else _BACKWARD_PASSES
-    ways: tuple[tuple[Mode, Pass], ...] = (
+    mode_passes: tuple[tuple[Mode, Pass], ...] = (
         (nullcontext, manual_pass),
         (_as_compiled, manual_pass),
         (nullcontext, formulas_pass),
@@ -48,7 +48,7 @@ def by_name(name: str, letters: Any) -> Code:
         x, dy = torch.tensor(v[letters.x]), torch.tensor(v[grad(letters.y)])
         shape = x.shape if name in ("y", "dx") else (-1,)
         for x_laid, dy_laid in _layouts(x, dy):
-            for mode, run in ways:
+            for mode, run in mode_passes:
                 for value in _near_and_far(name, mode, run, x_laid, dy_laid, *parameters):
                     yield value.reshape(shape).numpy()
         if name in ("mu", "var"):
@@ -88,8 +88,8 @@ def _near_and_far(
         with mode(), torch.no_grad():
             return run(inputs, dy, gamma, beta, eps)[name]
 
-    here, shift = value(x, eps), torch.full_like(gamma, _FAR)
-    yield here
+    unshifted, shift = value(x, eps), torch.full_like(gamma, _FAR)
+    yield unshifted
     shift[0] = 0
     n = x.numel() // x.shape[1]
     for digit, scale in ((_FAR_DIGIT, 1.0), (_FAR_DIGIT, 1 / _FAR), (_FAR_DIGIT * n, 1.0)):
@@ -98,7 +98,7 @@ def _near_and_far(
         near, far = (value(inputs * scale, eps * scale**2) for inputs in (exact, shifted))
         if name == "mu":
             far = far - shift * scale if digit > _FAR_DIGIT else near
-        yield here + (far - near) * {"mu": 1 / scale, "var": 1 / scale**2, "dx": scale}.get(name, 1.0)
+        yield unshifted + (far - near) * {"mu": 1 / scale, "var": 1 / scale**2, "dx": scale}.get(name, 1.0)
 
 
 @contextmanager
@@ -233,7 +233,7 @@ def _ydot(v: Sample) -> Iterator[Array]:
 
 
 CODE: dict[str, Code] = {
-    **{f"bn.{name}": by_name(name, symbols) for name in (*_FORWARD, *_BACKWARD)},
+    **{f"bn.{name}": all_implementations(name, symbols) for name in (*_FORWARD, *_BACKWARD)},
     "bn.xhat": xhat(symbols),
     "bn.dxhat": _dxhat,
     "bn.dvar": lambda v: _with_statistics(v)[2],
@@ -242,7 +242,7 @@ CODE: dict[str, Code] = {
     "bn.dmu_dx": _statistics_jacobian("mean"),
     # At the mean, what x does to σ² through μ vanishes.
     "bn.dvar_dx": _statistics_jacobian("var"),
-    "bn.dx_paths": by_name("dx", symbols),
+    "bn.dx_paths": all_implementations("dx", symbols),
     "bn.dxhat_dx": _xhat_jacobian,
     "bn.ydot": _ydot,
 }

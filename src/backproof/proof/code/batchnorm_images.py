@@ -2,12 +2,15 @@
 
 import torch
 
-from backproof.proof.code import Code, Tensors, Torch
-from backproof.proof.code.batchnorm import by_name, torch_batch_norm, xhat
+from backproof.proof.code.batchnorm import all_implementations, torch_batch_norm, xhat
 from backproof.proof.equations import batchnorm_images as images
+from backproof.proof.signatures import Code, Tensors, Torch
 
 CODE: dict[str, Code] = {
-    **{f"bn2d.{name}": by_name(name, images) for name in ("mu", "var", "y", "dgamma", "dbeta", "dx")},
+    **{
+        f"bn2d.{name}": all_implementations(name, images)
+        for name in ("mu", "var", "y", "dgamma", "dbeta", "dx")
+    },
     "bn2d.xhat": xhat(images),
 }
 

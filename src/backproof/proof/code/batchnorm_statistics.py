@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import torch
 from torch.nn import functional as F
 
-from backproof.proof.code import Code, Tensors, Torch
 from backproof.proof.equations.batchnorm_statistics import (
     MOMENTUM,
     TOTAL,
@@ -21,6 +20,7 @@ from backproof.proof.equations.batchnorm_statistics import (
 )
 from backproof.proof.formula.expression import Array
 from backproof.proof.formula.graph import Sample
+from backproof.proof.signatures import Code, Tensors, Torch
 from backproof.torch_nn.batchnorm.batch_norm_modules import BatchNormManual
 from backproof.torch_nn.batchnorm.joint_statistics import combined
 
@@ -51,7 +51,7 @@ def _after_a_batch(v: Sample, momentum: float | None, n_batches: int) -> dict[st
     """Return the running statistics after one more batch."""
     batch = torch.tensor(v[x])
     norm = BatchNormManual(batch.shape[1], momentum=momentum, track_running_stats=True).double()
-    torch.nn.init.constant_(norm.get_buffer("num_batches_tracked"), n_batches)
+    norm.get_buffer("num_batches_tracked").add_(n_batches)
     for name, symbol in _RUNNING.items():
         norm.get_buffer(name).copy_(torch.tensor(v[symbol]))
     norm(batch)

@@ -6,11 +6,11 @@ import numpy as np
 from torch.nn import functional as F
 
 from backproof.numpy_nn.linear import Linear
-from backproof.proof.code import Code, Torch
 from backproof.proof.equations.linear import W, b, x, y
 from backproof.proof.formula.expression import Array
 from backproof.proof.formula.graph import Sample
 from backproof.proof.formula.notation import grad
+from backproof.proof.signatures import Code, Torch
 
 
 def make_linear(weight: Array, bias: Array) -> Linear:

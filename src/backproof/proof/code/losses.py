@@ -9,12 +9,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from backproof.numpy_nn.losses import CrossEntropy, SoftmaxCrossEntropy
-from backproof.proof.code import Code, Tensors, Torch
 from backproof.proof.code.activations import beyond_exp
 from backproof.proof.equations.losses import c, losses, p, t, x
 from backproof.proof.formula.expression import Array
 from backproof.proof.formula.graph import Sample
 from backproof.proof.formula.letters import LOSS
+from backproof.proof.signatures import Code, Tensors, Torch
 
 
 def _batch_loss(v: Sample) -> Any:

@@ -10,7 +10,6 @@ from torch.nn import functional as F
 from backproof.numpy_nn.activations import Softmax
 from backproof.numpy_nn.linear import Linear
 from backproof.numpy_nn.losses import CrossEntropy
-from backproof.proof.code import Code, Tensors, Torch
 from backproof.proof.code.activations import make_leaky_relu
 from backproof.proof.code.linear import make_linear
 from backproof.proof.code.losses import cross_entropy
@@ -31,6 +30,7 @@ from backproof.proof.formula.expression import Array
 from backproof.proof.formula.graph import Sample
 from backproof.proof.formula.letters import LOSS, SLOPE
 from backproof.proof.formula.notation import Symbol, grad
+from backproof.proof.signatures import Code, Tensors, Torch
 
 
 def _linear(v: Sample) -> Linear:

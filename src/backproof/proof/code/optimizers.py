@@ -3,11 +3,11 @@
 import torch
 
 from backproof.numpy_nn.optimizers import SGD
-from backproof.proof.code import Code, Tensors, Torch
 from backproof.proof.equations.optimizers import ETA, w
 from backproof.proof.formula.expression import Array
 from backproof.proof.formula.graph import Sample
 from backproof.proof.formula.notation import grad
+from backproof.proof.signatures import Code, Tensors, Torch
 
 
 def _step(v: Sample) -> Array:

@@ -10,6 +10,8 @@ from backproof.proof.formula.letters import SLOPE, B, C, a
 from backproof.proof.formula.matrix_form import Whole, ones
 from backproof.proof.formula.notation import Index, Name, Symbol, grad
 
+ORDER = 3
+
 s, i, j, k = Index("s", B), Index("i", C), Index("j", C), Index("k", C)
 x, y, p = Symbol("x", (B, C)), Symbol("y", (B, C)), Symbol("p", (B, C))
 

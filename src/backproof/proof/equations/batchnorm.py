@@ -12,6 +12,8 @@ from backproof.proof.formula.letters import EPSILON, B, C, epsilon
 from backproof.proof.formula.matrix_form import Identity, Whole, ones
 from backproof.proof.formula.notation import Derivative, Index, Name, Symbol, grad
 
+ORDER = 6
+
 s, r, i, j = Index("s", B), Index("r", B), Index("i", C), Index("j", C)
 x, y, xhat = Symbol("x", (B, C)), Symbol("y", (B, C)), Symbol("x", (B, C), "hat")
 gamma, beta = Symbol("γ", (C,)), Symbol("β", (C,))

@@ -10,6 +10,8 @@ from backproof.proof.formula.letters import EPSILON, B, C, H, V, epsilon
 from backproof.proof.formula.matrix_form import Whole, ones
 from backproof.proof.formula.notation import Index, Name, Symbol, grad
 
+ORDER = 7
+
 s, i, h, v = Index("s", B), Index("i", C), Index("h", H), Index("v", V)
 r, g, u = Index("r", B), Index("g", H), Index("u", V)
 x, y, xhat = (Symbol(letter, (B, C, H, V), accent) for letter, accent in (("x", ""), ("y", ""), ("x", "hat")))

@@ -10,6 +10,8 @@ from backproof.proof.formula.letters import B, C
 from backproof.proof.formula.matrix_form import Whole, ones
 from backproof.proof.formula.notation import Index, Name, Size, Symbol, scalar
 
+ORDER = 8
+
 P = Size("P")
 """Processes."""
 k, i = Index("k", P), Index("i", C)

@@ -7,6 +7,8 @@ from backproof.proof.formula.letters import B, D, M
 from backproof.proof.formula.matrix_form import Whole, ones
 from backproof.proof.formula.notation import Index, Symbol, grad
 
+ORDER = 2
+
 s, i, j = Index("s", B), Index("i", M), Index("j", D)
 x, y = Symbol("x", (B, D)), Symbol("y", (B, M))
 W, b = Symbol("W", (M, D)), Symbol("b", (M,))

@@ -10,6 +10,8 @@ from backproof.proof.formula.letters import LOSS, B, C
 from backproof.proof.formula.matrix_form import Whole, ones
 from backproof.proof.formula.notation import Index, Name, Symbol, grad, scalar
 
+ORDER = 4
+
 s, i, j, k = Index("s", B), Index("i", C), Index("j", C), Index("k", C)
 x, p, t = Symbol("x", (B, C)), Symbol("p", (B, C)), Symbol("t", (B, C))
 c = Symbol("c", (B,))

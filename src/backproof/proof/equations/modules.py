@@ -10,6 +10,8 @@ from backproof.proof.formula.letters import LOSS, SLOPE, a
 from backproof.proof.formula.matrix_form import Identity, Whole, ones
 from backproof.proof.formula.notation import Derivative, Index, Name, Size, Symbol, grad, scalar
 
+ORDER = 1
+
 d_in, d_out, d_next, d_last = Size("d", "l-1"), Size("d", "l"), Size("d", "l+1"), Size("d", "N")
 
 # One hidden layer and the linear map after it.

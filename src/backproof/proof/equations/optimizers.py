@@ -9,6 +9,8 @@ from backproof.proof.formula.letters import D
 from backproof.proof.formula.matrix_form import Whole
 from backproof.proof.formula.notation import Index, Name, Symbol, grad, scalar
 
+ORDER = 5
+
 i = Index("i", D)
 w = Symbol("w", (D,))
 ETA = Symbol("η")

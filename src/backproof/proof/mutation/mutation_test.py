@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from backproof.gradcheck.derivatives import relative_error
-from backproof.proof.docstring_labels import functions, traced
+from backproof.proof.docstring_labels import functions, is_exempt
 from backproof.proof.equations import EQUATIONS
 from backproof.proof.formula.equation import Equation
 from backproof.proof.formula.expression import Formula
@@ -25,6 +25,7 @@ from backproof.proof.prove import (
     matrix_error,
     truths,
 )
+from backproof.proof.trace import Trace, trace
 
 __all__ = ["EquivalentMutant", "Mutant", "MutantGroup", "MutationReport", "run"]
 
@@ -109,36 +110,41 @@ def _code(equations: Sequence[Equation], known: Truths, tolerance: float) -> Ite
     tested_by, chosen = labels_by_function(), {equation.label for equation in equations}
     for function in functions():
         labels = tested_by.get(function.name, [])
-        if chosen.isdisjoint(labels) or "<locals>" in function.qualname:  # which the function around it has
+        inner = "<locals>" in function.qualname  # which the function around it has
+        if inner or is_exempt(function.name) or chosen.isdisjoint(labels):
             continue
         # Found out before anything is broken.
         truths_of = {label: known(EQUATIONS[label]) for label in labels}
         for change, code in code_mutants.code_mutants(function):
+            errors = (
+                partial(code_errors, label, truths_of[label][number])
+                for number in range(SAMPLES)
+                for label in labels
+            )
             with code_mutants.replaced(function, code):
-                errors = (
-                    partial(code_errors, label, truths_of[label][number])
-                    for number in range(SAMPLES)
-                    for label in labels
-                )
-                yield _tested(function.name, change, errors, tolerance)
+                mutant = _tested(function.name, change, errors, tolerance)
+            yield mutant  # with the function's own code: nobody knows when the caller goes on
 
 
 def labels_by_function() -> dict[str, list[str]]:
-    """Return the labels whose proofs test each function that computes one, by the function's name.
+    """Return the labels whose proofs call each function, by the function's name.
 
-    After those that it computes come those whose code runs it too: they show what forward saves for backward.
+    After those that it computes come those whose code calls it too: they show what forward and __init__ save.
     """
-    traces = {
-        label: traced(code_values(label, equation.sample(SEED))) for label, equation in EQUATIONS.items()
-    }
-    computing = {name for trace in traces.values() for name in trace.computing}
+    traces = code_traces()
+    called = {name for traced in traces.values() for name in traced.called_functions}
     return {
         name: sorted(
-            (label for label, trace in traces.items() if name in trace.running),
-            key=lambda label: name not in traces[label].computing,
+            (label for label, traced in traces.items() if name in traced.called_functions),
+            key=lambda label: name not in traces[label].computing_functions,
         )
-        for name in computing
+        for name in called
     }
+
+
+def code_traces() -> dict[str, Trace]:
+    """Return, by label, what its code computes and which functions run for it."""
+    return {label: trace(code_values(label, equation.sample(SEED))) for label, equation in EQUATIONS.items()}
 
 
 def _tested(
