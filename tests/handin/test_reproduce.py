@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from backproof.cli.main import main
-from backproof.handin import plan
-from backproof.handin import report as handin_report
+from backproof.handin import plan, write_report
 from backproof.handin.plan import PlannedRun
 from backproof.proof.equations import EQUATIONS
 from backproof.proof.prove import prove
@@ -41,9 +40,9 @@ RUNS = Path("runs/reproduce-digits")
 def shorten(patch: pytest.MonkeyPatch) -> None:
     """Plan runs that take a moment, and proofs of a few equations."""
     patch.setattr(plan, "planned_runs", lambda *_: PLANNED)
-    patch.setattr(handin_report, "prove", lambda equation: prove(equation, samples=1))
+    patch.setattr(write_report, "prove", lambda equation: prove(equation, samples=1))
     few = [EQUATIONS["linear.dW"]]
-    patch.setattr(handin_report.mutation_test, "run", lambda run=handin_report.mutation_test.run: run(few))
+    patch.setattr(write_report.mutation_test, "run", lambda run=write_report.mutation_test.run: run(few))
 
 
 @pytest.fixture
@@ -124,12 +123,16 @@ def test_the_plan_has_every_recipe_over_its_seeds() -> None:
         planned = plan.planned_runs(data)
         assert len({planned_run.name for planned_run in planned}) == len(planned)
         assert {
-            planned_run.recipe.name for planned_run in planned if planned_run.settings.judged_on == "test"
+            planned_run.recipe.name
+            for planned_run in planned
+            if planned_run.settings.evaluation_split_name == "test"
         } == {name for name, recipe in RECIPES.items() if recipe.plan}
         assert all(planned_run.settings.data == data for planned_run in planned)
         for planned_run in planned:
-            assert (planned_run.settings.judged_on == "validation") == planned_run.name.startswith("choices/")
-            if data == "cifar10" and planned_run.settings.judged_on == "test":
+            assert (
+                planned_run.settings.evaluation_split_name == "validation"
+            ) == planned_run.name.startswith("choices/")
+            if data == "cifar10" and planned_run.settings.evaluation_split_name == "test":
                 assert planned_run.recipe.modified_settings(planned_run.settings) == []
     seeds = [
         planned_run.settings.seed
@@ -169,9 +172,9 @@ def test_what_is_not_proven_is_said(
     assert planned
     shutil.copytree(reproduced.folder / RUNS, RUNS)
     broken = {"linear.dW": 0.5}
-    proven = handin_report.prove
+    proven = write_report.prove
     monkeypatch.setattr(
-        handin_report,
+        write_report,
         "prove",
         lambda equation: replace(proven(equation), code=broken.get(equation.label, 0.0)),
     )

@@ -156,7 +156,7 @@ def test_records_that_cannot_be_are_refused(
         ({"data": "mnist"}, "has settings that cannot be: data must be one of cifar10, digits"),
         ({"colour": 1}, "unknown setting 'colour'"),
         ({"weight_decay": ...}, "it lacks weight_decay"),
-        ({"validation_size": 7}, "it was not judged on validation images, as its settings say"),
+        ({"validation_size": 7}, "it was not evaluated on validation images, as its settings say"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(folder: Path, change: dict[str, Any], reason: str) -> None:

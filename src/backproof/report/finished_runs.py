@@ -79,19 +79,19 @@ def _read(folder: Path) -> RunRecord:
     except ConfigError as error:
         raise RunError(f"{folder / record.FILE_NAME} has settings that cannot be: {error}") from None
     lacking = sorted(recipe.settings_of(settings).keys() - run.config.keys())
-    part = settings.judged_on
+    part = settings.evaluation_split_name
     if lacking:
         reason = f"it lacks {', '.join(lacking)}"
     elif not run.curves or run.final != run.curves[-1].metrics():
         reason = "its result is not that of its last step"
     elif run.final.keys() != {f"{part}_loss", f"{part}_accuracy"}:
-        reason = f"it was not judged on {part} images, as its settings say"
+        reason = f"it was not evaluated on {part} images, as its settings say"
     elif not all(0 <= accuracy <= 1 for name, accuracy in run.final.items() if name.endswith("accuracy")):
         reason = "an accuracy is not between 0 and 1"
     elif run.seed != settings.seed:
         reason = f"its seed is {run.seed}, by its settings {settings.seed}"
     elif any(evaluation.metrics().keys() != run.final.keys() for evaluation in run.curves):
-        reason = "its curves were judged on other images than its result"
+        reason = "its curves were evaluated on other images than its result"
     elif not all(evaluation.gradient_norms for evaluation in run.curves) and not settings.validation_size:
         reason = "it has no norms of gradients, as earlier versions did; train it anew"
     else:
