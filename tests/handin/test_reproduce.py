@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from backproof.cli.main import main
+from backproof.errors import ConfigError
 from backproof.handin import plan, write_report
 from backproof.handin.plan import PlannedRun
 from backproof.proof.equations import EQUATIONS
@@ -140,6 +141,23 @@ def test_the_plan_has_every_recipe_over_its_seeds() -> None:
         if planned_run.name.startswith("mlp-numpy/")
     ]
     assert seeds == [0, 1, 2, 3, 4]
+
+
+def test_two_plans_with_one_folder_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = RECIPES["mlp-deep-l2"]
+    assert recipe.small_plan
+    variants = {**recipe.small_plan.variants, "no-decay": {"weight_decay": 0.0}}
+    changed = replace(recipe, small_plan=replace(recipe.small_plan, variants=variants))
+    monkeypatch.setitem(RECIPES, recipe.name, changed)
+    with pytest.raises(ConfigError, match="several recipes have a run choices/no-decay: rename a variant"):
+        plan.planned_runs("digits")
+
+
+def test_a_recipe_in_the_report_has_both_plans() -> None:
+    for name in ("plan", "small_plan"):
+        with pytest.raises(ValueError, match="recipe mlp-numpy is in the report: it needs a plan"):
+            replace(RECIPES["mlp-numpy"], **{name: None})
+    assert replace(RECIPES["mlp-numpy"], in_report=None, plan=None, small_plan=None).plan is None
 
 
 def test_results_are_what_reproduce_would_make() -> None:

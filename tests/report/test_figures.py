@@ -21,9 +21,9 @@ from backproof.report.style import (
     ORANGE,
     TRAIN_STYLE,
     WIDTH,
-    text_color,
     luminance,
     spread,
+    text_color,
 )
 from backproof.training.predictions import Predictions
 from backproof.training.record import Environment, Evaluation, RunRecord

@@ -7,8 +7,10 @@ import pytest
 
 from backproof.errors import ConfigError
 from backproof.numpy_nn import optimizers as numpy_optimizers
+from backproof.training import recipes
 from backproof.training.config import TrainConfig, build, choices, parse_hidden, setting_names
 from backproof.training.optimizers import OPTIMIZERS, OptimizerInfo, optimizer_names
+from backproof.training.recipe import Recipe
 from backproof.training.recipes import RECIPES, find_recipe
 from backproof.training.setting import Role
 from backproof.training.settings_file import read_settings
@@ -65,6 +67,11 @@ def test_optimizers_are_those_of_the_table() -> None:
     assert optimizer_names(in_torch=False) == ["sgd"]
     numpy_classes = {info.numpy_class for info in OPTIMIZERS.values() if info.numpy_class}
     assert numpy_classes == set(numpy_optimizers.__all__) - {"Optimizer"}
+
+
+def test_no_recipe_is_forgotten() -> None:
+    defined = [recipe.name for recipe in vars(recipes).values() if isinstance(recipe, Recipe)]
+    assert defined == list(RECIPES)
 
 
 def test_a_recipe_refuses_what_its_framework_lacks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ def evaluate(run: Path, **changes: str | None) -> None:
     images = trained.evaluation_split
     metrics = trained.learner.evaluate(images.chunks(EVALUATION_BATCH))
     click.echo(
-        f"{run} after step {trained.progress.step} of {trained.config.steps}, on {len(images):,} "
-        f"{trained.config.evaluation_split_name} images: loss {metrics.loss:.4f}, accuracy {metrics.accuracy:.4f}"
+        f"{run} after step {trained.progress.step} of {trained.config.steps}, "
+        f"on {len(images):,} {trained.config.evaluation_split_name} images: "
+        f"loss {metrics.loss:.4f}, accuracy {metrics.accuracy:.4f}"
     )

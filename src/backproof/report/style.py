@@ -54,9 +54,9 @@ class LineEnd(NamedTuple):
 
 
 def fix_layout(figure: Figure, ends: Mapping[Axes, Sequence[LineEnd]] | None = None) -> Figure:
-    """Label the lines' ends, each axes' in one column at its right, and settle the layout for good.
+    """Label the lines' ends, each axes' in one column at its right, and fix the layout for good.
 
-    A layout that were found anew by each file format would move things a little from one to the next.
+    If each file format computed the layout anew, things would move a little from one to the next.
     """
     figure.draw_without_rendering()  # the labels' distances depend on the axes' height
     for axes, here in (ends or {}).items():
