@@ -10,7 +10,7 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-import readme
+import pages
 import scaling
 import step
 from measure import run_process
@@ -104,7 +104,7 @@ def main() -> int:
         print("  " + "  ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
     scaling.draw(results["scaling"], HERE / "scaling.svg")
     (HERE / "results.json").write_text(json.dumps(results, indent=2) + "\n")
-    readme.replace(HERE.parent / "docs" / "speed.md", "speed", readme.table(results))
+    pages.replace(HERE.parent / "docs" / "speed.md", "speed", pages.table(results))
     print("\nwritten: benchmarks/results.json, docs/speed.md, benchmarks/scaling.svg")
     return 0
 

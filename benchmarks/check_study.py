@@ -20,7 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import readme
+import pages
 
 from backproof.checker.check import check_folder
 from backproof.training import environment
@@ -176,7 +176,7 @@ def main() -> int:
             "seconds": round(time.perf_counter() - began),
         } | result
         OUT.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
-        readme.replace(HERE.parent / "docs" / "howto" / "check.md", "check-study", short(result))
+        pages.replace(HERE.parent / "docs" / "howto" / "check.md", "check-study", short(result))
     return 1 if result["problems"] else 0
 
 

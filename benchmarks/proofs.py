@@ -3,7 +3,7 @@
 import textwrap
 from pathlib import Path
 
-import readme
+import pages
 
 from backproof.proof.equations import EQUATIONS
 from backproof.proof.mutation import mutation_test
@@ -32,7 +32,7 @@ def main() -> None:
     report = mutation_test.run()
     if wrong or report.survivors:
         raise SystemExit("\n".join([*(f"not proven: {label}" for label in wrong), *report.lines()]))
-    readme.replace(PAGE, "proofs", sentences(len(EQUATIONS), report))
+    pages.replace(PAGE, "proofs", sentences(len(EQUATIONS), report))
 
 
 if __name__ == "__main__":

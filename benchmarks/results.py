@@ -6,7 +6,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import readme
+import pages
 
 from backproof.files import write_atomically
 from backproof.report import finished_runs, recipes_figure, summary, tables
@@ -62,8 +62,8 @@ def main() -> None:
     """Rebuild the table, the picture, and the list of choices."""
     runs = finished_runs.find([RESULTS])
     write_atomically(RESULTS / "accuracy.svg", recipes_figure.svg(runs.by_recipe).encode())
-    readme.replace(ROOT / "README.md", "trainings", table(runs))
-    readme.replace(ROOT / "docs" / "results.md", "choices", validated(runs.validated))
+    pages.replace(ROOT / "README.md", "trainings", table(runs))
+    pages.replace(ROOT / "docs" / "results.md", "choices", validated(runs.validated))
 
 
 if __name__ == "__main__":

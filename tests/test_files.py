@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from backproof.files import atomic_folder, write_atomically
+from backproof.files import (
+    atomic_folder,
+    remove_all_temporary_files,
+    remove_temporary_files,
+    write_atomically,
+)
 
 
 def fail(*_: object) -> None:
@@ -31,6 +36,22 @@ def test_a_failed_write_leaves_the_old_file_and_no_temporary_file(
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(Path().iterdir()) == [path]
+
+
+def test_temporary_files_of_killed_writes_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda *_, **__: None)
+        patch.setattr(os, "replace", fail)
+        for name in ("one", "two"):
+            with pytest.raises(OSError, match="disk on fire"):
+                write_atomically(Path(name), b"new")
+    for name in (".lock", "one", "two"):
+        Path(name).touch()
+    assert len(list(Path().iterdir())) == 5
+    remove_temporary_files(Path("one"))
+    assert len(list(Path().iterdir())) == 4
+    remove_all_temporary_files(Path())
+    assert {path.name for path in Path().iterdir()} == {".lock", "one", "two"}
 
 
 def test_a_folder_appears_with_its_content() -> None:

@@ -35,6 +35,11 @@ def remove_temporary_files(path: Path) -> None:
             temporary.unlink()
 
 
+def remove_all_temporary_files(folder: Path) -> None:
+    """Remove those of every file in a folder that holds nothing but what this program writes."""
+    remove_temporary_files(folder / "*")
+
+
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder that is renamed to ``path`` when the block has filled it with files.

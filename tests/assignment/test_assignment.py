@@ -142,7 +142,7 @@ def test_the_training_script(rng: np.random.Generator) -> None:
     assert lines[:3] == ["dnn_hidden_units : ", "learning_rate : 0.002", "max_steps : 4"]
     assert {"batch_size : 10", "eval_freq : 2", "neg_slope : 0.0"} <= set(lines)
     assert [line.split()[1] for line in lines if line.startswith("step")] == ["2/4", "4/4"]
-    assert "judged on 20 test images" in done.stdout
+    assert "evaluated on 20 test images" in done.stdout
 
 
 @pytest.mark.slow
@@ -157,7 +157,7 @@ def test_the_training_script_finds_the_default_folder_or_says_where_it_looks(
     done = script("train_mlp_numpy.py", *flags)
     assert (done.returncode, done.stderr) == (0, "")
     assert "here: looking" not in done.stdout
-    assert "judged on 20 test images" in done.stdout
+    assert "evaluated on 20 test images" in done.stdout
 
 
 def test_the_training_scripts_defaults(course: dict[str, ModuleType]) -> None:

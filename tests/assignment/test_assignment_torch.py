@@ -239,7 +239,7 @@ def test_the_mlp_script_trains_as_numpys_does(rng: np.random.Generator) -> None:
         losses.append([point.train_loss for point in record.read(Path(run)).curves])
     for ours, theirs in zip(printed[:2], printed[2:], strict=True):
         assert theirs[:7] == ours[:7]
-        assert theirs[7].startswith("mlp-torch on cifar10: 100 training images, judged on 20 test images")
+        assert theirs[7].startswith("mlp-torch on cifar10: 100 training images, evaluated on 20 test images")
     assert losses[0][0] != losses[0][1]
     np.testing.assert_allclose(losses[:2], losses[2:], rtol=1e-4)
 
@@ -257,7 +257,7 @@ def test_the_convnet_script(rng: np.random.Generator) -> None:
         "learning_rate : 0.0001", "max_steps : 2", "batch_size : 4", "eval_freq : 1", "data_dir : small",
     ]  # fmt: skip
     assert [line.split()[1] for line in lines if line.startswith("step")] == ["1/2", "2/2"]
-    assert lines[5].startswith("convnet on cifar10: 100 training images, judged on 20 test images")
+    assert lines[5].startswith("convnet on cifar10: 100 training images, evaluated on 20 test images")
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ def check_study(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     import check_study
 
     monkeypatch.delitem(sys.modules, "check_study")
-    monkeypatch.delitem(sys.modules, "readme", raising=False)
+    monkeypatch.delitem(sys.modules, "pages", raising=False)
     return check_study
 
 

@@ -17,6 +17,7 @@ from PIL import Image
 
 from backproof.cli.main import main
 from backproof.training import checkpoint
+from backproof.training.learners.numpy_learner import NumpyLearner
 from py2_batches import archive, pickled, write_folder
 
 CLI = Callable[..., tuple[int, str, str]]
@@ -169,6 +170,22 @@ def test_evaluate_repeats_the_runs_own_figures(cli: CLI, run_folder: Path) -> No
     accuracy = out.split("accuracy ")[1].strip()
     assert f"test accuracy {accuracy}" in trained_out
     assert "after step 4 of 4, on 360 test images" in out
+
+
+def test_evaluate_gives_the_learners_notes(
+    cli: CLI, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(NumpyLearner, "notes", ("it is slow here",))
+    code, out, err = cli("evaluate", run_folder)
+    assert (code, err) == (0, "note      it is slow here\n")
+    assert out.startswith("trained after step 4")
+
+
+def test_the_list_of_commands_cuts_no_sentence_off(cli: CLI) -> None:
+    _, out, _ = cli("--help")
+    commands = out.partition("Commands:\n")[2].splitlines()
+    assert len(commands) > 5
+    assert not [line for line in commands if line.endswith("...")]
 
 
 def test_predict_names_the_likeliest_classes(cli: CLI, run_folder: Path, rng: np.random.Generator) -> None:

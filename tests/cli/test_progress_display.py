@@ -5,10 +5,29 @@ import subprocess
 import sys
 
 import pytest
+from rich.progress import Progress
 
-pytestmark = pytest.mark.slow
+from backproof.cli.progress_display import ProgressDisplay
+from backproof.training.record import Evaluation
 
 
+def test_there_is_a_bar_while_steps_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr(Progress, "start", lambda _: calls.append("start"))
+    monkeypatch.setattr(Progress, "stop", lambda _: calls.append("stop"))
+    with ProgressDisplay(total_steps=4, done_steps=4):
+        assert calls == []
+    losses = {"train_loss": 1.0, "train_accuracy": 0.5, "test_loss": 1.0, "test_accuracy": 0.5}
+    with ProgressDisplay(total_steps=4, done_steps=0) as display:
+        display.evaluation(Evaluation(step=2, **losses))
+        assert calls == ["start"]
+        display.evaluation(Evaluation(step=4, **losses))
+        assert calls == ["start", "stop"]
+    assert calls == ["start", "stop"]
+
+
+@pytest.mark.slow
 def test_a_bar_on_a_terminal() -> None:
     pty = pytest.importorskip("pty")
     master, slave = pty.openpty()

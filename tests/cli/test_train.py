@@ -161,7 +161,7 @@ def test_a_deep_network_that_learnt_nothing_says_so(cli: CLI) -> None:
 def test_a_validation_split_keeps_the_test_set_out(cli: CLI) -> None:
     code, out, _ = cli("train", "mlp-numpy", *SETTINGS, "--validation-size", "200", "--out", "run")
     assert code == 0
-    assert "judged on 200 validation images" in out
+    assert "evaluated on 200 validation images" in out
     content = json.loads(Path("run/record.json").read_bytes())
     assert content["final"].keys() == {"validation_loss", "validation_accuracy"}
     assert not any(name.startswith("test") for point in content["curves"] for name in point)

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from backproof.cli.main import main
-from backproof.handin import plan
-from backproof.handin import report as handin_report
+from backproof.errors import ConfigError
+from backproof.handin import plan, write_report
 from backproof.handin.plan import PlannedRun
 from backproof.proof.equations import EQUATIONS
 from backproof.proof.prove import prove
@@ -41,9 +41,9 @@ RUNS = Path("runs/reproduce-digits")
 def shorten(patch: pytest.MonkeyPatch) -> None:
     """Plan runs that take a moment, and proofs of a few equations."""
     patch.setattr(plan, "planned_runs", lambda *_: PLANNED)
-    patch.setattr(handin_report, "prove", lambda equation: prove(equation, samples=1))
+    patch.setattr(write_report, "prove", lambda equation: prove(equation, samples=1))
     few = [EQUATIONS["linear.dW"]]
-    patch.setattr(handin_report.mutation_test, "run", lambda run=handin_report.mutation_test.run: run(few))
+    patch.setattr(write_report.mutation_test, "run", lambda run=write_report.mutation_test.run: run(few))
 
 
 @pytest.fixture
@@ -124,12 +124,16 @@ def test_the_plan_has_every_recipe_over_its_seeds() -> None:
         planned = plan.planned_runs(data)
         assert len({planned_run.name for planned_run in planned}) == len(planned)
         assert {
-            planned_run.recipe.name for planned_run in planned if planned_run.settings.judged_on == "test"
+            planned_run.recipe.name
+            for planned_run in planned
+            if planned_run.settings.evaluation_split_name == "test"
         } == {name for name, recipe in RECIPES.items() if recipe.plan}
         assert all(planned_run.settings.data == data for planned_run in planned)
         for planned_run in planned:
-            assert (planned_run.settings.judged_on == "validation") == planned_run.name.startswith("choices/")
-            if data == "cifar10" and planned_run.settings.judged_on == "test":
+            assert (
+                planned_run.settings.evaluation_split_name == "validation"
+            ) == planned_run.name.startswith("choices/")
+            if data == "cifar10" and planned_run.settings.evaluation_split_name == "test":
                 assert planned_run.recipe.modified_settings(planned_run.settings) == []
     seeds = [
         planned_run.settings.seed
@@ -137,6 +141,23 @@ def test_the_plan_has_every_recipe_over_its_seeds() -> None:
         if planned_run.name.startswith("mlp-numpy/")
     ]
     assert seeds == [0, 1, 2, 3, 4]
+
+
+def test_two_plans_with_one_folder_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = RECIPES["mlp-deep-l2"]
+    assert recipe.small_plan
+    variants = {**recipe.small_plan.variants, "no-decay": {"weight_decay": 0.0}}
+    changed = replace(recipe, small_plan=replace(recipe.small_plan, variants=variants))
+    monkeypatch.setitem(RECIPES, recipe.name, changed)
+    with pytest.raises(ConfigError, match="several recipes have a run choices/no-decay: rename a variant"):
+        plan.planned_runs("digits")
+
+
+def test_a_recipe_in_the_report_has_both_plans() -> None:
+    for name in ("plan", "small_plan"):
+        with pytest.raises(ValueError, match="recipe mlp-numpy is in the report: it needs a plan"):
+            replace(RECIPES["mlp-numpy"], **{name: None})
+    assert replace(RECIPES["mlp-numpy"], in_report=None, plan=None, small_plan=None).plan is None
 
 
 def test_results_are_what_reproduce_would_make() -> None:
@@ -169,9 +190,9 @@ def test_what_is_not_proven_is_said(
     assert planned
     shutil.copytree(reproduced.folder / RUNS, RUNS)
     broken = {"linear.dW": 0.5}
-    proven = handin_report.prove
+    proven = write_report.prove
     monkeypatch.setattr(
-        handin_report,
+        write_report,
         "prove",
         lambda equation: replace(proven(equation), code=broken.get(equation.label, 0.0)),
     )

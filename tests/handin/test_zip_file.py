@@ -173,7 +173,7 @@ def test_unpacked_elsewhere_it_tests_itself_and_trains(unpacked: Path, rng: np.r
         "--batch_size", 10,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
-    assert "judged on 20 test images" in done.stdout
+    assert "evaluated on 20 test images" in done.stdout
     assert len(list((unpacked / "runs").glob("*/record.json"))) == 1
 
 

@@ -15,7 +15,16 @@ from matplotlib.text import Text
 
 from backproof.report import figures
 from backproof.report.figures.learning_curves import over_seeds
-from backproof.report.style import BLUE, EVALUATION_STYLE, ORANGE, TRAIN_STYLE, WIDTH, ink, luminance, spread
+from backproof.report.style import (
+    BLUE,
+    EVALUATION_STYLE,
+    ORANGE,
+    TRAIN_STYLE,
+    WIDTH,
+    luminance,
+    spread,
+    text_color,
+)
 from backproof.training.predictions import Predictions
 from backproof.training.record import Environment, Evaluation, RunRecord
 
@@ -407,5 +416,5 @@ class TestSpread:
 
 
 def test_letters_are_dark_enough_in_their_lines_colour() -> None:
-    assert ink(BLUE) == BLUE.lower()
-    assert luminance(ink(ORANGE)) == pytest.approx(1.05 / 4.5 - 0.05, abs=0.005)
+    assert text_color(BLUE) == BLUE.lower()
+    assert luminance(text_color(ORANGE)) == pytest.approx(1.05 / 4.5 - 0.05, abs=0.005)

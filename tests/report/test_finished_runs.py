@@ -10,11 +10,14 @@ import pytest
 from backproof.errors import RunError
 from backproof.report import finished_runs, summary, tables
 from backproof.training import predictions, record
-from backproof.training.recipe import Recipe, ReportEntry
-from backproof.training.recipes import RECIPES
+from backproof.training.optimizers import OPTIMIZERS
+from backproof.training.recipe import Plan, Recipe, ReportEntry
+from backproof.training.recipes import RECIPES, report_entries
+from backproof.training.record import RunRecord
 from report.runs import make_record, save, save_all
 
-PLACED = [name for name, recipe in RECIPES.items() if recipe.in_report]
+IN_REPORT = list(report_entries())
+PLAN = Plan([0], seconds=1)
 
 
 @pytest.fixture
@@ -24,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_runs_are_put_together_by_recipe_and_seed(folder: Path) -> None:
     found = finished_runs.find([folder])
-    assert list(found.by_recipe) == PLACED
+    assert list(found.by_recipe) == IN_REPORT
     assert [run.seed for run in found.by_recipe["mlp-numpy"]] == [0, 1]
     assert found.predictions.keys() == {"mlp-numpy", "convnet"}
     assert [run.config["weight_decay"] for run in found.validated] == [0.1, 1.0]
@@ -32,8 +35,8 @@ def test_runs_are_put_together_by_recipe_and_seed(folder: Path) -> None:
 
 
 def test_folders_may_be_named_one_by_one(folder: Path) -> None:
-    found = finished_runs.find([folder / name for name in PLACED])
-    assert list(found.by_recipe) == PLACED
+    found = finished_runs.find([folder / name for name in IN_REPORT])
+    assert list(found.by_recipe) == IN_REPORT
     assert found.validated == []
 
 
@@ -68,7 +71,7 @@ def test_runs_on_two_data_sets_make_no_report(folder: Path) -> None:
 def test_modifications_are_told_by_what_they_change(folder: Path) -> None:
     table = tables.modifications(finished_runs.find([folder]).by_recipe)
     rows = {row[0]: row for row in table["rows"]}
-    assert list(rows) == [name for name in PLACED if name.startswith("mlp-")][1:]
+    assert list(rows) == [name for name in IN_REPORT if name.startswith("mlp-")][1:]
     assert rows["mlp-deep-adam-3000"][1] == "steps 3000"
     assert rows["mlp-deep-l2"][1] == "optimizer adamw, weight_decay 0.1"
     assert rows["mlp-deep-batchnorm"][1] == "batch_norm manual"
@@ -100,7 +103,9 @@ def test_a_recipe_without_a_place_needs_no_runs_and_is_a_result_if_it_has_some(
 
 
 def test_a_modification_is_compared_with_what_it_modifies(folder: Path, wide: Recipe) -> None:
-    RECIPES[wide.name] = replace(wide, in_report=ReportEntry(reason="Is wider better?"))
+    RECIPES[wide.name] = replace(
+        wide, in_report=ReportEntry(reason="Is wider better?"), plan=PLAN, small_plan=PLAN
+    )
     with pytest.raises(RunError, match="no finished run of mlp-wide"):
         finished_runs.find([folder])
     save(folder / wide.name / "seed-0", make_record(wide.name, 0, steps=7))
@@ -155,16 +160,48 @@ def test_records_that_cannot_be_are_refused(
         ({"steps": None}, "has settings that cannot be: setting steps"),
         ({"data": "mnist"}, "has settings that cannot be: data must be one of cifar10, digits"),
         ({"colour": 1}, "unknown setting 'colour'"),
-        ({"weight_decay": ...}, "it lacks weight_decay"),
-        ({"validation_size": 7}, "it was not judged on validation images, as its settings say"),
+        ({"validation_size": 7}, "it was not evaluated on validation images, as its settings say"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(folder: Path, change: dict[str, Any], reason: str) -> None:
     run = make_record("mlp-torch", 0)
-    config = {name: value for name, value in {**run.config, **change}.items() if value is not ...}
-    record.write(folder / "mlp-torch" / "seed-0", msgspec.structs.replace(run, config=config))
+    record.write(
+        folder / "mlp-torch" / "seed-0", msgspec.structs.replace(run, config={**run.config, **change})
+    )
     with pytest.raises(RunError, match=reason):
         finished_runs.find([folder])
+
+
+def without(run: RunRecord, name: str) -> RunRecord:
+    """The record of a run from before a setting was added."""
+    config = {other: value for other, value in run.config.items() if other != name}
+    return msgspec.structs.replace(run, config=config)
+
+
+def test_a_setting_that_a_record_lacks_has_the_settings_default(folder: Path) -> None:
+    path = folder / "mlp-deep-l2" / "seed-0"
+    for name, default in (("dropout", 0.0), ("weight_decay", 0.0)):  # not 0.1, which the recipe has today
+        record.write(path, without(make_record("mlp-deep-l2", 0), name))
+        [run] = finished_runs.find([folder]).by_recipe["mlp-deep-l2"]
+        assert run.config[name] == default
+
+
+def test_a_lacking_setting_is_like_its_default_and_unlike_other_values(folder: Path) -> None:
+    path = folder / "mlp-torch" / "seed-0"
+    record.write(path, without(make_record("mlp-torch", 0), "dropout"))
+    assert len(finished_runs.find([folder]).by_recipe["mlp-torch"]) == 2
+    record.write(path, without(make_record("mlp-torch", 0, learning_rate=0.1), "dropout"))
+    with pytest.raises(RunError, match=r"learning_rate 0\.002"):
+        finished_runs.find([folder])
+
+
+def test_a_second_numpy_optimizer_leaves_earlier_runs_usable(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(OPTIMIZERS, "adam", replace(OPTIMIZERS["adam"], numpy_class="SGD"))
+    assert "optimizer" in RECIPES["mlp-numpy"].network.settings
+    runs = finished_runs.find([folder]).by_recipe["mlp-numpy"]
+    assert [run.config["optimizer"] for run in runs] == ["sgd", "sgd"]
 
 
 def test_seeds_evaluated_at_other_steps_and_runs_without_norms_are_refused(folder: Path) -> None:

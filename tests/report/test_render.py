@@ -10,7 +10,10 @@ import pytest
 
 from backproof.proof.equations import EQUATIONS
 from backproof.proof.prove import prove
+from backproof.proof.verdict import Proof
 from backproof.report import content, finished_runs, render
+from backproof.training.recipe import Plan, Recipe, ReportEntry
+from backproof.training.recipes import RECIPES
 from report.runs import save_all
 
 pytestmark = pytest.mark.slow
@@ -20,14 +23,22 @@ CLI = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The content of a report on made-up runs."""
-    found = finished_runs.find([save_all(tmp_path_factory.mktemp("all") / "runs")])
-    proofs = [prove(equation, samples=1) for equation in EQUATIONS.values()]
+def proofs() -> list[Proof]:
+    return [prove(equation, samples=1) for equation in EQUATIONS.values()]
+
+
+def build(runs: Path, proofs: list[Proof]) -> dict[str, Any]:
+    """The content of a report on the runs in a folder."""
     mutation = content.MutationSummary(
         [("index form", 70, 70, 9, 1), ("code", 30, 30, 0, 0)], ["somewhere: something"]
     )
-    return content.build(found, proofs, 1, mutation)
+    return content.build(finished_runs.find([runs]), proofs, 1, mutation)
+
+
+@pytest.fixture(scope="module")
+def built(proofs: list[Proof], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The content of a report on made-up runs."""
+    return build(save_all(tmp_path_factory.mktemp("all") / "runs"), proofs)
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +110,21 @@ def test_the_page_has_all_equations_figures_and_alternatives(page: Path, built: 
     for label, equation in built["equations"].items():
         assert label in parsed.text
         assert equation["holds"]
+
+
+def test_a_new_recipe_has_all_that_its_entry_asks_for(
+    proofs: list[Proof], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = ReportEntry(title="the twin", caption="Its curves.", predictions=True, gradient_norms=True)
+    plan = Plan([0], seconds=1)
+    recipe = Recipe("twin", "", RECIPES["mlp-torch"].network, in_report=entry, plan=plan, small_plan=plan)
+    monkeypatch.setitem(RECIPES, "twin", recipe)
+    built = build(save_all(tmp_path / "runs"), proofs)
+    parsed = Page(render.render(built, "html").decode())
+    assert len(parsed.attributes("img", "alt")) == len(built["figures"]) == FIGURES + 3
+    assert ": Its curves." in parsed.text
+    assert "those of the twin (Figure" in parsed.text
+    assert "; twin, 0.5 in linear1" in parsed.text
 
 
 def test_figures_bear_the_assignments_numbers(page: Path) -> None:

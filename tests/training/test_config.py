@@ -7,8 +7,10 @@ import pytest
 
 from backproof.errors import ConfigError
 from backproof.numpy_nn import optimizers as numpy_optimizers
+from backproof.training import recipes
 from backproof.training.config import TrainConfig, build, choices, parse_hidden, setting_names
 from backproof.training.optimizers import OPTIMIZERS, OptimizerInfo, optimizer_names
+from backproof.training.recipe import Recipe
 from backproof.training.recipes import RECIPES, find_recipe
 from backproof.training.setting import Role
 from backproof.training.settings_file import read_settings
@@ -18,7 +20,7 @@ def test_defaults_are_the_assignments() -> None:
     config = build(find_recipe("mlp-numpy").settings)
     assert (config.hidden, config.negative_slope, config.learning_rate) == ((100,), 0.02, 2e-3)
     assert (config.steps, config.batch_size, config.eval_every, config.seed) == (1500, 200, 100, 42)
-    assert config.judged_on == "test"
+    assert config.evaluation_split_name == "test"
 
 
 def test_later_layers_win() -> None:
@@ -35,7 +37,7 @@ def test_another_data_set_leaves_the_place_of_the_first_behind() -> None:
 def test_a_config_comes_back_from_its_own_dict() -> None:
     config = build({"hidden": [7, 5], "learning_rate": 0.1, "validation_size": 3})
     assert build(config.as_dict()) == config
-    assert config.judged_on == "validation"
+    assert config.evaluation_split_name == "validation"
 
 
 def test_every_setting_explains_itself() -> None:
@@ -62,11 +64,18 @@ def test_bounds_themselves_are_allowed() -> None:
 def test_optimizers_are_those_of_the_table() -> None:
     assert choices("optimizer") == tuple(OPTIMIZERS)
     assert optimizer_names(in_torch=True) == list(OPTIMIZERS)
-    assert optimizer_names(in_torch=False) == list(numpy_optimizers.OPTIMIZERS)
+    assert optimizer_names(in_torch=False) == ["sgd"]
+    numpy_classes = {info.numpy_class for info in OPTIMIZERS.values() if info.numpy_class}
+    assert numpy_classes == set(numpy_optimizers.__all__) - {"Optimizer"}
+
+
+def test_no_recipe_is_forgotten() -> None:
+    defined = [recipe.name for recipe in vars(recipes).values() if isinstance(recipe, Recipe)]
+    assert defined == list(RECIPES)
 
 
 def test_a_recipe_refuses_what_its_framework_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(OPTIMIZERS, "sgd", OptimizerInfo(in_numpy=True))
+    monkeypatch.setitem(OPTIMIZERS, "sgd", OptimizerInfo(numpy_class="SGD"))
     assert find_recipe("mlp-numpy").configure().optimizer == "sgd"
     with pytest.raises(ConfigError, match="recipe mlp-torch has no optimizer sgd; there are adam, "):
         find_recipe("mlp-torch").configure()

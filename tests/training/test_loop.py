@@ -60,7 +60,7 @@ def run_fit(
         Batches(split, 10, seed=0),
         split,
         progress,
-        **{"steps": 7, "eval_every": 3, "split_name": "test", **settings},
+        **{"steps": 7, "eval_every": 3, "evaluation_split_name": "test", **settings},
         on_step=lambda progress: steps.append(progress.step),
         on_evaluation=lambda progress: evaluations.append(progress.curves[-1].step),
         should_stop=lambda: False,

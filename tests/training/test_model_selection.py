@@ -32,7 +32,7 @@ def test_candidates_are_the_recipe_and_its_modifications() -> None:
     assert plain == MLP.configure({"data": "digits", "validation_size": 143})
     assert decayed.weight_decay == 1e-3
     assert (other.optimizer, other.compile, other.hidden) == ("adamw", True, (20, 10))
-    assert {each.settings.judged_on for each in made} == {"validation"}
+    assert {each.settings.evaluation_split_name for each in made} == {"validation"}
 
 
 @pytest.mark.parametrize(
@@ -126,10 +126,10 @@ def test_a_folder_of_other_settings_is_not_mixed_in(cli: Cli) -> None:
     assert error.startswith("backproof: all/unmodified is a run of other settings; choose another --out")
 
 
-def test_a_modified_recipe_judged_on_the_test_set_says_so(cli: Cli) -> None:
+def test_a_modified_recipe_evaluation_split_name_the_test_set_says_so(cli: Cli) -> None:
     arguments = ("train", "mlp-numpy", "--data", "digits", "--batch-size", 20, "--steps", 2)
     _, out, _ = cli(*arguments, "--learning-rate", 0.1, "--out", "modified")
-    assert "note      modified (batch_size, learning_rate, steps) and judged on the test set" in out
+    assert "note      modified (batch_size, learning_rate, steps) and evaluated on the test set" in out
     assert "backproof choose" in out
     _, out, _ = cli(*arguments, "--learning-rate", 0.1, "--validation-size", 100, "--out", "validated")
-    assert "judged on the test set" not in out
+    assert "evaluated on the test set" not in out

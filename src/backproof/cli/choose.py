@@ -23,7 +23,7 @@ from backproof.training.recipes import find_recipe
 def choose(recipe: str, modifications: tuple[str, ...], out: Path, fast: bool, **flags: Any) -> int:
     """Train RECIPE as it is and with each modification, and rank them by accuracy on a validation set.
 
-    The test set plays no part: of the training images, 5,000 (--validation-size) are the validation set.
+    The test set plays no part: a tenth of the training images (--validation-size) is the validation set.
     Given again with the same --out, the command resumes where it was and adds new candidates.
     """
     from backproof.cli.output import say

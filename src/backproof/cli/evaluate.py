@@ -7,7 +7,7 @@ import click
 from backproof.cli.options import FilePath, device_option, given
 
 
-@click.command()
+@click.command(short_help="Measure a trained network anew.")
 @click.argument("run", type=FilePath)
 @click.option("--data-dir", type=str, metavar="PATH", help="where its data set lies now, if it has moved")
 @device_option
@@ -17,9 +17,12 @@ def evaluate(run: Path, **changes: str | None) -> None:
     from backproof.training.run import resume
 
     trained = resume(run, given(changes))
+    for note in trained.learner.notes:
+        click.echo(f"note      {note}", err=True)
     images = trained.evaluation_split
     metrics = trained.learner.evaluate(images.chunks(EVALUATION_BATCH))
     click.echo(
-        f"{run} after step {trained.progress.step} of {trained.config.steps}, on {len(images):,} "
-        f"{trained.config.judged_on} images: loss {metrics.loss:.4f}, accuracy {metrics.accuracy:.4f}"
+        f"{run} after step {trained.progress.step} of {trained.config.steps}, "
+        f"on {len(images):,} {trained.config.evaluation_split_name} images: "
+        f"loss {metrics.loss:.4f}, accuracy {metrics.accuracy:.4f}"
     )

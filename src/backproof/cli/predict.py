@@ -7,7 +7,7 @@ import click
 from backproof.cli.options import FilePath, device_option, given
 
 
-@click.command()
+@click.command(short_help="Name the likeliest classes of images.")
 @click.argument("run", type=FilePath)
 @click.argument("images", nargs=-1, required=True, type=FilePath, metavar="IMAGE...")
 @click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="classes to name")

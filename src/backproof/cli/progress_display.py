@@ -24,7 +24,7 @@ class ProgressDisplay:
         self._bar: Progress | None = None
 
     def __enter__(self) -> "ProgressDisplay":
-        if sys.stdout is not None and sys.stdout.isatty():
+        if self._done < self._total and sys.stdout is not None and sys.stdout.isatty():
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
             self._bar = Progress(
@@ -42,8 +42,13 @@ class ProgressDisplay:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        """Remove the bar."""
         if self._bar:
             self._bar.stop()
+            self._bar = None
 
     def step(self, progress: "TrainState") -> None:
         """Move the bar."""
@@ -64,3 +69,5 @@ class ProgressDisplay:
             self._bar.console.print(line, highlight=False)
         else:
             say(line)
+        if evaluation.step == self._total:
+            self._stop()  # what is left is writing files, of which a bar shows nothing

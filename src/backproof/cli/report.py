@@ -19,7 +19,7 @@ out_option = click.option(
 def report(runs: tuple[Path, ...], out: Path) -> int:
     """Write report.html and report.pdf from the runs in RUNS, folders that are searched for record.json.
 
-    Every recipe needs one run at least. All equations are proven anew.
+    Every recipe in the report needs one run at least. All equations are proven anew.
     """
     return write_report(runs, out)
 
@@ -29,7 +29,7 @@ def write_report(folders: Sequence[Path], out: Path) -> int:
     from backproof.cli.output import say
     from backproof.training.torch_import import import_with_torch
 
-    written = import_with_torch("backproof.handin.report", "the report").write(folders, out, say)
+    written = import_with_torch("backproof.handin.write_report", "the report").write(folders, out, say)
     say("\n".join(f"report    {path}" for path in written.paths))
     if written.not_proven:
         click.echo(f"backproof: not proven: {', '.join(written.not_proven)}; see backproof prove", err=True)

@@ -28,7 +28,7 @@ def reproduce(data: str, data_dir: Path | None, runs: Path | None, out: Path) ->
     from backproof.handin.train_planned import train_planned
     from backproof.training.torch_import import import_with_torch
 
-    import_with_torch("backproof.handin.report", "the report").make_folder(out)
+    import_with_torch("backproof.handin.write_report", "the report").make_folder(out)
     folder = runs or Path("runs") / f"reproduce-{data}"
     planned = plan.planned_runs(data, None if data_dir is None else str(data_dir))
     if not train_planned(planned, folder, partial(train_with_display, note_modifications=False), say):

@@ -34,7 +34,7 @@ def train_with_display(run: "Run", *, note_modifications: bool = True) -> "RunRe
     dataset = run.dataset
     say(
         f"{run.recipe.name} on {dataset.name}: {len(dataset.train):,} training images, "
-        f"judged on {len(run.evaluation_split):,} {run.config.judged_on} images, "
+        f"evaluated on {len(run.evaluation_split):,} {run.config.evaluation_split_name} images, "
         f"{len(dataset.classes)} classes\n"
         f"run       {run.folder}"
     )
@@ -64,9 +64,9 @@ def train_with_display(run: "Run", *, note_modifications: bool = True) -> "RunRe
         f"record    {run.folder / 'record.json'}"
     )
     modified = run.recipe.modified_settings(run.config)
-    if note_modifications and modified and run.config.judged_on == "test":
+    if note_modifications and modified and run.config.evaluation_split_name == "test":
         say(
-            f"note      modified ({', '.join(modified)}) and judged on the test set: to choose among "
+            f"note      modified ({', '.join(modified)}) and evaluated on the test set: to choose among "
             "modifications use backproof choose, which has a validation set for that"
         )
     config = run.config

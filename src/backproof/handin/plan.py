@@ -1,10 +1,12 @@
 """The runs that the report needs: recipes over their seeds, and what is compared on the validation set."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from backproof.data.registry import DATASETS
+from backproof.errors import ConfigError
 from backproof.training.config import TrainConfig, setting_names
 from backproof.training.recipe import Plan, Recipe
 from backproof.training.recipes import RECIPES
@@ -59,6 +61,10 @@ def planned_runs(data: str, data_dir: str | None = None) -> list[PlannedRun]:
         if plan
         for name, changes in plan.variants.items()
     ]
+    folders = Counter(planned.name for planned in seeds + variants)
+    repeated = [folder for folder, count in folders.items() if count > 1]
+    if repeated:
+        raise ConfigError(f"the plans of several recipes have a run {', '.join(repeated)}: rename a variant")
     return seeds + variants
 
 
@@ -67,5 +73,7 @@ def _precision(recipe: Recipe, plan: Plan) -> Mapping[str, Any]:
 
     In 32 bits a run of the wide networks would take some ten minutes. The report names each run's precision.
     """
-    fastest = recipe.fast_settings("auto") if plan.bf16 else {}
-    return {name: fastest[name] for name in ("precision",) if name in fastest}
+    if not plan.bf16:
+        return {}
+    fastest = recipe.fast_settings("auto")
+    return {"precision": fastest["precision"]} if "precision" in fastest else {}

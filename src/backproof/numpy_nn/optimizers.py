@@ -7,7 +7,7 @@ import numpy as np
 
 from backproof.numpy_nn.array_checks import Array
 
-__all__ = ["OPTIMIZERS", "SGD", "Optimizer"]
+__all__ = ["SGD", "Optimizer"]
 
 
 class Optimizer(Protocol):
@@ -56,7 +56,3 @@ class SGD:
 def _vector(x: Array) -> Array:
     """View an array as a vector, on the same memory (ValueError if its layout allows none)."""
     return x.reshape(-1, copy=False)
-
-
-OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD}
-"""The optimizers by the names that settings have for them."""

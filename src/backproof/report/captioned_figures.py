@@ -1,26 +1,19 @@
 """The report's figures with their captions, and alternative texts for readers who cannot see them."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from backproof.report import figures, summary
 from backproof.report.finished_runs import FinishedRuns
 from backproof.training.predictions import Predictions
-from backproof.training.recipe import ReportEntry
-from backproof.training.recipes import RECIPES
+from backproof.training.recipes import report_entries
 from backproof.training.record import RunRecord
 
 Picture = dict[str, Any]
 """Its SVG, alternative text, and caption; whether it shows images."""
-
-
-def report_entries(recipes: Mapping[str, Sequence[RunRecord]]) -> dict[str, ReportEntry]:
-    """Return the report entries of those recipes that have one."""
-    return {name: entry for name in recipes if (entry := RECIPES[name].in_report)}
 
 
 def curves(runs: FinishedRuns) -> dict[str, Picture]:
@@ -38,7 +31,7 @@ def curves(runs: FinishedRuns) -> dict[str, Picture]:
         )
         for quantity in ("accuracy", "loss")
     }
-    for name, entry in report_entries(recipes).items():
+    for name, entry in report_entries().items():
         if not entry.caption:
             continue
         records = recipes[name]
@@ -59,14 +52,13 @@ def insights(runs: FinishedRuns) -> dict[str, Picture]:
     pictures = {"confusion": _confusion(convnet), "mistakes": _mistakes(convnet)}
     for name, predictions in runs.predictions.items():
         count = len(predictions.first_weights)
-        title = "the NumPy network" if name == "mlp-numpy" else "the ConvNet" if name == "convnet" else name
         pictures[f"weights-{name}"] = _photo(
             figures.first_layer(predictions),
             f"{count} small images, each the weights of one unit.",
-            f"{count} units of the first layer of {title}, those with the largest weights, "
+            f"{count} units of the first layer of {title(name)}, those with the largest weights, "
             "each as the image that excites it most. Grey is zero; every unit has a scale of its own.",
         )
-    for name, entry in report_entries(runs.by_recipe).items():
+    for name, entry in report_entries().items():
         if not entry.gradient_norms:
             continue
         records = runs.by_recipe[name]
@@ -80,25 +72,9 @@ def insights(runs: FinishedRuns) -> dict[str, Picture]:
     return pictures
 
 
-def comments(runs: FinishedRuns) -> dict[str, str]:
-    """Write what is to be seen in the pictures of what the networks learnt."""
-    predictions = runs.predictions["convnet"]
-    counts = predictions.confusion_matrix()
-    others = counts - np.diag(counts.diagonal())
-    right, answer = (predictions.classes[place] for place in np.unravel_index(others.argmax(), others.shape))
-    sentences = {
-        "confusion": f"Most often it took {right} for {answer}, {others.max()} times."
-        if others.any()
-        else "It made no mistake."
-    }
-    for name, entry in report_entries(runs.by_recipe).items():
-        if entry.gradient_norms:
-            norms = runs.by_recipe[name][0].curves[-1].gradient_norms
-            largest, smallest = max(norms, key=norms.__getitem__), min(norms, key=norms.__getitem__)
-            sentences[name] = (
-                f"{name}, {norms[largest]:.2g} in {largest} and {norms[smallest]:.2g} in {smallest}"
-            )
-    return sentences
+def title(name: str) -> str:
+    """Return what sentences call a recipe's network."""
+    return report_entries()[name].title or name
 
 
 def _last(records: Sequence[RunRecord], quantity: str) -> str:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from backproof.proof.verdict import TOLERANCE, Proof
-from backproof.report import captioned_figures, equations, provenance, summary, tables
+from backproof.report import captioned_figures, equations, figure_comments, provenance, summary, tables
 from backproof.report.finished_runs import FinishedRuns
+from backproof.training.recipes import report_entries
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ def build(
 ) -> dict[str, Any]:
     """Return the report's content; ``samples`` are the random points of each proof."""
     recipes = runs.by_recipe
-    entries = captioned_figures.report_entries(recipes)
+    entries = report_entries()
     figures = {**captioned_figures.curves(runs), **captioned_figures.insights(runs)}
     return {
         "title": "Backpropagation, derived, written by hand, and proven",
@@ -41,16 +42,15 @@ def build(
         "results": {name: summary.sentence(records) for name, records in recipes.items()},
         "modifications": tables.modifications(recipes),
         "discussion": summary.discussion(recipes, runs.data),
-        "convnet": summary.overfitting_sentence(recipes["convnet"]),
+        "overfitting": {name: summary.overfitting_sentence(recipes[name]) for name in entries},
         "validation_size": f"{runs.validated[0].config['validation_size']:,}" if runs.validated else "",
         "validated": tables.validated(runs.validated),
         "table": tables.results(recipes, runs.data),
-        "improvements": [
-            recipe.name for recipe in summary.discussed_recipes(recipes) if recipe.name in figures
-        ],
-        "weights": list(runs.predictions),
-        "gradients": [name for name, entry in entries.items() if entry.gradient_norms],
-        "insights": captioned_figures.comments(runs),
+        "modification_curves": [name for name, entry in entries.items() if entry.caption and entry.reason],
+        "other_curves": [name for name, entry in entries.items() if entry.caption and not entry.reason],
+        "weights": figure_comments.weights(runs),
+        "gradients": figure_comments.gradients(runs),
+        "confusion": figure_comments.confusion(runs),
         "figures": figures,
         "equations": equations.shown(proofs),
         "proofs": {"samples": samples, "text": _proven(proofs), **_mutation(mutation)},

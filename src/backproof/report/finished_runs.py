@@ -4,11 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from backproof.errors import ConfigError, RunError
 from backproof.training import predictions, record
-from backproof.training.config import setting_names
+from backproof.training.config import TrainConfig, setting_names
 from backproof.training.predictions import Predictions
-from backproof.training.recipes import RECIPES
+from backproof.training.recipes import RECIPES, report_entries
 from backproof.training.record import RunRecord
 from backproof.training.setting import Role
 
@@ -45,7 +47,7 @@ def find(folders: Sequence[Path]) -> FinishedRuns:
         if tested:
             _require_alike(tested)
             finished.by_recipe[name] = [run for run, _ in tested]
-    entries = {name: recipe.in_report for name, recipe in RECIPES.items() if recipe.in_report}
+    entries = report_entries()
     missing = [name for name in entries if name not in finished.by_recipe]
     if missing:
         raise RunError(f"no finished run of {', '.join(missing)}; backproof reproduce trains what is missing")
@@ -69,33 +71,33 @@ def _records(folder: Path) -> Iterable[Path]:
 
 
 def _read(folder: Path) -> RunRecord:
-    """Read a run, and refuse what no version of this program writes (RunError)."""
+    """Read a run with all its settings, and refuse what no version of this program writes (RunError)."""
     run = record.read(folder)
     recipe = RECIPES.get(run.recipe)
     if recipe is None:
         raise RunError(f"{folder} is a run of {run.recipe}, which this version does not know")
+    # A record from before a setting was added lacks it, and was computed as the setting's default computes:
+    # the default of a new setting keeps what was done without it. What the recipe says now is no guide.
+    config = {**recipe.settings_of(TrainConfig()), **run.config}
     try:
-        settings = recipe.configure(run.config)
+        settings = recipe.configure(config)
     except ConfigError as error:
         raise RunError(f"{folder / record.FILE_NAME} has settings that cannot be: {error}") from None
-    lacking = sorted(recipe.settings_of(settings).keys() - run.config.keys())
-    part = settings.judged_on
-    if lacking:
-        reason = f"it lacks {', '.join(lacking)}"
-    elif not run.curves or run.final != run.curves[-1].metrics():
+    part = settings.evaluation_split_name
+    if not run.curves or run.final != run.curves[-1].metrics():
         reason = "its result is not that of its last step"
     elif run.final.keys() != {f"{part}_loss", f"{part}_accuracy"}:
-        reason = f"it was not judged on {part} images, as its settings say"
+        reason = f"it was not evaluated on {part} images, as its settings say"
     elif not all(0 <= accuracy <= 1 for name, accuracy in run.final.items() if name.endswith("accuracy")):
         reason = "an accuracy is not between 0 and 1"
     elif run.seed != settings.seed:
         reason = f"its seed is {run.seed}, by its settings {settings.seed}"
     elif any(evaluation.metrics().keys() != run.final.keys() for evaluation in run.curves):
-        reason = "its curves were judged on other images than its result"
+        reason = "its curves were evaluated on other images than its result"
     elif not all(evaluation.gradient_norms for evaluation in run.curves) and not settings.validation_size:
         reason = "it has no norms of gradients, as earlier versions did; train it anew"
     else:
-        return run
+        return msgspec.structs.replace(run, config=config)
     raise RunError(f"{folder / record.FILE_NAME} makes no report: {reason}")
 
 

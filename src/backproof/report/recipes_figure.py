@@ -9,7 +9,7 @@ from matplotlib.ticker import PercentFormatter
 from matplotlib.typing import LineStyleType
 
 from backproof.report import style
-from backproof.report.style import DASHES, STYLE, WIDTH, End, finish
+from backproof.report.style import DASHES, STYLE, WIDTH, LineEnd, fix_layout
 from backproof.training.record import RunRecord
 
 _COLORS = (
@@ -50,14 +50,14 @@ def draw(recipes: Mapping[str, Sequence[RunRecord]]) -> Figure:
                 last.append(accuracy)
             mean = sum(last) / len(last)
             axes.plot(records[0].curves[-1].step, mean, marker="o", markersize=4, color=color)
-            ends.append(End(records[0].curves[-1].step, mean, f"{name} {mean:.1%}", color))
+            ends.append(LineEnd(records[0].curves[-1].step, mean, f"{name} {mean:.1%}", color))
         axes.set_xscale("log")
         axes.set_xticks([100, 200, 500, 1000, 2000, 5000], ["100", "200", "500", "1000", "2000", "5000"])
         axes.minorticks_off()
         axes.set_xlabel("step")
         axes.set_title("Accuracy on the test set")
         axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
-        return finish(figure, {axes: ends})
+        return fix_layout(figure, {axes: ends})
 
 
 def _look(number: int) -> tuple[str, LineStyleType]:

@@ -44,7 +44,7 @@ _CONTRAST = 4.5
 """Of letters to the paper, at least (WCAG 2, level AA)."""
 
 
-class End(NamedTuple):
+class LineEnd(NamedTuple):
     """Where a line ends, in the axes' data, and what is written there."""
 
     x: float
@@ -53,14 +53,14 @@ class End(NamedTuple):
     color: str
 
 
-def finish(figure: Figure, ends: Mapping[Axes, Sequence[End]] | None = None) -> Figure:
-    """Label the lines' ends, each axes' in one column at its right, and settle the layout for good.
+def fix_layout(figure: Figure, ends: Mapping[Axes, Sequence[LineEnd]] | None = None) -> Figure:
+    """Label the lines' ends, each axes' in one column at its right, and fix the layout for good.
 
-    A layout that were found anew by each file format would move things a little from one to the next.
+    If each file format computed the layout anew, things would move a little from one to the next.
     """
     figure.draw_without_rendering()  # the labels' distances depend on the axes' height
     for axes, here in (ends or {}).items():
-        _label_ends(axes, here)
+        _label_line_ends(axes, here)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     return figure
@@ -92,7 +92,7 @@ def luminance(color: ColorType) -> float:
     return float(np.asarray(to_rgb(color)) ** 2.2 @ (0.2126, 0.7152, 0.0722))
 
 
-def ink(color: str) -> str:
+def text_color(color: str) -> str:
     """Darken a colour of lines as far as letters need it on paper."""
     most = 1.05 / _CONTRAST - 0.05
     return to_hex(np.asarray(to_rgb(color)) * min(1.0, most / max(luminance(color), most)) ** (1 / 2.2))
@@ -106,7 +106,7 @@ def svg(figure: Figure) -> str:
     return content.getvalue()
 
 
-def _label_ends(axes: Axes, ends: Sequence[End]) -> None:
+def _label_line_ends(axes: Axes, ends: Sequence[LineEnd]) -> None:
     width, height = axes.bbox.size
     point = axes.figure.dpi / 72
     shown = axes.transData.transform([(end.x, end.y) for end in ends])[:, 1] - axes.bbox.y0
@@ -118,7 +118,7 @@ def _label_ends(axes: Axes, ends: Sequence[End]) -> None:
             xytext=(1 + 10 * point / width, place / height),
             textcoords="axes fraction",
             va="center",
-            color=ink(end.color),
+            color=text_color(end.color),
             annotation_clip=False,
             arrowprops={"arrowstyle": "-", "color": end.color, "lw": 0.6, "shrinkA": 0, "shrinkB": 3},
         )

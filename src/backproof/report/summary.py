@@ -4,13 +4,13 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from backproof.training.recipe import Recipe
-from backproof.training.recipes import RECIPES
+from backproof.training.recipes import RECIPES, report_entries
 from backproof.training.record import RunRecord
 
 
-def discussed_recipes(recipes: Mapping[str, Sequence[RunRecord]]) -> list[Recipe]:
+def discussed_recipes() -> list[Recipe]:
     """Return the recipes with a reason: a network, then its modifications."""
-    return [RECIPES[name] for name in recipes if (entry := RECIPES[name].in_report) and entry.reason]
+    return [RECIPES[name] for name, entry in report_entries().items() if entry.reason]
 
 
 def accuracies(records: Sequence[RunRecord]) -> list[float]:
@@ -53,7 +53,7 @@ def sentence(records: Sequence[RunRecord]) -> str:
 
 def discussion(recipes: Mapping[str, Sequence[RunRecord]], data: str) -> list[str]:
     """Write what each modification changed, and which network is the best."""
-    discussed = discussed_recipes(recipes)
+    discussed = discussed_recipes()
     sentences = [
         _effect(recipe.name, recipes[recipe.parent.name], recipes[recipe.name])
         for recipe in discussed

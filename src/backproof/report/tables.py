@@ -6,7 +6,7 @@ from typing import Any
 
 from backproof.report import summary
 from backproof.training.config import setting_names
-from backproof.training.recipes import RECIPES
+from backproof.training.recipes import RECIPES, report_entries
 from backproof.training.record import RunRecord
 from backproof.training.setting import Role
 
@@ -15,15 +15,15 @@ Table = dict[str, Any]
 
 def modifications(recipes: Mapping[str, Sequence[RunRecord]]) -> Table:
     """Return a row for each modification, beside what it modifies."""
-    rows = []
-    for recipe in summary.discussed_recipes(recipes):
+    rows, entries = [], report_entries()
+    for recipe in summary.discussed_recipes():
         after = recipes[recipe.name]
         before = recipes.get(recipe.parent.name) if recipe.parent else None
         rows.append(
             [
                 recipe.name,
                 changed(before[0].config, after[0].config) if before else "nothing",
-                recipe.in_report.reason if recipe.in_report else "",
+                entries[recipe.name].reason,
                 summary.mean_and_std(summary.accuracies(after)),
                 summary.gain(before, after) if before else "",
                 f"{summary.training_accuracy(after):.3f}",

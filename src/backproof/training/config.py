@@ -16,7 +16,7 @@ from backproof.training.setting import Bounds, Role, setting
 
 _COUNT = Bounds(1, 2**31 - 1)
 _COUNT_OR_ZERO = Bounds(0, 2**31 - 1)
-_FINITE_FLOAT32 = Bounds(0, 3.4e38, "a finite number, 0 or more")
+_NOT_NEGATIVE = Bounds(0, 3.4e38, "a finite number, 0 or more")
 _POSITIVE = Bounds(math.nextafter(0, 1), sys.float_info.max, "a finite number above 0")
 _FRACTION = Bounds(0, math.nextafter(1, 0), "0 or more and below 1")
 # Beyond any machine's memory, and small enough that the product of two is still a number of 64 bits.
@@ -49,7 +49,7 @@ class TrainConfig:
         0.02,
         "slope of LeakyReLU for negative inputs; 0 is the plain ReLU",
         only=["mlp"],
-        bounds=_FINITE_FLOAT32,
+        bounds=_NOT_NEGATIVE,
     )
     learning_rate: float = setting(2e-3, "step size of the optimizer", bounds=_POSITIVE)
     optimizer: str = setting("sgd", "what turns gradients into updates", choices=OPTIMIZERS)
@@ -57,7 +57,7 @@ class TrainConfig:
         0.0,
         "factor of the L2 penalty; with adamw, of the decoupled decay",
         only=["torch"],
-        bounds=_FINITE_FLOAT32,
+        bounds=_NOT_NEGATIVE,
     )
     batch_norm: Literal["none", "manual", "autograd", "native"] = setting(
         "none",
@@ -129,7 +129,7 @@ class TrainConfig:
             )
 
     @property
-    def judged_on(self) -> Literal["validation", "test"]:
+    def evaluation_split_name(self) -> Literal["validation", "test"]:
         """Name the set that evaluations use: with a validation set the test set plays no part."""
         return "validation" if self.validation_size else "test"
 
@@ -140,7 +140,7 @@ class TrainConfig:
 
 def setting_names(*roles: Role) -> list[str]:
     """Return the names of the settings that have one of these roles, of all settings where none is given."""
-    return [setting.name for setting in fields(TrainConfig) if not roles or setting.metadata["role"] in roles]
+    return [field.name for field in fields(TrainConfig) if not roles or field.metadata["role"] in roles]
 
 
 def choices(name: str) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ def fit(
     *,
     steps: int,
     eval_every: int,
-    split_name: Literal["validation", "test"],
+    evaluation_split_name: Literal["validation", "test"],
     on_step: Callable[[TrainState], None],
     on_evaluation: Callable[[TrainState], None],
     should_stop: Callable[[], bool],
@@ -65,7 +65,7 @@ def fit(
         on_step(progress)
         if step % eval_every == 0 or step == steps:
             measured = learner.evaluate(evaluation_split.chunks(EVALUATION_BATCH))
-            _require_finite(measured.loss, f"{split_name} loss at step {step}")
+            _require_finite(measured.loss, f"{evaluation_split_name} loss at step {step}")
             gradient_norms = learner.gradient_norms()
             for layer, norm in gradient_norms.items():
                 _require_finite(norm, f"gradient of {layer} at step {step}")
@@ -74,7 +74,10 @@ def fit(
                 step=step,
                 train_loss=progress.loss_sum / n,
                 train_accuracy=progress.accuracy_sum / n,
-                **{f"{split_name}_loss": measured.loss, f"{split_name}_accuracy": measured.accuracy},
+                **{
+                    f"{evaluation_split_name}_loss": measured.loss,
+                    f"{evaluation_split_name}_accuracy": measured.accuracy,
+                },
                 gradient_norms=gradient_norms,
             )
             progress.curves.append(evaluation)

@@ -14,12 +14,12 @@ class OptimizerInfo:
     """Its class in torch.optim, None where PyTorch's networks lack it."""
     fused: bool = False
     """Whether PyTorch makes the whole update in one pass over memory; plain SGD is one pass anyway."""
-    in_numpy: bool = False
-    """Whether numpy_nn.optimizers has it, by this name."""
+    numpy_class: str | None = None
+    """Its class in numpy_nn.optimizers, None where NumPy's networks lack it."""
 
 
 OPTIMIZERS = {
-    "sgd": OptimizerInfo("SGD", in_numpy=True),
+    "sgd": OptimizerInfo("SGD", numpy_class="SGD"),
     "adam": OptimizerInfo("Adam", fused=True),
     "adamw": OptimizerInfo("AdamW", fused=True),
 }
@@ -27,4 +27,4 @@ OPTIMIZERS = {
 
 def optimizer_names(*, in_torch: bool) -> list[str]:
     """Return the optimizers that PyTorch's networks have, or NumPy's."""
-    return [name for name, info in OPTIMIZERS.items() if (info.torch_class if in_torch else info.in_numpy)]
+    return [name for name, info in OPTIMIZERS.items() if (info.torch_class if in_torch else info.numpy_class)]

@@ -85,6 +85,7 @@ def predict(learner: Learner, split: Split, classes: tuple[str, ...]) -> Predict
 
 def write(folder: Path, predictions: Predictions) -> None:
     """Write the predictions into a run's folder (OSError)."""
+    # The predicted classes were called answers when the first runs were written, and files keep the name.
     arrays: dict[str, npt.NDArray[Any]] = {
         "labels": predictions.labels.astype(np.uint8),
         "answers": predictions.predicted.astype(np.uint8),

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from backproof.errors import ConfigError
@@ -32,7 +31,7 @@ class NetworkKind:
         """Whether PyTorch computes it."""
         return "torch" in self.kinds
 
-    @cached_property
+    @property
     def settings(self) -> frozenset[str]:
         """The settings that play a part; the optimizer where there is more than one to choose from."""
         names = {setting.name for setting in fields(TrainConfig) if setting.metadata["only"] <= self.kinds}
@@ -60,6 +59,8 @@ class Plan:
 class ReportEntry:
     """What the report shows of a recipe."""
 
+    title: str = ""
+    """What sentences call its network; without a title they use the recipe's name."""
     caption: str = ""
     """Of the figure of its curves; without one it has no such figure of its own."""
     reason: str = ""
@@ -67,6 +68,9 @@ class ReportEntry:
     predictions: bool = False
     """Whether its predictions and first weights are shown."""
     gradient_norms: bool = False
+    """Whether the norms of its gradients are shown."""
+    gradient_norms_remark: str = ""
+    """Stands before its name where the text compares the norms."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,11 @@ class Recipe:
     """For the report, on CIFAR-10 and any other large data set."""
     small_plan: Plan | None = None
     """The same for a small data set, whose images are few and easy: smaller networks show the same curves."""
+
+    def __post_init__(self) -> None:
+        """Refuse a recipe that the report needs, but that has no plan of its runs (ValueError)."""
+        if self.in_report and not (self.plan and self.small_plan):
+            raise ValueError(f"recipe {self.name} is in the report: it needs a plan and a small_plan")
 
     @property
     def settings(self) -> dict[str, Any]:

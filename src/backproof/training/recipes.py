@@ -1,4 +1,4 @@
-"""The recipes. A new one is an entry here, and nothing anywhere else."""
+"""The recipes. A new one is an entry here, named in RECIPES below, and nothing in any other file."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ MLP_NUMPY = Recipe(
     "the assignment's MLP in NumPy, every gradient written by hand",
     NUMPY_MLP,
     reference="0.46",
-    in_report=ReportEntry(predictions=True, gradient_norms=True),
+    in_report=ReportEntry(title="the NumPy network", predictions=True, gradient_norms=True),
     plan=Plan(range(5), seconds=4),
     small_plan=Plan(range(2), seconds=3),
 )
@@ -109,6 +109,7 @@ MLP_DEEP_BATCHNORM = Recipe(
         reason="Normalised activations keep every layer's input on one scale while the layers "
         "before it change, and a batch's random statistics restrain the network besides.",
         gradient_norms=True,
+        gradient_norms_remark="with batch norm",
     ),
     plan=Plan(range(3), seconds=200, bf16=True, variants=_DECAYS_WITH_BATCHNORM),
     small_plan=Plan(range(2), seconds=2, settings=_SMALL_DEEP, variants=_DECAYS_WITH_BATCHNORM),
@@ -128,7 +129,10 @@ CONVNET_BY_TABLE_1 = Recipe(
     },
     reference="0.75",
     in_report=ReportEntry(
-        caption="Accuracy (left) and loss (right) of the ConvNet.", predictions=True, gradient_norms=True
+        title="the ConvNet",
+        caption="Accuracy (left) and loss (right) of the ConvNet.",
+        predictions=True,
+        gradient_norms=True,
     ),
     plan=Plan([42], seconds=900),
     small_plan=Plan([42], seconds=8, settings={"steps": 50, "eval_every": 10}),
@@ -146,6 +150,11 @@ RECIPES = {
         CONVNET_BY_TABLE_1,
     )
 }
+
+
+def report_entries() -> dict[str, ReportEntry]:
+    """Return what the report shows of each recipe in it, by the recipe's name."""
+    return {name: recipe.in_report for name, recipe in RECIPES.items() if recipe.in_report}
 
 
 def find_recipe(name: str) -> Recipe:

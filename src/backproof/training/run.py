@@ -70,7 +70,7 @@ class Run:
             self.progress,
             steps=self.config.steps,
             eval_every=self.config.eval_every,
-            split_name=self.config.judged_on,
+            evaluation_split_name=self.config.evaluation_split_name,
             on_step=on_step,
             on_evaluation=on_evaluation,
             should_stop=lambda: self.processes.any_reduce(should_stop()),

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from backproof.errors import DivergedError, LostProcessError, RunError
-from backproof.files import remove_temporary_files
+from backproof.files import remove_all_temporary_files
 from backproof.training import checkpoint, environment, predictions, record
 from backproof.training.allocator import keep_freed_memory
 from backproof.training.loop import TrainState
@@ -137,14 +137,7 @@ def _only_process_in(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise RunError(f"cannot write into {folder}: {error.strerror}; training needs to") from None
     try:
-        for name in (
-            checkpoint.FILE_NAME,
-            record.FILE_NAME,
-            predictions.FILE_NAME,
-            "curves.svg",
-            "curves.png",
-        ):
-            remove_temporary_files(folder / name)
+        remove_all_temporary_files(folder)
         yield
     finally:
         lock.release()

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 
 from backproof.report import style
-from backproof.report.style import DASHES, STYLE, WIDTH, End, finish
+from backproof.report.style import DASHES, STYLE, WIDTH, LineEnd, fix_layout
 from backproof.training.record import RunRecord
 
 # Eight colours and five dashes have no common divisor: forty lines differ, neighbours in both.
@@ -41,7 +41,7 @@ def gradient_norms(records: Sequence[RunRecord]) -> Figure:
             color, dashes = _COLORS[index % len(_COLORS)], DASHES[index % len(DASHES)]
             means = [fmean(at[step]) for step in sorted(at)]
             axes.plot(sorted(at), means, color=color, linestyle=dashes, linewidth=1.4, label=layer)
-            ends.append(End(max(at), means[-1], layer, color))
+            ends.append(LineEnd(max(at), means[-1], layer, color))
         low, high = axes.get_ylim()
         ends = [end._replace(y=max(end.y, low)) for end in ends]  # a dead layer's zero lies below all scales
         subs = next((subs for decades, subs in _TICKS if high < 10**decades * low), (1,))
@@ -52,4 +52,4 @@ def gradient_norms(records: Sequence[RunRecord]) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("step")
         axes.set_ylabel("L2 norm of the gradient")
-        return finish(figure, {axes: ends})
+        return fix_layout(figure, {axes: ends})

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from backproof.report.style import EVALUATION_STYLE, STYLE, TRAIN_STYLE, WIDTH, End, finish
+from backproof.report.style import EVALUATION_STYLE, STYLE, TRAIN_STYLE, WIDTH, LineEnd, fix_layout
 from backproof.training.record import RunRecord
 
 Quantity = Literal["accuracy", "loss"]
@@ -32,7 +32,7 @@ def beside(
         for axes, title in zip(panels, titles, strict=True):
             axes.set_title(title)
         panels[0].set_ylabel(quantity)
-        return finish(figure, ends)
+        return fix_layout(figure, ends)
 
 
 def accuracy_and_loss(records: Sequence[RunRecord], heading: str = "") -> Figure:
@@ -45,7 +45,7 @@ def accuracy_and_loss(records: Sequence[RunRecord], heading: str = "") -> Figure
         for quantity, axes in panels.items():
             ends[axes] = _panel(axes, records, quantity)
             axes.set_title(quantity.capitalize())
-        return finish(figure, ends)
+        return fix_layout(figure, ends)
 
 
 def over_seeds(
@@ -64,7 +64,7 @@ def over_seeds(
     return [evaluation.step for evaluation in records[0].curves], values.mean(axis=0), sd
 
 
-def _panel(axes: Axes, records: Sequence[RunRecord], quantity: str) -> list[End]:
+def _panel(axes: Axes, records: Sequence[RunRecord], quantity: str) -> list[LineEnd]:
     """Draw the lines of the training and the images that the run is evaluated on; return their labels."""
     ends = []
     evaluation_set = next(iter(records[0].final)).partition("_")[0]
@@ -75,7 +75,7 @@ def _panel(axes: Axes, records: Sequence[RunRecord], quantity: str) -> list[End]
         marker = "o" if len(steps) <= _MARKED else ""
         axes.plot(steps, mean, marker=marker, markersize=2.5, label=name, **style)
         last = f"{mean[-1]:.1%}" if quantity == "accuracy" else f"{mean[-1]:.3f}"
-        ends.append(End(steps[-1], mean[-1], f"{name} {last}", style["color"]))
+        ends.append(LineEnd(steps[-1], mean[-1], f"{name} {last}", style["color"]))
     axes.set_xlabel("step")
     axes.margins(y=0.1)
     axes.set_xlim(0, 1.02 * steps[-1])

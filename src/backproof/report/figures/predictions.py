@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from backproof.report.figures.tiles import tiles
-from backproof.report.style import STYLE, WIDTH, finish, luminance
+from backproof.report.style import STYLE, WIDTH, fix_layout, luminance
 from backproof.training.predictions import Predictions
 
 _COLORS = colormaps["Blues"]  # one hue, ever darker: the same order on a screen, in grey and to any eye
@@ -40,7 +40,7 @@ def confusion(predictions: Predictions) -> Figure:
         scale = figure.colorbar(image, ax=axes, pad=0.02, aspect=30, format=PercentFormatter(xmax=1))
         scale.set_label("share of the class's images")
         scale.outline.set_visible(False)
-        return finish(figure)
+        return fix_layout(figure)
 
 
 def mistakes(predictions: Predictions) -> Figure:
@@ -58,7 +58,7 @@ def mistakes(predictions: Predictions) -> Figure:
                 predictions.mistake_classes(), predictions.confidence[predictions.mistakes], strict=True
             )
         ]
-        return finish(tiles(predictions.mistaken_pixels, _COLUMNS, _ROW, titles))
+        return fix_layout(tiles(predictions.mistaken_pixels, _COLUMNS, _ROW, titles))
 
 
 def _percent(confidence: float) -> str:

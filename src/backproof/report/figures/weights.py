@@ -5,7 +5,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from backproof.report.figures.tiles import tiles
-from backproof.report.style import STYLE, WIDTH, finish
+from backproof.report.style import STYLE, WIDTH, fix_layout
 from backproof.training.predictions import Predictions
 
 _COLUMNS = 8
@@ -20,4 +20,4 @@ def first_layer(predictions: Predictions) -> Figure:
     largest = np.abs(weights).max(axis=(1, 2, 3), keepdims=True)
     shades = 0.5 + 0.5 * weights / np.where(largest > 0, largest, 1)
     with rc_context(STYLE):
-        return finish(tiles(shades, _COLUMNS, WIDTH / _COLUMNS))
+        return fix_layout(tiles(shades, _COLUMNS, WIDTH / _COLUMNS))

@@ -8,13 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from backproof.arrays import Images, Labels, State
+from backproof.numpy_nn import optimizers
 from backproof.numpy_nn.activations import Softmax
 from backproof.numpy_nn.array_checks import Array
 from backproof.numpy_nn.losses import SoftmaxCrossEntropy
 from backproof.numpy_nn.mlp import MLP
-from backproof.numpy_nn.optimizers import OPTIMIZERS
+from backproof.numpy_nn.optimizers import Optimizer
 from backproof.training.config import TrainConfig
 from backproof.training.learners.protocol import Metrics
+from backproof.training.optimizers import OPTIMIZERS
 
 
 class NumpyLearner:
@@ -30,7 +32,10 @@ class NumpyLearner:
             math.prod(image_shape), config.hidden, n_classes, config.negative_slope, rng=rng, dtype=np.float32
         )
         self.loss = SoftmaxCrossEntropy()
-        self.optimizer = OPTIMIZERS[config.optimizer](self.mlp.params, self.mlp.grads, config.learning_rate)
+        name = OPTIMIZERS[config.optimizer].numpy_class
+        assert name is not None  # Recipe.configure refuses those that NumPy's networks lack
+        make_optimizer: type[Optimizer] = getattr(optimizers, name)
+        self.optimizer = make_optimizer(self.mlp.params, self.mlp.grads, config.learning_rate)
 
     def step(self, images: Images, labels: Labels) -> Metrics:
         """Train on one batch; the metrics are those before the update."""
