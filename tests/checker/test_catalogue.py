@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from backproof.checker.causes import CAUSES
 from backproof.checker.check import check_folder
+from backproof.checker.questions import CAUSES
 from backproof.torch_nn.convnet import ConvNet
 from checker.catalogue import MISTAKES, STYLES, VARIANTS, Mistake, Variant, changed, sources, write
 from checker.catalogue.behaviour import behaviour, same

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 from backproof.checker.calls import Answer, Call, Failure, Request, Runner
-from backproof.checker.causes import CAUSES
 from backproof.checker.check import check_folder, make_finding, run_check, run_checks, select
 from backproof.checker.comparison import Comparison
 from backproof.checker.diagnosis import diagnose
 from backproof.checker.outcome import RIGHT, Check, Outcome, failure_outcome
-from backproof.checker.questions import CHECKS, QUESTIONS, share_points
+from backproof.checker.questions import CAUSES, CHECKS, QUESTIONS, share_points
 from backproof.checker.questions.numpy_mlp.layer_mistakes import linear_db_mistakes
 from backproof.checker.questions.numpy_mlp.question import NUMPY_MLP
 from backproof.errors import ConfigError

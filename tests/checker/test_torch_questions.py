@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backproof.checker.causes import CAUSES
 from backproof.checker.check import run_check
 from backproof.checker.outcome import Check, Outcome
-from backproof.checker.questions import CHECKS, torch_objects
+from backproof.checker.questions import CAUSES, CHECKS, torch_objects
 from backproof.checker.questions.batchnorm import call_styles, formulas
 from backproof.checker.questions.batchnorm import mistakes as norm_mistakes
 from backproof.checker.questions.convnet import architectures

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from backproof.checker.causes import CAUSES
 from backproof.checker.check_report import CheckReport, Evidence
 from backproof.checker.output import report_text, terminal
+from backproof.checker.questions import CAUSES
 from checker.output.reports import OTHERS, RIGHT, WRONG, report
 
 CLI = Callable[..., tuple[int, str, str]]
