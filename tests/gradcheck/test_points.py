@@ -211,3 +211,8 @@ def test_there_is_no_dout_where_each_is_a_multiple_of_an_array() -> None:
     arrays = [np.array([[np.cos(angle), np.sin(angle)]]) for angle in angles]
     with pytest.raises(ValueError, match=r"every dout of shape \(1, 2\) that seed 3 draws"):
         upstream_gradients(np.ones((1, 2)), arrays, 3)
+
+
+def test_an_integer_that_is_named_is_not_passed_over(rng: np.random.Generator) -> None:
+    with pytest.raises(ValueError, match="w is an integer, expected floats"):
+        check_layer(Scale(1), rng.normal(size=(5, 4)), gradients={"w": "dw"})

@@ -50,7 +50,8 @@ def check_layer(
         raise ValueError(f"check_layer: x has shape {x.shape}, expected one sample or more")
     if gradients != USUAL_GRADIENTS:  # what is named has to be there
         for name in gradients:
-            getattr(layer, name)
+            if isinstance(getattr(layer, name), int):
+                raise ValueError(f"check_layer: {name} is an integer, expected floats")
     tested = LayerUnderTest(
         layer,
         x,
