@@ -3,8 +3,7 @@
 import re
 from pathlib import Path
 
-from backproof.checker.causes import CAUSES
-from backproof.checker.questions import CHECKS, QUESTIONS
+from backproof.checker.questions import CAUSES, CHECKS, QUESTIONS
 
 PAGE = Path(__file__).parents[1] / "docs" / "howto" / "check.md"
 

@@ -41,7 +41,7 @@ class InProcess:
         try:
             with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
                 warnings.simplefilter("ignore")
-                return [self._answer(each) for each in requests]
+                return [self._answer(request) for request in requests]
         finally:
             sys.path.remove(str(self.folder))
 
@@ -72,9 +72,9 @@ class InProcess:
         return self._call(request)
 
     def _call(self, call: Call) -> Answer:
-        args = [self._argument(each) for each in call.args]
-        before = [_stamp(each) for each in args]
-        kwargs = {name: self._argument(each) for name, each in call.kwargs.items()}
+        args = [self._argument(argument) for argument in call.args]
+        before = [_stamp(argument) for argument in args]
+        kwargs = {name: self._argument(argument) for name, argument in call.kwargs.items()}
         function, bytecodes, start = self._find(call.target), 0, time.perf_counter()
         if call.counted:
             value, bytecodes = counted_call(function, args, kwargs)
@@ -82,7 +82,7 @@ class InProcess:
             value = function(*args, **kwargs)
         seconds = time.perf_counter() - start
         self.objects[call.name] = value
-        changed = [i for i, each in enumerate(args) if _stamp(each) != before[i]]
+        changed = [i for i, argument in enumerate(args) if _stamp(argument) != before[i]]
         try:
             data = _data(value)
         except (_NoDataError, ValueError):  # a lazy layer's parameters are no data before its first call
@@ -150,7 +150,7 @@ def _data(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.number | int | float | str | None):
         return copy.deepcopy(value)
     if isinstance(value, dict):
-        return {key: _data(each) for key, each in value.items()}
+        return {key: _data(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_data(each) for each in value]
+        return [_data(item) for item in value]
     raise _NoDataError(f"{type(value).__name__} is no data")

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from backproof.checker.causes import CAUSES
 from backproof.checker.check import check_folder
+from backproof.checker.questions import CAUSES
 from backproof.torch_nn.convnet import ConvNet
 from checker.catalogue import MISTAKES, STYLES, VARIANTS, Mistake, Variant, changed, sources, write
 from checker.catalogue.behaviour import behaviour, same
@@ -27,7 +27,7 @@ SANDBOXED = ("bias over the features", "no convnet_pytorch.py", "bias as a row")
 
 def close(one: Any, other: Any, tolerance: float = 1e-9) -> None:
     one, other = (
-        np.asarray(each.detach() if isinstance(each, torch.Tensor) else each) for each in (one, other)
+        np.asarray(array.detach() if isinstance(array, torch.Tensor) else array) for array in (one, other)
     )
     np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance * max(1.0, np.abs(other).max()))
 
@@ -41,9 +41,9 @@ def refuses(call: Callable[[Any], Any], argument: Any) -> bool:
 
 
 def test_every_text_occurs_once_and_what_comes_of_it_compiles() -> None:
-    for each in (*MISTAKES, *VARIANTS):
-        for file, text in changed(each.style, each.changes).items():
-            if each.name == "a syntax error" and file == "modules.py":
+    for entry in (*MISTAKES, *VARIANTS):
+        for file, text in changed(entry.style, entry.changes).items():
+            if entry.name == "a syntax error" and file == "modules.py":
                 with pytest.raises(SyntaxError):
                     compile(text, file, "exec")
             else:
@@ -53,11 +53,18 @@ def test_every_text_occurs_once_and_what_comes_of_it_compiles() -> None:
 def test_what_is_asked_of_the_catalogue() -> None:
     assert len(MISTAKES) >= 60
     assert len(VARIANTS) >= 12
-    assert not [name for name, n in Counter(each.name for each in (*MISTAKES, *VARIANTS)).items() if n > 1]
+    assert not [name for name, n in Counter(entry.name for entry in (*MISTAKES, *VARIANTS)).items() if n > 1]
     assert len({sources(style)["modules.py"] for style in STYLES}) == len(STYLES)
-    assert {each.style for each in MISTAKES} == {each.style for each in VARIANTS} == set(STYLES)
-    assert {each.checks[0].partition("/")[0] for each in MISTAKES} == {"1.2", "2", "3.1", "3.2b", "3.2c", "4"}
-    found = {(each.cause or each.verdict, each.style) for each in MISTAKES} - {
+    assert {mistake.style for mistake in MISTAKES} == {variant.style for variant in VARIANTS} == set(STYLES)
+    assert {mistake.checks[0].partition("/")[0] for mistake in MISTAKES} == {
+        "1.2",
+        "2",
+        "3.1",
+        "3.2b",
+        "3.2c",
+        "4",
+    }
+    found = {(mistake.cause or mistake.verdict, mistake.style) for mistake in MISTAKES} - {
         ("", style) for style in STYLES
     }
     styles = Counter(said for said, _ in found)
@@ -70,20 +77,20 @@ def test_what_is_asked_of_the_catalogue() -> None:
 def test_each_mistake_changes_what_its_file_does(style: str, tmp_path: Path) -> None:
     right: dict[str, Any] = {}
     without_effect = []
-    for number, each in enumerate(mistake for mistake in MISTAKES if mistake.style == style):
-        if each.name in HARD_TO_CALL or each.cause == "loop over samples":
+    for number, mistake in enumerate(mistake for mistake in MISTAKES if mistake.style == style):
+        if mistake.name in HARD_TO_CALL or mistake.cause == "loop over samples":
             continue
-        if each.file not in right:
-            with imported(sources(style), tmp_path / each.file) as load:
-                right[each.file] = behaviour(load, each.file)
-        with imported(changed(style, each.changes), tmp_path / str(number)) as load:
-            if same(behaviour(load, each.file), right[each.file]):
-                without_effect.append(each.name)
+        if mistake.file not in right:
+            with imported(sources(style), tmp_path / mistake.file) as load:
+                right[mistake.file] = behaviour(load, mistake.file)
+        with imported(changed(style, mistake.changes), tmp_path / str(number)) as load:
+            if same(behaviour(load, mistake.file), right[mistake.file]):
+                without_effect.append(mistake.name)
     assert not without_effect
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", VARIANTS, ids=lambda each: each.name)
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
 def test_correct_submissions_agree_with_torch(variant: Variant, tmp_path: Path) -> None:
     tolerance = 2e-5 if variant.name == "returning float32" else 1e-6
     asked = variant.checks or ("1.2", "2", "3.1", "4")
@@ -196,7 +203,7 @@ def _convnet(module: ModuleType) -> None:
     theirs, ours = module.ConvNet(2, 7), ConvNet(2, 7, norm="native")
     # By kind and order of definition: a style may define its norms after all its convolutions.
     for kind in (torch.nn.Conv2d, torch.nn.BatchNorm2d, torch.nn.Linear):
-        pairs = [[each for each in net.modules() if isinstance(each, kind)] for net in (theirs, ours)]
+        pairs = [[module for module in net.modules() if isinstance(module, kind)] for net in (theirs, ours)]
         for one, other in zip(*pairs, strict=True):
             # Batch norm takes away the bias that some convolutions lack.
             other.load_state_dict(one.state_dict(), strict=False)
@@ -208,9 +215,9 @@ def _convnet(module: ModuleType) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SANDBOXED)
 def test_a_few_in_the_sandbox(name: str, tmp_path: Path) -> None:
-    entry: Mistake | Variant = next(each for each in (*MISTAKES, *VARIANTS) if each.name == name)
+    entry: Mistake | Variant = next(entry for entry in (*MISTAKES, *VARIANTS) if entry.name == name)
     report = check_folder(write(changed(entry.style, entry.changes), tmp_path), only=entry.checks)
     assert report.ok == isinstance(entry, Variant)
     if isinstance(entry, Mistake):
-        assert entry.cause in {each.cause for each in report.findings}
-        assert not entry.verdict or entry.verdict in {each.verdict for each in report.findings}
+        assert entry.cause in {finding.cause for finding in report.findings}
+        assert not entry.verdict or entry.verdict in {finding.verdict for finding in report.findings}

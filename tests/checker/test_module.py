@@ -92,7 +92,7 @@ class Dropout:
 
 def wrong_in(file: Path, class_name: str) -> Finding:
     """Check, and return the one finding that is not right."""
-    (finding,) = [each for each in check_class(file, class_name).findings if each.verdict != "right"]
+    (finding,) = [finding for finding in check_class(file, class_name).findings if finding.verdict != "right"]
     return finding
 
 
@@ -107,8 +107,8 @@ def test_the_courses_layers_need_no_example(style: str, tmp_path: Path) -> None:
     ):
         report = check_class(tmp_path / "modules.py", name)
         assert report.ok, report.findings
-        assert {each.id for each in report.findings} == {
-            f"module/{name}.{each}" for each in gradients | {"cost"}
+        assert {finding.id for finding in report.findings} == {
+            f"module/{name}.{gradient}" for gradient in gradients | {"cost"}
         }
 
 
@@ -121,7 +121,7 @@ def test_other_layers_are_right_too(name: str, source: str, tmp_path: Path) -> N
     report = check_class(file, name)
     assert report.ok, report.findings
     assert {"python", "backproof", "numpy"} <= report.versions.keys()
-    assert [each.path for each in report.files] == ["_2_layers_of_mine.py"]
+    assert [file.path for file in report.files] == ["_2_layers_of_mine.py"]
 
 
 def test_an_example_tells_how_a_layer_is_made(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_an_example_tells_how_a_layer_is_made(tmp_path: Path) -> None:
         report = check_class(file, "Scale")
         assert report.ok, report.findings
         names = {"dx", "grads['w']", "cost"}
-        assert {each.id for each in report.findings} == {f"module/Scale.{name}" for name in names}
+        assert {finding.id for finding in report.findings} == {f"module/Scale.{name}" for name in names}
     file.write_text(without + "\nexample = 4\n")
     with pytest.raises(ConfigError, match=r"this example cannot be used: 4; .*example = \(4, 3\), \(5, 4\)"):
         check_class(file, "Scale")
@@ -154,7 +154,7 @@ def test_a_layer_may_refuse_other_batches(passes: str, tmp_path: Path) -> None:
     argument = passes[7:-3]
     refuses = f"{passes}        if len({argument}) > 3: raise ValueError('three at most')\n"
     findings = check_class(scale(tmp_path, (passes, refuses)), "Scale").findings
-    assert [each.verdict for each in findings] == ["right", "right"]
+    assert [finding.verdict for finding in findings] == ["right", "right"]
     assert findings[0].note == "cost not measured: ValueError: three at most"
 
 
@@ -352,13 +352,13 @@ def test_gradients_can_be_attributes_of_their_own(tmp_path: Path) -> None:
     assert dx.note == "only dx was checked, as Scale has no params"
     named = ("    example", '    gradients = {"w": "dw"}\n    example')
     report = check_class(scale(tmp_path, *own, named), "Scale")
-    assert [each.id for each in report.findings] == [
+    assert [finding.id for finding in report.findings] == [
         "module/Scale.dx",
         "module/Scale.dw",
         "module/Scale.cost",
     ]
     assert report.ok
-    assert not any(each.note for each in report.findings)
+    assert not any(finding.note for finding in report.findings)
     finding = wrong_in(scale(tmp_path, *own, named, wrong), "Scale")
     assert (finding.id, finding.cause) == ("module/Scale.dw", "wrong gradient")
     for name, message in (("v", "gradients names v, which scale.Scale has not"), ("forward", "cannot name")):
@@ -419,7 +419,7 @@ def test_parameters_may_belong_to_the_class(tmp_path: Path) -> None:
 def test_a_pass_that_renames_its_parameters_is_told(tmp_path: Path) -> None:
     renames = "dx = dout * self.params['w']; self.params = {'v': dx[0]}; return dx"
     file = scale(tmp_path, ('return dout * self.params["w"]', renames))
-    assert "state leaks between calls" in [each.cause for each in check_class(file, "Scale").findings]
+    assert "state leaks between calls" in [finding.cause for finding in check_class(file, "Scale").findings]
 
 
 def test_views_of_a_parameter_are_followed(tmp_path: Path) -> None:

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 from backproof.checker.calls import Answer, Call, Failure, Request, Runner
-from backproof.checker.causes import CAUSES
 from backproof.checker.check import check_folder, make_finding, run_check, run_checks, select
 from backproof.checker.comparison import Comparison
 from backproof.checker.diagnosis import diagnose
 from backproof.checker.outcome import RIGHT, Check, Outcome, failure_outcome
-from backproof.checker.questions import CHECKS, QUESTIONS, share_points
+from backproof.checker.questions import CAUSES, CHECKS, QUESTIONS, share_points
 from backproof.checker.questions.numpy_mlp.layer_mistakes import linear_db_mistakes
 from backproof.checker.questions.numpy_mlp.question import NUMPY_MLP
 from backproof.errors import ConfigError
@@ -21,7 +20,7 @@ from checker.inprocess import in_process
 
 SEEDS = 20
 NEEDS_SANDBOX = {"an endless loop", "the interpreter is killed", "exit in forward"}
-FOUND = [each for each in MISTAKES if each.finding == "1.2/" and each.name not in NEEDS_SANDBOX]
+FOUND = [mistake for mistake in MISTAKES if mistake.finding == "1.2/" and mistake.name not in NEEDS_SANDBOX]
 
 MODULES = """
 import numpy as np
@@ -170,27 +169,27 @@ def outcomes(
     files: Mapping[str, str], seed: int = 0, checks: Sequence[Check] = NUMPY_MLP
 ) -> dict[str, Outcome]:
     with in_process(files) as made:
-        return {each.id: run_check(each, made, seed)[0] for each in checks}
+        return {check.id: run_check(check, made, seed)[0] for check in checks}
 
 
 def wrong_ones(found: Mapping[str, Outcome]) -> dict[str, Outcome]:
-    return {name: each for name, each in found.items() if each.verdict != "right"}
+    return {name: outcome for name, outcome in found.items() if outcome.verdict != "right"}
 
 
 def test_points_sum_up_exactly() -> None:
-    assert sum(each.points for each in NUMPY_MLP) == QUESTIONS["1.2"].points
+    assert sum(check.points for check in NUMPY_MLP) == QUESTIONS["1.2"].points
     for number, question in QUESTIONS.items():
         shares = [check.points for check in CHECKS if check.question == number]
         assert sum(shares) == question.points
         assert min(shares) > 0
-    assert len({each.id for each in CHECKS}) == len(CHECKS)
-    assert all(each.id.startswith(f"{each.question}/") for each in CHECKS)
-    assert [each.points for each in share_points(NUMPY_MLP[:3], 1.0)] == [0.25, 0.25, 0.5]
+    assert len({check.id for check in CHECKS}) == len(CHECKS)
+    assert all(check.id.startswith(f"{check.question}/") for check in CHECKS)
+    assert [check.points for check in share_points(NUMPY_MLP[:3], 1.0)] == [0.25, 0.25, 0.5]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "variant", [each for each in VARIANTS if not each.changes], ids=lambda each: each.name
+    "variant", [variant for variant in VARIANTS if not variant.changes], ids=lambda variant: variant.name
 )
 def test_every_style_is_right(variant: Variant) -> None:
     files = changed(variant.style, ())
@@ -200,7 +199,9 @@ def test_every_style_is_right(variant: Variant) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", [each for each in VARIANTS if each.changes], ids=lambda v: v.name)
+@pytest.mark.parametrize(
+    "variant", [variant for variant in VARIANTS if variant.changes], ids=lambda v: v.name
+)
 def test_every_variant_is_right(variant: Variant) -> None:
     assert wrong_ones(outcomes(changed(variant.style, variant.changes))) == {}
 
@@ -213,12 +214,12 @@ def test_rows_as_bias_forgotten_inputs_and_layers_in_tuples_are_right() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mistake", FOUND, ids=lambda each: each.name)
+@pytest.mark.parametrize("mistake", FOUND, ids=lambda mistake: mistake.name)
 def test_every_mistake_of_the_catalogue_is_named(mistake: Mistake) -> None:
     found = wrong_ones(outcomes(changed(mistake.style, mistake.changes)))
     assert found
-    assert not mistake.cause or mistake.cause in {each.cause for each in found.values()}
-    assert not mistake.verdict or mistake.verdict in {each.verdict for each in found.values()}
+    assert not mistake.cause or mistake.cause in {outcome.cause for outcome in found.values()}
+    assert not mistake.verdict or mistake.verdict in {outcome.verdict for outcome in found.values()}
 
 
 @pytest.mark.slow
@@ -227,11 +228,11 @@ def test_mistakes_are_named(old: str, new: str, cause: str) -> None:
     assert MODULES.count(old) == 1
     found = wrong_ones(outcomes(TUPLES | {"modules.py": MODULES.replace(old, new)}))
     assert bool(found) == bool(cause)
-    assert not cause or cause in {each.cause for each in found.values()}
-    for each in found.values():
-        assert each.cause in {"", *CAUSES}
-        assert each.explanation
-        assert each.hint
+    assert not cause or cause in {outcome.cause for outcome in found.values()}
+    for outcome in found.values():
+        assert outcome.cause in {"", *CAUSES}
+        assert outcome.explanation
+        assert outcome.hint
 
 
 def test_the_smallest_case_is_shown_and_is_wrong_by_itself() -> None:
@@ -248,7 +249,7 @@ def test_the_smallest_case_is_shown_and_is_wrong_by_itself() -> None:
 
 def test_what_is_missing_is_not_implemented_and_never_right() -> None:
     found = outcomes({"modules.py": "class LinearModule:\n    pass\n"})
-    assert {each.verdict for each in found.values()} <= {"not implemented", "crashed", "not run"}
+    assert {outcome.verdict for outcome in found.values()} <= {"not implemented", "crashed", "not run"}
     found = outcomes(TUPLES | {"modules.py": MODULES.replace("class SoftMaxModule", "class Softmax")})
     assert found["1.2/softmax.p"].verdict == "not implemented"
     assert found["1.2/layers.state"].verdict == "not run"
@@ -298,7 +299,7 @@ def test_float64_that_comes_out_of_float32_is_worth_a_note_and_no_points() -> No
     assert outcome.note.startswith("dtype promoted: float64 comes out where float32 goes in: ")
     assert "LeakyReLUModule: what forward returns" in outcome.note
     assert "CrossEntropyModule" not in outcome.note
-    check = next(each for each in CHECKS if each.id == "1.2/layers.dtype")
+    check = next(check for check in CHECKS if check.id == "1.2/layers.dtype")
     assert make_finding(check, outcome, 0.0, folder=Path(), seed=0).note == outcome.note
     kept = MODULES.replace(MASK, "np.where(x > 0, 1, self.slope).astype(x.dtype)")
     assert "LeakyReLU" not in outcomes(TUPLES | {"modules.py": kept})["1.2/layers.dtype"].note
@@ -367,7 +368,7 @@ def test_a_failure_of_the_checker_itself_costs_one_check() -> None:
 
 
 def test_only_names_checks_and_questions() -> None:
-    assert [each.id for each in select(CHECKS, ["1.2/softmax.dx"])] == ["1.2/softmax.dx"]
+    assert [check.id for check in select(CHECKS, ["1.2/softmax.dx"])] == ["1.2/softmax.dx"]
     assert len(select(CHECKS, ["1.2"])) == len(NUMPY_MLP)
     with pytest.raises(ConfigError, match=r"1\.9"):
         select(CHECKS, ["1.9"])
@@ -375,17 +376,17 @@ def test_only_names_checks_and_questions() -> None:
 
 @pytest.mark.slow
 def test_a_folder_in_the_sandbox(tmp_path: Path) -> None:
-    old, new, cause = next(each for each in CHANGES if each[2] == "missing 1/B")
+    old, new, cause = next(change for change in CHANGES if change[2] == "missing 1/B")
     folder = write(TUPLES | {"modules.py": MODULES.replace(old, new)}, tmp_path / "one's own")
     report = check_folder(folder, seed=3, only=["1.2"])
-    bad = [each for each in report.findings if each.verdict != "right"]
-    assert [(each.id, each.cause) for each in bad] == [("1.2/cross_entropy.dx", cause)]
+    bad = [finding for finding in report.findings if finding.verdict != "right"]
+    assert [(finding.id, finding.cause) for finding in bad] == [("1.2/cross_entropy.dx", cause)]
     assert (
         bad[0].rerun == f"backproof check '{tmp_path}/one'\"'\"'s own' --only 1.2/cross_entropy.dx --seed 3"
     )
-    assert sum(each.points for each in report.findings) == QUESTIONS["1.2"].points
+    assert sum(finding.points for finding in report.findings) == QUESTIONS["1.2"].points
     assert not report.ok
-    assert {each.path for each in report.files} == set(TUPLES)
+    assert {file.path for file in report.files} == set(TUPLES)
     again = check_folder(folder, seed=3, only=["1.2/cross_entropy.dx"]).findings
     assert again[0].evidence == bad[0].evidence
 
@@ -404,7 +405,7 @@ def test_a_small_constant_against_zero_passes_with_every_seed_and_a_large_one_wi
         return sorted(wrong_ones(outcomes(TUPLES | {"modules.py": text}, seed, checks)))
 
     assert wrong_with("1e-7", "1e-5") == wrong_with("1e-8", "1e-10") == []
-    assert wrong_with("1e-3", "1e-4") == sorted(each.id for each in checks)
+    assert wrong_with("1e-3", "1e-4") == sorted(check.id for check in checks)
 
 
 @pytest.mark.parametrize(
@@ -421,7 +422,7 @@ def test_float32_on_the_way_is_told_from_a_small_constant(old: str, new: str) ->
     for seed in range(3):
         text = MODULES.replace(old, new)
         found = wrong_ones(outcomes(TUPLES | {"modules.py": text}, seed))
-        assert {(name, each.cause) for name, each in found.items()} == {
+        assert {(name, outcome.cause) for name, outcome in found.items()} == {
             ("1.2/layers.dtype", "dtype promoted")
         }
 
@@ -461,8 +462,8 @@ def test_whatever_is_answered_has_a_verdict(place: str, odd: str) -> None:
     assert mark in start
     found = wrong_ones(outcomes(TUPLES | {"modules.py": MODULES.replace(place, start + odd)}))
     assert found
-    for each in found.values():
-        assert "backproof itself failed" not in each.explanation
+    for outcome in found.values():
+        assert "backproof itself failed" not in outcome.explanation
 
 
 def test_a_call_that_ends_the_counting_is_not_judged_right() -> None:

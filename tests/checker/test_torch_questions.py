@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backproof.checker.causes import CAUSES
 from backproof.checker.check import run_check
 from backproof.checker.outcome import Check, Outcome
-from backproof.checker.questions import CHECKS, torch_objects
+from backproof.checker.questions import CAUSES, CHECKS, torch_objects
 from backproof.checker.questions.batchnorm import call_styles, formulas
 from backproof.checker.questions.batchnorm import mistakes as norm_mistakes
 from backproof.checker.questions.convnet import architectures
@@ -31,7 +30,7 @@ QUICK_CONVNETS = {
 
 
 def checks_of(*questions: str) -> list[Check]:
-    return [each for each in CHECKS if each.question in questions]
+    return [check for check in CHECKS if check.question in questions]
 
 
 def wrong(checks: Sequence[Check], files: Mapping[str, str], seed: int = 0) -> dict[str, Outcome]:
@@ -56,14 +55,16 @@ def test_other_styles_are_right(style: str) -> None:
     for seed in range(3):
         assert wrong(checks_of(*TORCH), files, seed) == {}
     training = [
-        each for each in CHECKS if each.id in ("4/convnet.layers", "4/convnet.init", "4/convnet.training")
+        check for check in CHECKS if check.id in ("4/convnet.layers", "4/convnet.init", "4/convnet.training")
     ]
     assert wrong(training, files) == {}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "variant", [each for each in VARIANTS if {*each.checks} & {*TORCH}], ids=lambda each: each.name
+    "variant",
+    [variant for variant in VARIANTS if {*variant.checks} & {*TORCH}],
+    ids=lambda variant: variant.name,
 )
 def test_variants_are_right(variant: Variant) -> None:
     assert wrong(checks_of(*TORCH), changed(variant.style, variant.changes)) == {}
@@ -80,19 +81,19 @@ def test_variants_are_right(variant: Variant) -> None:
 def test_every_mistake_is_caught(mistake: Mistake) -> None:
     left_out = ("4/convnet.evaluation", "4/convnet.gradients")  # the same search once more
     question = mistake.finding.partition("/")[0]
-    checks = [each for each in checks_of(question) if each.id not in left_out]
+    checks = [check for check in checks_of(question) if check.id not in left_out]
     found = wrong(checks, changed(mistake.style, mistake.changes))
     assert found
-    assert not mistake.cause or mistake.cause in {each.cause for each in found.values()}
-    assert not mistake.verdict or mistake.verdict in {each.verdict for each in found.values()}
-    for each in found.values():
-        assert each.explanation
-        assert each.hint
-        if each.verdict == "wrong":
-            assert each.cause in CAUSES
-            assert each.evidence is not None
-            assert each.evidence.expected is not None
-            assert each.evidence.got is not None
+    assert not mistake.cause or mistake.cause in {outcome.cause for outcome in found.values()}
+    assert not mistake.verdict or mistake.verdict in {outcome.verdict for outcome in found.values()}
+    for outcome in found.values():
+        assert outcome.explanation
+        assert outcome.hint
+        if outcome.verdict == "wrong":
+            assert outcome.cause in CAUSES
+            assert outcome.evidence is not None
+            assert outcome.evidence.expected is not None
+            assert outcome.evidence.got is not None
 
 
 def test_the_smallest_case_is_shown() -> None:
@@ -116,7 +117,7 @@ def test_the_smallest_case_is_shown() -> None:
     ],
 )
 def test_accuracy(said: str, value: str, cause: str) -> None:
-    check = [each for each in CHECKS if each.id == "2/accuracy"]
+    check = [check for check in CHECKS if check.id == "2/accuracy"]
     script = "def accuracy(p, t): return "
     right = {"train_mlp_pytorch.py": script + "(p.argmax(1) == t.argmax(1)).mean()"}
     assert wrong(check, right) == {}  # for arrays alone
@@ -166,7 +167,7 @@ TEMPLATE = MLP.replace("ENDING", "self.out(x)").replace(
 
 
 def mlp_checks() -> list[Check]:
-    return [each for each in checks_of("2") if each.id != "2/accuracy"]
+    return [check for check in checks_of("2") if check.id != "2/accuracy"]
 
 
 def test_no_bias_before_batch_norm_and_lazy_layers_are_right() -> None:
@@ -193,7 +194,7 @@ def test_a_function_may_ask_for_its_epsilon() -> None:
 
 
 def test_digits_lost_far_from_zero_are_noted() -> None:
-    (check,) = (each for each in CHECKS if each.id == "3.1/autograd.y")
+    (check,) = (check for check in CHECKS if check.id == "3.1/autograd.y")
     text = BATCHNORM.replace("x.var(0, unbiased=False)", "(x**2).mean(0) - x.mean(0)**2")
     for files, noted in (({"custom_batchnorm.py": text}, True), ({"custom_batchnorm.py": BATCHNORM}, False)):
         with in_process(files) as submission:
@@ -204,7 +205,7 @@ def test_digits_lost_far_from_zero_are_noted() -> None:
 
 
 def test_a_module_without_an_argument_for_epsilon_keeps_to_its_batch() -> None:
-    (check,) = (each for each in CHECKS if each.id == "3.1/autograd.statistics")
+    (check,) = (check for check in CHECKS if check.id == "3.1/autograd.statistics")
     text = BATCHNORM.replace(", eps=1e-5", "").replace("self.eps = eps", "self.eps = 1e-5")
     for seed in range(10):
         assert wrong([check], {"custom_batchnorm.py": text}, seed) == {}
@@ -222,8 +223,8 @@ from torch import nn
 
 def make():
     net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
-    for each in net:
-        nn.init.ones_(each.weight)
+    for layer in net:
+        nn.init.ones_(layer.weight)
     net.again = net[1]
     return net
 """
@@ -241,7 +242,7 @@ def test_lazy_convolutions_are_right() -> None:
     text = text.replace("nn.Conv2d(channels, entry, 3, padding=1)", "nn.LazyConv2d(entry, 3, padding=1)")
     files["convnet_pytorch.py"] = text.replace("nn.Linear(512, n_classes)", "nn.LazyLinear(n_classes)")
     checks = [
-        each for each in checks_of("4") if each.id not in ("4/convnet.training", "4/convnet.evaluation")
+        check for check in checks_of("4") if check.id not in ("4/convnet.training", "4/convnet.evaluation")
     ]
     assert wrong(checks, files) == {}
 
@@ -262,7 +263,7 @@ def test_the_slope_on_the_wrong_side() -> None:
     )
     found = wrong(mlp_checks(), {"mlp_pytorch.py": text})
     assert found.pop("2/mlp.gradients").verdict == "not run"
-    assert {each.cause for each in found.values()} == {"slope applied on the wrong side"}
+    assert {outcome.cause for outcome in found.values()} == {"slope applied on the wrong side"}
     assert "2/mlp.no_hidden" not in found
 
 

@@ -146,7 +146,7 @@ def test_a_factor_of_one_hides_nothing_and_stays_one(w: Any, rng: np.random.Gene
         assert report.ok is is_ok, str(report)
         assert layer.w is w
         assert np.all(w == 1)
-    assert "at another x, made from yours, and with other parameters" in str(report)
+    assert "at another x, made from yours, and with other values of w" in str(report)
 
 
 def test_a_mask_kept_from_the_first_batch_is_noticed(rng: np.random.Generator) -> None:
@@ -163,3 +163,56 @@ def test_a_mask_kept_from_the_first_batch_is_noticed(rng: np.random.Generator) -
 
     (finding,) = check_layer(Relu(), rng.normal(size=(5, 4))).findings
     assert finding.kind == ("state leaks between calls", "dx")
+
+
+class Forgetful:
+    """x · w, whose backward forgets w."""
+
+    def __init__(self, w: Any) -> None:
+        self.w = w
+
+    def forward(self, x: Array) -> Array:
+        self.x = x
+        return x * self.w[0]
+
+    def backward(self, dout: Array) -> Array:
+        self.dw = [(dout * self.x).sum(0)]
+        return dout
+
+
+def test_parameters_that_take_no_other_values_are_named(rng: np.random.Generator) -> None:
+    x, refusing = rng.normal(size=(5, 4)), (read_only(np.ones(4)),)
+    report = check_layer(Forgetful(refusing), x, gradients={"w": "dw"})
+    (note,) = report.findings
+    assert note.kind == ("one value only", "w[0]")
+    assert not note.is_wrong
+    wrong = check_layer(Forgetful((read_only(np.full(4, 2.0)),)), x, gradients={"w": "dw"})
+    assert "with other" not in str(wrong)
+    assert [finding.kind for finding in wrong.findings if finding.is_wrong] == [("wrong gradient", "dx")]
+
+
+def test_a_parameter_that_is_a_copy_each_time_blames_nothing(rng: np.random.Generator) -> None:
+    class Copying(Scale):
+        @property
+        def w(self) -> Any:
+            return self._w.copy()
+
+        @w.setter
+        def w(self, value: Any) -> None:
+            self._w = getattr(self, "_w", value)
+
+    with pytest.raises(ValueError, match="w cannot be given other values: name the attribute that holds"):
+        check_layer(Copying(np.ones(4)), rng.normal(size=(5, 4)), gradients={"w": "dw"})
+    assert check_layer(Copying(np.ones(4)), rng.normal(size=(5, 4)), gradients={"_w": "dw"}).ok
+
+
+def test_there_is_no_dout_where_each_is_a_multiple_of_an_array() -> None:
+    angles = np.linspace(0, np.pi, 400)
+    arrays = [np.array([[np.cos(angle), np.sin(angle)]]) for angle in angles]
+    with pytest.raises(ValueError, match=r"every dout of shape \(1, 2\) that seed 3 draws"):
+        upstream_gradients(np.ones((1, 2)), arrays, 3)
+
+
+def test_an_integer_that_is_named_is_not_passed_over(rng: np.random.Generator) -> None:
+    with pytest.raises(ValueError, match="w is an integer, expected floats"):
+        check_layer(Scale(1), rng.normal(size=(5, 4)), gradients={"w": "dw"})

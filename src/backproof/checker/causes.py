@@ -1,17 +1,18 @@
 """The causes that a check can name: what each means, and a hint for students.
 
-Here are those that several questions share; one question's own stand beside its known mistakes.
+Here are those that several questions share; one question's own stand beside its known mistakes. All of them
+together are CAUSES, in backproof.checker.questions.
 """
 
 from dataclasses import dataclass
+from types import ModuleType
 
-CAUSES: dict[str, "Cause"] = {}
-"""Every cause by its name, those of the questions as soon as these are imported."""
+from backproof.gradcheck import CauseName
 
 
 @dataclass(frozen=True)
 class Cause:
-    """What is wrong with a submission; making one registers it in CAUSES."""
+    """What is wrong with a submission."""
 
     name: str
     """As reports and tables give it."""
@@ -20,14 +21,19 @@ class Cause:
     hint: str
     """For students: where to look, without test data or solution."""
 
-    def __post_init__(self) -> None:
-        """Register it. Raises ValueError where its name stands for another cause."""
-        if CAUSES.setdefault(self.name, self) != self:
-            raise ValueError(f"two causes are called {self.name!r}")
+
+def collect_causes(*modules: ModuleType) -> dict[str, Cause]:
+    """Return the causes that modules define, by name, in their order; ValueError where two share a name."""
+    causes: dict[str, Cause] = {}
+    for module in modules:
+        for cause in vars(module).values():
+            if isinstance(cause, Cause) and causes.setdefault(cause.name, cause) != cause:
+                raise ValueError(f"two causes are called {cause.name!r}")
+    return causes
 
 
 WRONG_GRADIENT = Cause(
-    "wrong gradient",
+    CauseName.WRONG_GRADIENT.value,
     "the gradient differs from the derivative of the forward pass",
     "Derive the derivative on paper for one entry, and compare it with a numerical one.",
 )
@@ -37,7 +43,7 @@ WRONG_FORWARD_VALUE = Cause(
     "Compute the formula by hand for one small sample and compare.",
 )
 WRONG_SHAPE = Cause(
-    "wrong shape",
+    CauseName.WRONG_SHAPE.value,
     "what is returned or kept has another shape than is due, or is no array of numbers",
     "Print the shapes, and compare them with those that the assignment asks for.",
 )
@@ -67,33 +73,33 @@ NEEDLESS_GRADIENT = Cause(
     "Look up ctx.needs_input_grad: what does it say about each of the inputs?",
 )
 KINK = Cause(
-    "kink",
+    CauseName.KINK.value,
     "the input lies where the function has no derivative: nothing is wrong",
     "",
 )
 UNSUITABLE_STEP = Cause(
-    "unsuitable step",
+    CauseName.UNSUITABLE_STEP.value,
     "the step of a numerical derivative is too small or too large for the dtype",
     "",
 )
 NONDETERMINISM = Cause(
-    "nondeterminism",
+    CauseName.NONDETERMINISM.value,
     "the same call gives different results",
     "Call it twice on the same input: nothing random is asked for once the weights are there.",
 )
 INPUT_CHANGED_IN_PLACE = Cause(
-    "input changed in place",
+    CauseName.INPUT_CHANGED_IN_PLACE.value,
     "a call writes to its argument, which the caller still needs",
     "Look for +=, *=, methods that end in an underscore, and writes to parts of an argument.",
 )
 STATE_LEAKS = Cause(
-    "state leaks between calls",
+    CauseName.STATE_LEAKS.value,
     "a call's result depends on calls before it that it should not depend on",
     "Gradients belong to the last forward pass alone: replace them, never add to them, and keep nothing "
     "that layers share.",
 )
 DTYPE_PROMOTED = Cause(
-    "dtype promoted",
+    CauseName.DTYPE_PROMOTED.value,
     "float32 goes in and float64 comes out, or the other way round",
     "Print the dtypes of input, parameters and output, and look for conversions.",
 )
@@ -108,22 +114,22 @@ WRONG_WIDTH = Cause(
     "Print the names and shapes of all parameters, for several sizes, and compare them with the task.",
 )
 MISSING_BATCH_MEAN = Cause(
-    "missing 1/B",
+    CauseName.MISSING_BATCH_MEAN.value,
     "the batch's gradient is a sum where it should be a mean",
     "The loss of a batch is a mean: where does the batch size appear in its gradient?",
 )
 EXTRA_BATCH_MEAN = Cause(
-    "extra 1/B",
+    CauseName.EXTRA_BATCH_MEAN.value,
     "a gradient is divided by the batch size, which the gradient of the loss has done already",
     "Where is the batch size divided by on the way from loss to weights? Once is enough.",
 )
 OPPOSITE_SIGN = Cause(
-    "opposite sign",
+    CauseName.OPPOSITE_SIGN.value,
     "the gradient is right but for its sign",
     "Does forward add or subtract, and what does its derivative do?",
 )
 UPSTREAM_IGNORED = Cause(
-    "upstream gradient ignored",
+    CauseName.UPSTREAM_IGNORED.value,
     "backward does not use what it is given",
     "The chain rule multiplies by the gradient that backward is given: twice that, and all must double.",
 )

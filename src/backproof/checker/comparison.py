@@ -6,7 +6,7 @@ from math import isfinite
 
 import numpy as np
 
-from backproof.checker.calls import Array
+from backproof.arrays import Array
 from backproof.checker.check_report import Evidence
 
 FLOOR = 1e-3
@@ -20,7 +20,8 @@ _SHOWN = 4096
 def error_against(got: Array, truth: Array, floor: float = FLOOR) -> float:
     """Return the largest difference over the largest true value, which counts as ``floor`` at least.
 
-    Infinite where shapes differ or anything is not finite.
+    Infinite where shapes differ or anything is not finite. ``relative_error`` of backproof.gradcheck compares
+    two values of which neither counts as true: it divides by the largest entry of either.
     """
     if got.shape != truth.shape or not np.isfinite(got).all():
         return float("inf")

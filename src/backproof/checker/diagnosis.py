@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from backproof.arrays import Array
 from backproof.checker import causes
-from backproof.checker.calls import Array
 from backproof.checker.causes import Cause
 from backproof.checker.comparison import FLOOR, Comparison, error_against
 

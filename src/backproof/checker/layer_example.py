@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backproof.checker.calls import Answer, Array, Call, Fetch, Runner, need
-from backproof.checker.remote_layer import USUAL_GRADIENTS
+from backproof.arrays import Array
+from backproof.checker.calls import Answer, Call, Fetch, Runner, need
 from backproof.errors import ConfigError
+from backproof.gradcheck.named_parameters import USUAL_GRADIENTS
 
 EXAMPLE_HELP = (
     "give the class or its file an example: the constructor's arguments, then the shape of x (or x itself), "
@@ -63,12 +64,12 @@ def read_example(
 
     ConfigError where it has another form, SubmissionError where the function fails.
     """
-    for place in (f"{module}.{class_name}.example", f"{module}.example"):
-        answer = runner.run([Fetch(place)])[0]
+    for path in (f"{module}.{class_name}.example", f"{module}.example"):
+        answer = runner.run([Fetch(path)])[0]
         if answer.failure is not None and answer.failure.kind == "missing":
             continue
         if answer.failure is not None:  # no data: a function
-            answer = runner.run([Call("_example", place)])[0]
+            answer = runner.run([Call("_example", path)])[0]
         return _parsed(answer, rng)
     return None
 

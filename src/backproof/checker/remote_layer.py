@@ -7,22 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from backproof.checker.calls import (
-    Array,
-    Assign,
-    Call,
-    Failure,
-    Fetch,
-    Ref,
-    Request,
-    Runner,
-    SubmissionError,
-    need,
-)
+from backproof.arrays import Array
+from backproof.checker.calls import Assign, Call, Failure, Fetch, Ref, Request, Runner, SubmissionError, need
 from backproof.errors import ConfigError
-from backproof.gradcheck.named_parameters import array_copy, named_parameters
+from backproof.gradcheck.named_parameters import USUAL_GRADIENTS, array_copy, named_parameters
 
-USUAL_GRADIENTS: Mapping[str, str] = {"params": "grads"}
 _READABLE = (
     "the command reads an array, or a dict (by plain names) or list of arrays; check_layer takes others"
 )
@@ -41,13 +30,13 @@ class RemoteLayer:
     def __init__(self, runner: Runner, make: Call, gradients: Mapping[str, str]) -> None:
         self._runner, self._name, self._gradients = runner, make.name, gradients
         self._ask(make)
-        self._there: dict[str, Array] = {}
+        self._remote_values: dict[str, Array] = {}
         """The parameters that the layer in the sandbox has, by their labels."""
         self._generator: np.random.Generator | None = None
         """Stands for one that the layer draws from."""
 
     @classmethod
-    def made(
+    def construct(
         cls,
         runner: Runner,
         target: str,
@@ -55,7 +44,7 @@ class RemoteLayer:
         gradients: Mapping[str, str],
         rng: np.random.Generator,
     ) -> "RemoteLayer":
-        """Make a layer by its constructor; it takes the place of the last one made.
+        """Make a layer by its constructor; it replaces the last one that was made.
 
         Parameters are drawn, of usual size: initial ones are often nearly or exactly zero.
         """
@@ -69,10 +58,10 @@ class RemoteLayer:
                 raise ConfigError(f"gradients names {name}, which {target} has not")
             # An attribute of the class would be shared by all copies.
             runner.run([Call("_own", "builtins.setattr", (Ref("_layer"), name, Ref(f"_layer.{name}")))])
-        layer._there = layer._values()
-        for place in named_parameters(layer, gradients):
-            drawn = rng.normal(size=place.value(layer).shape)
-            place.put(layer, np.asarray(drawn).astype(place.value(layer).dtype))
+        layer._remote_values = layer._local_values()
+        for parameter in named_parameters(layer, gradients):
+            drawn = rng.normal(size=parameter.value(layer).shape)
+            parameter.put(layer, np.asarray(drawn).astype(parameter.value(layer).dtype))
         layer._write()
         if layer._draws_randomly():
             layer._generator = np.random.default_rng(0)
@@ -84,7 +73,7 @@ class RemoteLayer:
         copied = RemoteLayer(self._runner, make, self._gradients)
         for name in self._gradients:
             setattr(copied, name, copy.deepcopy(getattr(self, name)))
-        copied._there = self._there
+        copied._remote_values = self._remote_values
         copied._generator = copy.deepcopy(self._generator, memo)
         return copied
 
@@ -98,24 +87,24 @@ class RemoteLayer:
         dx = self._call("backward", *arguments)
         for name in (*self._gradients, *self._gradients.values()):
             self._take_over(name)
-        self._there = self._values()
+        self._remote_values = self._local_values()
         return None if dx is None else _returned("backward", dx)
 
     def _write(self) -> None:
         """Write the parameters that are other ones than those in the sandbox."""
-        for place in named_parameters(self, self._gradients):
-            value, label = place.value(self), place.parameter_label
-            there = self._there[label]
-            if value.dtype.kind == "f" and value.dtype != there.dtype:
-                raise TypeError(f"{label} is {there.dtype}, not {value.dtype}")
-            if not np.array_equal(value, there, equal_nan=True):
+        for parameter in named_parameters(self, self._gradients):
+            value, label = parameter.value(self), parameter.parameter_label
+            remote = self._remote_values[label]
+            if value.dtype.kind == "f" and value.dtype != remote.dtype:
+                raise TypeError(f"{label} is {remote.dtype}, not {value.dtype}")
+            if not np.array_equal(value, remote, equal_nan=True):
                 self._ask(Assign(f"{self._name}.{label}", value))
-        self._there = self._values()
+        self._remote_values = self._local_values()
 
-    def _values(self) -> dict[str, Array]:
+    def _local_values(self) -> dict[str, Array]:
         return {
-            place.parameter_label: place.value(self).copy()
-            for place in named_parameters(self, self._gradients)
+            parameter.parameter_label: parameter.value(self).copy()
+            for parameter in named_parameters(self, self._gradients)
         }
 
     def _call(self, method: str, *arguments: Array) -> Any:

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from backproof.checker.calls import Call, Failure, Fetch, Ref, Runner, SubmissionError
-from backproof.checker.causes import CAUSES
 from backproof.checker.check_report import Evidence
 from backproof.checker.layer_example import (
     EXAMPLE_HELP,
@@ -22,11 +21,12 @@ from backproof.checker.layer_example import (
     read_example,
 )
 from backproof.checker.outcome import RIGHT, Outcome, OutcomeError
+from backproof.checker.questions import CAUSES
 from backproof.checker.questions.numpy_mlp.no_loop import FEW, MANY, no_loop
 from backproof.checker.questions.numpy_mlp.random_layers import RandomLayer
 from backproof.checker.remote_layer import RemoteLayer
 from backproof.errors import ConfigError
-from backproof.gradcheck import LayerFinding, LayerReport, check_layer
+from backproof.gradcheck import CauseName, LayerFinding, LayerReport, check_layer
 from backproof.gradcheck.named_parameters import named_parameters
 from backproof.gradcheck.streams import generator
 
@@ -113,7 +113,7 @@ class UserLayer:
         return generator(self.seed, "check module", purpose)
 
     def _layer(self, example: LayerExample) -> RemoteLayer:
-        layer = RemoteLayer.made(
+        layer = RemoteLayer.construct(
             self.runner, self.target, example.arguments, self.gradients, self._rng("parameters")
         )
         count = sum(parameter.value(layer).size for parameter in named_parameters(layer, self.gradients))
@@ -154,10 +154,10 @@ class UserLayer:
 
     def _smallest(
         self, guess: Guess, report: LayerReport
-    ) -> dict[tuple[str, str], tuple[LayerFinding, LayerExample]]:
+    ) -> dict[tuple[CauseName, str], tuple[LayerFinding, LayerExample]]:
         """Look for what is wrong in smaller layers and batches; return the smallest that show each."""
         sought = {finding.kind for finding in report.findings if finding.is_wrong}
-        shown: dict[tuple[str, str], tuple[LayerFinding, LayerExample]] = {}
+        shown: dict[tuple[CauseName, str], tuple[LayerFinding, LayerExample]] = {}
         for sizes in _SMALLER:
             if sought <= shown.keys():
                 break
@@ -185,7 +185,7 @@ class UserLayer:
         return RandomLayer(self.name, self.target, example.arguments, inputs, backward)
 
     def _outcome(self, finding: LayerFinding, example: LayerExample) -> Outcome:
-        made = f"{self.name}({', '.join(map(repr, example.arguments))})"
+        call = f"{self.name}({', '.join(map(repr, example.arguments))})"
         evidence = Evidence(
             parameter=finding.parameter,
             index=list(finding.index or ()),
@@ -193,11 +193,11 @@ class UserLayer:
             got=finding.got if finding.got is None or np.isfinite(finding.got) else str(finding.got),
             shapes={"x": list(finding.shape)},
         )
-        known = CAUSES.get(finding.cause)
+        cause = None if finding.cause is CauseName.NOTHING_CHECKED else CAUSES[finding.cause]
         return Outcome(
             "wrong",
-            cause=finding.cause if known else "",
-            explanation=f"{finding.message}. Smallest case: {made}.",
-            hint=known.hint if known else "",
+            cause=cause.name if cause else "",
+            explanation=f"{finding.message}. Smallest case: {call}.",
+            hint=cause.hint if cause else "",
             evidence=evidence,
         )

@@ -1,4 +1,4 @@
-"""Numerical derivatives, and one layer's backward pass held against its own forward pass.
+"""Numerical derivatives, and one layer's backward pass compared with those of its own forward pass.
 
 No layer of this project, and no framework, may be imported here.
 """
@@ -11,9 +11,10 @@ from backproof.gradcheck.derivatives import (
     relative_error,
     taylor_order,
 )
-from backproof.gradcheck.layer_report import LayerFinding, LayerReport, Proven
+from backproof.gradcheck.layer_report import CauseName, LayerFinding, LayerReport, Proven
 
 __all__ = [
+    "CauseName",
     "LayerFinding",
     "LayerReport",
     "Proven",

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from backproof.gradcheck.layer_report import LayerFinding
+from backproof.arrays import Array
+from backproof.gradcheck.layer_report import CauseName, LayerFinding
 from backproof.gradcheck.layer_under_test import LayerUnderTest, PassResults
-from backproof.gradcheck.named_parameters import Array
 
-_LEAK = "state leaks between calls"
 _AFTER_ANOTHER = "differs after a pass of another batch"
 
 
@@ -18,18 +17,22 @@ def in_place_changes(tested: LayerUnderTest, dout: Array) -> Iterator[LayerFindi
     x, upstream, before = tested.x.copy(), dout.copy(), layer.parameter_values()
     layer.forward(x)
     if not _same(x, tested.x):
-        yield LayerFinding("input changed in place", "forward writes to x: work on a copy", "x")
+        yield LayerFinding(CauseName.INPUT_CHANGED_IN_PLACE, "forward writes to x: work on a copy", "x")
         x[...] = tested.x
     layer.backward(x, upstream)
     if not _same(x, tested.x):
-        yield LayerFinding("input changed in place", "backward writes to the x that forward was given", "x")
+        yield LayerFinding(
+            CauseName.INPUT_CHANGED_IN_PLACE, "backward writes to the x that forward was given", "x"
+        )
     if not _same(upstream, dout):
-        yield LayerFinding("input changed in place", "backward writes to dout: work on a copy", "dout")
+        yield LayerFinding(
+            CauseName.INPUT_CHANGED_IN_PLACE, "backward writes to dout: work on a copy", "dout"
+        )
     after = layer.parameter_values()
     for label in before | after:
         if label not in before or label not in after or not _same(before[label], after[label]):
             how = "a forward and backward pass changes it, which is the optimizer's task"
-            yield LayerFinding(_LEAK, f"{label}: {how}", label)
+            yield LayerFinding(CauseName.STATE_LEAKS, f"{label}: {how}", label)
 
 
 def state_leaks(tested: LayerUnderTest, dout: Array, other_dout: Array) -> list[LayerFinding]:
@@ -37,11 +40,16 @@ def state_leaks(tested: LayerUnderTest, dout: Array, other_dout: Array) -> list[
     x, repeated, interrupted = tested.x, tested.fresh(), tested.fresh()
     first = repeated.run(x, dout)
     how = "differs each time, for the same layer and x: draw from an np.random.Generator that the layer holds"
-    findings = [*_differing("nondeterminism", how, first, tested.fresh().run(x, dout))]
+    findings = [*_differing(CauseName.NONDETERMINISM, how, first, tested.fresh().run(x, dout))]
     if findings or tested.draws_randomly():  # a generator's state has to change
         return findings
     findings = [
-        *_differing(_LEAK, "differs at the second pass of the same batch", first, repeated.run(x, dout))
+        *_differing(
+            CauseName.STATE_LEAKS,
+            "differs at the second pass of the same batch",
+            first,
+            repeated.run(x, dout),
+        )
     ]
     if findings:
         return findings
@@ -49,7 +57,7 @@ def state_leaks(tested: LayerUnderTest, dout: Array, other_dout: Array) -> list[
         interrupted.run(0.75 * x, other_dout)
     except Exception:  # a layer may refuse another input in any way
         return []
-    return [*_differing(_LEAK, _AFTER_ANOTHER, first, interrupted.run(x, dout))]
+    return [*_differing(CauseName.STATE_LEAKS, _AFTER_ANOTHER, first, interrupted.run(x, dout))]
 
 
 def leaks_from(x: Array, tested: LayerUnderTest, dout: Array) -> list[LayerFinding]:
@@ -58,10 +66,10 @@ def leaks_from(x: Array, tested: LayerUnderTest, dout: Array) -> list[LayerFindi
         return []
     layer, expected = tested.fresh(), tested.fresh().run(tested.x, dout)
     layer.run(x, dout)
-    return [*_differing(_LEAK, _AFTER_ANOTHER, expected, layer.run(tested.x, dout))]
+    return [*_differing(CauseName.STATE_LEAKS, _AFTER_ANOTHER, expected, layer.run(tested.x, dout))]
 
 
-def _differing(cause: str, how: str, before: PassResults, after: PassResults) -> Iterator[LayerFinding]:
+def _differing(cause: CauseName, how: str, before: PassResults, after: PassResults) -> Iterator[LayerFinding]:
     for label, value in before.items():
         now = after[label]
         if value is None or now is None or _same(now, value):
@@ -80,7 +88,7 @@ def dtype_promotions(tested: LayerUnderTest, results: PassResults) -> Iterator[L
         is_loss = label == "y" and tested.targets is not None  # often a Python float
         if value is not None and not is_loss and value.dtype not in (expected, own.get(label, expected)):
             how = f"{label} is {value.dtype} where x and parameters are {expected}"
-            yield LayerFinding("dtype promoted", how, label)
+            yield LayerFinding(CauseName.DTYPE_PROMOTED, how, label)
 
 
 def _same(one: Array, other: Array) -> bool:

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from backproof.arrays import Array
 from backproof.gradcheck.behaviour import dtype_promotions, in_place_changes, leaks_from, state_leaks
 from backproof.gradcheck.compare_gradient import agrees_along, compare_gradient
-from backproof.gradcheck.layer_report import LayerFinding, LayerReport, Proven
+from backproof.gradcheck.layer_report import CauseName, LayerFinding, LayerReport, Proven
 from backproof.gradcheck.layer_under_test import LayerUnderTest
-from backproof.gradcheck.named_parameters import Array
 from backproof.gradcheck.numerical_derivative import SINGLE, NumericalDerivative, derivatives_of
 from backproof.gradcheck.second_point import second_point
 from backproof.gradcheck.streams import generator
@@ -29,12 +29,12 @@ def check_batch(tested: LayerUnderTest, seed: int) -> LayerReport:
     y = tested.fresh().forward(tested.x.copy())
     if not y.size or not np.isfinite(y).all():
         how = "forward is empty or not finite for this x: give one that lies inside its domain"
-        return LayerReport(name, {}, (LayerFinding("nothing checked", how, "y"),))
+        return LayerReport(name, {}, (LayerFinding(CauseName.NOTHING_CHECKED, how, "y"),))
     douts = _douts(tested, y, seed)
     results, others = (tested.fresh().run(tested.x, dout) for dout in (douts[0], douts[-1]))
     findings = [*in_place_changes(tested, douts[0])] or state_leaks(tested, douts[0], douts[-1])
     findings += dtype_promotions(tested, results)
-    if any(finding.cause == "nondeterminism" for finding in findings):
+    if any(finding.cause is CauseName.NONDETERMINISM for finding in findings):
         return LayerReport(name, {}, tuple(findings), tuple(results))  # what changes has no derivative
     has_dx = results["dx"] is not None
     derivatives = derivatives_of(tested, douts[0], with_dx=has_dx)
@@ -47,7 +47,7 @@ def check_batch(tested: LayerUnderTest, seed: int) -> LayerReport:
             checked[label] = proven
     if not checked and not findings:
         how = "backward returns no dx, and there are no parameters: name them by gradients={'W': 'dW'}"
-        findings.append(LayerFinding("nothing checked", how))
+        findings.append(LayerFinding(CauseName.NOTHING_CHECKED, how))
     findings += _coarse_steps(derivatives)
     if not any(finding.is_wrong for finding in findings):
         findings += _wrong_at(tested, derivatives, douts[1:], seed, "for another dout")
@@ -66,9 +66,9 @@ def _douts(tested: LayerUnderTest, y: Array, seed: int) -> Sequence[Array]:
 def _coarse_steps(derivatives: dict[str, NumericalDerivative]) -> Iterator[LayerFinding]:
     labels = [label for label, derivative in derivatives.items() if derivative.method is SINGLE]
     if labels:
-        how = f"{', '.join(labels)}: forward rounds as coarsely as float32, where h = 1e-5 would drown"
+        how = f"{', '.join(labels)}: forward rounds as coarsely as float32, which is too coarse for h = 1e-5"
         use = f"h ≥ {SINGLE.near:g} and tolerance {SINGLE.tolerance:g} used"
-        yield LayerFinding("unsuitable step", f"{how}; {use}")
+        yield LayerFinding(CauseName.UNSUITABLE_STEP, f"{how}; {use}")
 
 
 def _wrong_at(
@@ -87,10 +87,10 @@ def _wrong_at(
         )
         change = derivative.along(direction)
         for dout, values in zip(douts, results, strict=True):
-            here, got = replace(derivative, dout=dout), values[label]
-            if agrees_along(direction, change, got, here):
+            for_dout, got = replace(derivative, dout=dout), values[label]
+            if agrees_along(direction, change, got, for_dout):
                 continue
-            _, findings = compare_gradient(label, got, None, tested, here, seed)
+            _, findings = compare_gradient(label, got, None, tested, for_dout, seed)
             wrong = [finding for finding in findings if finding.is_wrong]
             if wrong:
                 yield replace(wrong[0], message=f"{wrong[0].message}, {where}")
@@ -100,14 +100,22 @@ def _wrong_at(
 def _wrong_at_second_point(
     tested: LayerUnderTest, y: Array, douts: Sequence[Array], seed: int, *, with_dx: bool
 ) -> Iterator[LayerFinding]:
-    with second_point(tested, y, douts, seed) as second:
-        if second is None:
-            how = "forward takes no other x like this one: gradients were compared at this x alone"
-            yield LayerFinding("one x only", how, "x")
+    with second_point(tested, y, douts, seed) as point:
+        if point is None:
+            alone = "this x and these parameters" if tested.named_parameters else "this x"
+            how = f"forward takes no other x like this one: gradients were compared at {alone} alone"
+            yield LayerFinding(CauseName.ONE_X_ONLY, how, "x")
             return
+        second, changed = point
         derivatives = derivatives_of(second, douts[0], with_dx=with_dx)
-        where = (
-            f"at another x, made from yours{', and with other parameters' if second.named_parameters else ''}"
-        )
+        others = f", and with other values of {', '.join(changed)}" if changed else ""
+        where = f"at another x, made from yours{others}"
         wrong = [*_wrong_at(second, derivatives, douts, seed, where)]
         yield from wrong or leaks_from(tested.x, second, douts[0])
+    for parameter in tested.named_parameters:
+        label = parameter.parameter_label
+        if label not in changed:
+            how = (
+                f"{label} takes no other values: if they are 1 or 0, a factor or term that is forgotten hides"
+            )
+            yield LayerFinding(CauseName.ONE_VALUE_ONLY, how, label)

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from backproof.arrays import Array
 from backproof.gradcheck.check_batch import check_batch
 from backproof.gradcheck.layer_report import LayerReport
 from backproof.gradcheck.layer_under_test import LayerUnderTest
-from backproof.gradcheck.named_parameters import Array, named_parameters
-from backproof.gradcheck.smallest_batch import USUAL_GRADIENTS, with_smallest_batches
+from backproof.gradcheck.named_parameters import USUAL_GRADIENTS, named_parameters
+from backproof.gradcheck.smallest_batch import with_smallest_batches
 
 
 def check_layer(
@@ -28,16 +29,19 @@ def check_layer(
     ``backward()``. ``gradients`` names the attributes that hold parameters (an array, or a dict or list of
     them) and their gradients: ``{"W": "dW", "b": "db"}``.
 
-    All have to be right for two random dout of y's shape, and at a second x, made from x, with the parameters
-    changed as well. ``seed`` draws these, from streams that no generator of the same seed gives a user.
-    Derivatives are complex steps where forward takes complex numbers, else central differences. For a wrong
-    gradient, batches of fewer samples are tried, and the smallest that shows the same is reported.
+    All have to be right for two random dout of y's shape, and at a second x, made from x, with other
+    parameters as well, where the layer takes them. ``seed`` draws these, from streams that no generator of
+    the same seed gives a user. Derivatives are complex steps where forward takes complex numbers, else
+    central differences. For a wrong gradient, batches of fewer samples are tried, and the smallest that shows
+    the same is reported.
 
     x is float32 or float64, its first axis the batch, of one sample at least (else ValueError, as for
-    parameters that are no floats; AttributeError for one that ``gradients`` names and that is not there).
-    What the layer raises is raised; TypeError too where what it returns or leaves is no array of numbers.
-    The layer is copied for every call, and so left as it was, but for what forward keeps if it cannot be
-    copied. Its parameters have other values for a while, in their own memory, so that views of them follow.
+    parameters that are no floats or can be given no other values, and where no dout can be drawn that is
+    unlike all arrays of the layer; AttributeError for a parameter that ``gradients`` names and that is not
+    there). What the layer raises is raised; TypeError too where what it returns or leaves is no array of
+    numbers. Every call is made on a copy of the layer, which itself does not change; one that cannot be
+    copied is called itself, and keeps what forward stores. Its parameters have other values for a while, in
+    their own memory, so that views of them follow.
     """
     x = np.array(x)
     if x.dtype not in (np.float32, np.float64):
@@ -46,7 +50,8 @@ def check_layer(
         raise ValueError(f"check_layer: x has shape {x.shape}, expected one sample or more")
     if gradients != USUAL_GRADIENTS:  # what is named has to be there
         for name in gradients:
-            getattr(layer, name)
+            if isinstance(getattr(layer, name), int):
+                raise ValueError(f"check_layer: {name} is an integer, expected floats")
     tested = LayerUnderTest(
         layer,
         x,

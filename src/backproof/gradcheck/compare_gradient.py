@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from backproof.arrays import Array
 from backproof.gradcheck.known_mistakes import WrongGradient, known_mistake
-from backproof.gradcheck.layer_report import LayerFinding, Proven
+from backproof.gradcheck.layer_report import CauseName, LayerFinding, Proven
 from backproof.gradcheck.layer_under_test import LayerUnderTest
-from backproof.gradcheck.named_parameters import Array
 from backproof.gradcheck.numerical_derivative import COMPLEX, SINGLE, NumericalDerivative
 from backproof.gradcheck.streams import generator
 
@@ -28,14 +28,15 @@ def compare_gradient(
     """Return how well a gradient agrees, None if it can be compared nowhere, and the findings.
 
     ``for_other_dout`` is the gradient for another dout. Where entries disagree, one-sided slopes tell a kink
-    and an unsuitable step from a mistake; where the Taylor remainder is of order 1, they judge every entry.
+    and an unsuitable step from a mistake; they are taken at every entry where the Taylor remainder is of
+    order 1.
     """
     expected = derivative.gradient()
     if got is None:
-        return None, [LayerFinding("wrong gradient", f"{label} is missing after backward", label)]
+        return None, [LayerFinding(CauseName.WRONG_GRADIENT, f"{label} is missing after backward", label)]
     mistake = WrongGradient(label, got, expected, for_other_dout, tested, derivative)
     if got.shape != expected.shape:
-        cause, how = known_mistake(mistake) or ("wrong shape", "does not fit")
+        cause, how = known_mistake(mistake) or (CauseName.WRONG_SHAPE, "does not fit")
         message = f"{label} {how}: shape {got.shape}, expected {expected.shape}"
         return None, [LayerFinding(cause, message, label)]
     direction = np.asarray(generator(seed, "Taylor direction", label).normal(size=got.shape))
@@ -45,11 +46,11 @@ def compare_gradient(
     if kinks.any():
         index = tuple(np.argwhere(kinks)[0].tolist())
         how = f"forward has no derivative at {kinks.sum()} of {kinks.size} entries of {label}, as at {index}"
-        findings.append(LayerFinding("kink", f"{how}: not judged there", label, index))
+        findings.append(LayerFinding(CauseName.KINK, f"{how}: not compared there", label, index))
     if wrong.any():
         index = tuple(np.unravel_index(np.where(wrong, errors, -1).argmax(), errors.shape))
         general = f"differs from the derivative of forward at {wrong.sum()} of {wrong.size} entries"
-        cause, how = known_mistake(mistake) or ("wrong gradient", general)
+        cause, how = known_mistake(mistake) or (CauseName.WRONG_GRADIENT, general)
         values = float(expected[index]), float(got[index])
         findings.append(LayerFinding(cause, f"{label} {how}", label, tuple(map(int, index)), *values))
     if kinks.all():

@@ -6,9 +6,10 @@ from itertools import chain, combinations
 
 import numpy as np
 
+from backproof.arrays import Array
 from backproof.gradcheck.derivatives import relative_error
+from backproof.gradcheck.layer_report import CauseName
 from backproof.gradcheck.layer_under_test import LayerUnderTest
-from backproof.gradcheck.named_parameters import Array
 from backproof.gradcheck.numerical_derivative import COMPLEX, NumericalDerivative, derivative_by_x
 
 
@@ -30,37 +31,45 @@ class WrongGradient:
         return _equal(self.got, mistake, tolerance) and not _equal(self.expected, mistake, tolerance)
 
 
-def known_mistake(wrong: WrongGradient) -> tuple[str, str] | None:
+def known_mistake(wrong: WrongGradient) -> tuple[CauseName, str] | None:
     """Return the first known mistake that gives this gradient: its cause, and what it is in words."""
     other = wrong.for_other_dout
     fits = wrong.got.shape == wrong.expected.shape
     if fits and other is not None and wrong.got.any() and np.array_equal(wrong.got, other):
-        return "upstream gradient ignored", "does not depend on dout: the chain rule multiplies by it"
+        return CauseName.UPSTREAM_IGNORED, "does not depend on dout: the chain rule multiplies by it"
     return next(
         ((cause, how) for cause, how, mistake in _mistakes(wrong) if wrong.is_from(mistake)),
         None,
     )
 
 
-def _mistakes(wrong: WrongGradient) -> Iterator[tuple[str, str, Array]]:
+def _mistakes(wrong: WrongGradient) -> Iterator[tuple[CauseName, str, Array]]:
     right, x, dout = wrong.expected, wrong.tested.x, wrong.derivative.dout
     batch = len(x)
-    yield "missing 1/B", f"is {batch} times too large, the batch's size: a sum for a mean", batch * right
-    yield "extra 1/B", f"is {batch} times too small, the batch's size: a mean for a sum", right / batch
-    yield "opposite sign", "has the opposite sign", -right
+    yield (
+        CauseName.MISSING_BATCH_MEAN,
+        f"is {batch} times too large, the batch's size: a sum for a mean",
+        batch * right,
+    )
+    yield (
+        CauseName.EXTRA_BATCH_MEAN,
+        f"is {batch} times too small, the batch's size: a mean for a sum",
+        right / batch,
+    )
+    yield CauseName.OPPOSITE_SIGN, "has the opposite sign", -right
     if right.ndim == 2:
-        yield "weight transposed", "is its own transpose", right.T
+        yield CauseName.WEIGHT_TRANSPOSED, "is its own transpose", right.T
     if wrong.label == "dx":
         yield from _mistakes_in_dx(wrong)
     elif _is_sum_over_axes(right, dout):
         for axes in _subsets(dout.ndim):
             total, how = dout.sum(axes), f"is dout summed over {_axes(axes)}"
-            yield "bias summed over the wrong axis", how, total
+            yield CauseName.BIAS_OVER_WRONG_AXIS, how, total
             if total.size == 1:
-                yield "bias summed over the wrong axis", how, np.full(right.shape, total)
+                yield CauseName.BIAS_OVER_WRONG_AXIS, how, np.full(right.shape, total)
 
 
-def _mistakes_in_dx(wrong: WrongGradient) -> Iterator[tuple[str, str, Array]]:
+def _mistakes_in_dx(wrong: WrongGradient) -> Iterator[tuple[CauseName, str, Array]]:
     tested, derivative = wrong.tested, wrong.derivative
     for parameter in tested.named_parameters:
         weight, transposed = parameter.value(tested.layer), tested.fresh()
@@ -68,11 +77,11 @@ def _mistakes_in_dx(wrong: WrongGradient) -> Iterator[tuple[str, str, Array]]:
         if is_square and transposed is not tested:  # what cannot be copied must not be changed
             parameter.put(transposed.layer, weight.T.copy())
             what = f"is what it were with {parameter.parameter_label} transposed"
-            yield "weight transposed", what, derivative_by_x(transposed, derivative.dout).gradient()
+            yield CauseName.WEIGHT_TRANSPOSED, what, derivative_by_x(transposed, derivative.dout).gradient()
     y = tested.fresh().forward(tested.x.copy())
     if derivative.method is COMPLEX and y.shape == tested.x.shape and np.allclose(y.sum(-1), 1):
         diagonal = derivative.dout * y * (1 - y)
-        yield "softmax's outer product missing", "takes the diagonal of softmax's Jacobian alone", diagonal
+        yield CauseName.OUTER_PRODUCT_MISSING, "takes the diagonal of softmax's Jacobian alone", diagonal
 
 
 def _is_sum_over_axes(gradient: Array, dout: Array) -> bool:

@@ -1,18 +1,42 @@
 """What the check of one layer found: for people as text, for programs as values."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from math import isfinite
 
-NOTES = ("kink", "unsuitable step", "one x only")
-"""Causes that say how the check went, and blame nothing."""
+
+class CauseName(StrEnum):
+    """What a finding can be: a mistake, or a note on how the check went."""
+
+    WRONG_GRADIENT = "wrong gradient"
+    WRONG_SHAPE = "wrong shape"
+    MISSING_BATCH_MEAN = "missing 1/B"
+    EXTRA_BATCH_MEAN = "extra 1/B"
+    OPPOSITE_SIGN = "opposite sign"
+    UPSTREAM_IGNORED = "upstream gradient ignored"
+    WEIGHT_TRANSPOSED = "weight transposed"
+    BIAS_OVER_WRONG_AXIS = "bias summed over the wrong axis"
+    OUTER_PRODUCT_MISSING = "softmax's outer product missing"
+    INPUT_CHANGED_IN_PLACE = "input changed in place"
+    STATE_LEAKS = "state leaks between calls"
+    NONDETERMINISM = "nondeterminism"
+    DTYPE_PROMOTED = "dtype promoted"
+    NOTHING_CHECKED = "nothing checked"
+    KINK = "kink"
+    UNSUITABLE_STEP = "unsuitable step"
+    ONE_X_ONLY = "one x only"
+    ONE_VALUE_ONLY = "one value only"
+
+
+NOTES = (CauseName.KINK, CauseName.UNSUITABLE_STEP, CauseName.ONE_X_ONLY, CauseName.ONE_VALUE_ONLY)
+"""These blame nothing."""
 
 
 @dataclass(frozen=True)
 class LayerFinding:
     """One thing that a check of a layer found."""
 
-    cause: str
-    """By its name in backproof.checker.causes, or nothing checked."""
+    cause: CauseName
     message: str
     """One line for people."""
     parameter: str = ""
@@ -22,7 +46,7 @@ class LayerFinding:
     expected: float | None = None
     """The derivative of the forward pass there."""
     got: float | None = None
-    """What backward says."""
+    """What backward gives there."""
     shape: tuple[int, ...] = ()
     """Of the smallest x that still shows it."""
     rerun: str = ""
@@ -34,7 +58,7 @@ class LayerFinding:
         return self.cause not in NOTES
 
     @property
-    def kind(self) -> tuple[str, str]:
+    def kind(self) -> tuple[CauseName, str]:
         """What makes a finding in a smaller case the same."""
         return self.cause, self.parameter
 
@@ -58,7 +82,7 @@ class Proven:
     relative_error: float
     order: float
     """Of the Taylor remainder along a random direction: about 2 or more if the gradient is right, infinite
-    where there is no remainder, NaN where float32 drowns it."""
+    where there is no remainder, NaN where float32's rounding hides it."""
     method: str
     """Complex step, central differences, or central differences in float32."""
 

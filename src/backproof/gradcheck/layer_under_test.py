@@ -9,7 +9,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from backproof.gradcheck.named_parameters import Array, NamedParameter, array_copy, named_parameters
+from backproof.arrays import Array
+from backproof.gradcheck.named_parameters import NamedParameter, array_copy, named_parameters
 
 PassResults = dict[str, Array | None]
 """y, dx and the parameters' gradients of one pass, by label; None for what is not there."""
@@ -76,19 +77,19 @@ class LayerUnderTest:
 
     def with_new_array(self, parameter: NamedParameter, value: Array) -> Array:
         """Return forward's result with another array as a parameter, of any dtype."""
-        held = parameter.value(self.layer)
+        original = parameter.original(self.layer)
         parameter.put(self.layer, value)
         try:
             return self.forward(self.x.copy())
         finally:
-            parameter.put(self.layer, held)
+            parameter.put(self.layer, original)
 
     def with_new_values(self, parameter: NamedParameter, value: Array) -> Array:
         """Return forward's result with other values in a parameter's own memory."""
         memory = parameter.value(self.layer)
-        kept = memory.copy()
+        old_values = memory.copy()
         np.copyto(memory, value)  # TypeError for complex numbers
         try:
             return self.forward(self.x.copy())
         finally:
-            memory[...] = kept
+            memory[...] = old_values

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from backproof.arrays import Array
+
+USUAL_GRADIENTS: Mapping[str, str] = {"params": "grads"}
+"""Which attribute holds parameters, and which their gradients, where nothing else is said."""
 
 
 def array_copy(value: Any, owner: str) -> Array:
@@ -42,14 +44,14 @@ class NamedParameter:
     def _with_key(self, attribute: str) -> str:
         return attribute if self.key is None else f"{attribute}[{self.key!r}]"
 
-    def held(self, layer: Any) -> Any:
-        """Return what the layer holds: an array, or a number."""
+    def original(self, layer: Any) -> Any:
+        """Return the layer's own object: an array, or a number."""
         attribute = getattr(layer, self.attribute)
         return attribute if self.key is None else attribute[self.key]
 
     def value(self, layer: Any) -> Array:
         """Return the parameter as an array: the layer's own memory where it holds an array."""
-        return np.asarray(self.held(layer))
+        return np.asarray(self.original(layer))
 
     def put(self, layer: Any, value: Any) -> None:
         """Let the layer hold something else as this parameter."""
@@ -61,20 +63,26 @@ class NamedParameter:
     @contextlib.contextmanager
     def changed_to(self, layer: Any, value: Array) -> Iterator[None]:
         """Give the parameter other values, in its own memory, which views share; put the old ones back."""
-        held = self.held(layer)
-        if isinstance(held, np.ndarray) and held.flags.writeable:
-            kept = held.copy()
-            held[...] = value
+        original = self.original(layer)
+        if isinstance(original, np.ndarray) and original.flags.writeable:
+            old_values = original.copy()
+            original[...] = value
             try:
                 yield
             finally:
-                held[...] = kept
+                original[...] = old_values
         else:
             self.put(layer, value)
             try:
                 yield
             finally:
-                self.put(layer, held)
+                self.put(layer, original)
+
+    def takes(self, layer: Any, value: Array) -> bool:
+        """Tell whether the layer can be given other values: it may refuse them, or hand out copies."""
+        with contextlib.suppress(Exception), self.changed_to(layer, value):  # it may refuse in any way
+            return np.array_equal(self.value(layer), value, equal_nan=True)
+        return False
 
     def gradient_of(self, layer: Any) -> Array | None:
         """Return a copy of the gradient; None where there is none, TypeError where it is no array."""
@@ -93,13 +101,13 @@ def named_parameters(layer: Any, gradients: Mapping[str, str]) -> Iterator[Named
     ``gradients`` as for ``check_layer``.
     """
     for attribute, gradient_attribute in gradients.items():
-        held = getattr(layer, attribute, None)
-        if isinstance(held, Mapping):
-            keyed = dict(held)
-        elif isinstance(held, list | tuple):
-            keyed = dict(enumerate(held))
+        parameters = getattr(layer, attribute, None)
+        if isinstance(parameters, Mapping):
+            keyed = dict(parameters)
+        elif isinstance(parameters, list | tuple):
+            keyed = dict(enumerate(parameters))
         else:
-            keyed = {None: held}
+            keyed = {None: parameters}
         for key, value in keyed.items():
             if value is not None and not isinstance(value, int | str):
                 yield NamedParameter(attribute, gradient_attribute, key)

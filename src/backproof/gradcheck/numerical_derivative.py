@@ -6,11 +6,10 @@ from functools import cached_property
 
 import numpy as np
 
-from backproof.gradcheck.derivatives import central_difference, complex_step, taylor_order
+from backproof.arrays import Array
+from backproof.gradcheck.derivatives import IMAGINARY_STEP, central_difference, complex_step, taylor_order
 from backproof.gradcheck.layer_under_test import LayerUnderTest
-from backproof.gradcheck.named_parameters import Array, NamedParameter
-
-_IMAGINARY_STEP = 1e-30
+from backproof.gradcheck.named_parameters import NamedParameter
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class NumericalDerivative:
     def along(self, direction: Array) -> Array:
         """Return the derivative of f itself along a direction, of f's shape: one or two calls of f."""
         if self.method is COMPLEX:
-            return np.asarray(np.imag(self.f(self.at + 1j * _IMAGINARY_STEP * direction)) / _IMAGINARY_STEP)
+            return np.asarray(np.imag(self.f(self.at + 1j * IMAGINARY_STEP * direction)) / IMAGINARY_STEP)
         step = self.method.step * self._size
         plus, minus = (self.f(self.at + h * direction) for h in (step, -step))
         return np.asarray(plus.astype(np.float64) - minus) / (2 * step)
@@ -62,7 +61,7 @@ class NumericalDerivative:
         h = self.method.near * self._size / nearer
         step = np.zeros(self.at.shape)
         step[index] = h
-        sides = (self._here - self.f(self.at - step), self.f(self.at + step) - self._here)
+        sides = (self._at_point - self.f(self.at - step), self.f(self.at + step) - self._at_point)
         low, high = sorted(float(np.sum(self.dout * side)) / h for side in sides)
         return low, high
 
@@ -71,7 +70,7 @@ class NumericalDerivative:
         return taylor_order(lambda z: np.sum(self.dout * self.f(z)), self.at, gradient, direction)
 
     @cached_property
-    def _here(self) -> Array:
+    def _at_point(self) -> Array:
         return self.f(self.at).astype(np.float64)
 
     @property
@@ -96,7 +95,10 @@ def derivative_by_x(tested: LayerUnderTest, dout: Array) -> NumericalDerivative:
 def _derivative_by_parameter(
     tested: LayerUnderTest, parameter: NamedParameter, dout: Array
 ) -> NumericalDerivative:
-    """Return the derivative by a parameter, changed in the first way that forward notices."""
+    """Return the derivative by a parameter, changed in the first way that forward notices.
+
+    ValueError where the layer keeps the values it has, whatever is written: forward would seem not to use it.
+    """
     value = parameter.value(tested.layer).copy()
     ways: Sequence[Callable[[Array], Array]] = (
         lambda z: tested.fresh().with_new_array(parameter, np.array(z)),
@@ -104,8 +106,11 @@ def _derivative_by_parameter(
         lambda z: tested.with_new_values(parameter, z),  # or to a view of it, which no copy shares
     )
     changed = (value + 0.1 * _direction(value)).astype(value.dtype)
-    noticed = (way for way in ways if _differs(way, value, changed))
-    return _derivative(next(noticed, ways[1]), value, dout)
+    noticed = next((way for way in ways if _differs(way, value, changed)), None)
+    if noticed is None and not parameter.takes(tested.fresh().layer, changed):
+        how = "cannot be given other values: name the attribute that holds the array itself"
+        raise ValueError(f"check_layer: {parameter.parameter_label} {how}")
+    return _derivative(noticed or ways[1], value, dout)
 
 
 def _differs(f: Callable[[Array], Array], one: Array, other: Array) -> bool:
@@ -142,7 +147,7 @@ def _is_analytic(f: Callable[[Array], Array], at: Array) -> bool:
     """Tell whether f takes complex numbers and lets small imaginary parts through as derivatives."""
     direction = _direction(at)
     try:
-        y = f(at + 1j * _IMAGINARY_STEP * direction)
+        y = f(at + 1j * IMAGINARY_STEP * direction)
         if y.dtype != np.complex128 or not np.isfinite(y).all():
             return False
         slope = (f(at + 1e-6 * direction) - f(at - 1e-6 * direction)) / 2e-6
@@ -150,7 +155,7 @@ def _is_analytic(f: Callable[[Array], Array], at: Array) -> bool:
         return False
     rounded = float(np.finfo(np.float64).eps * np.abs(y).max()) / 1e-6
     slack = 1e-4 * float(np.abs(slope).max()) + rounded
-    return np.allclose(y.imag / _IMAGINARY_STEP, slope, rtol=0, atol=slack)
+    return np.allclose(y.imag / IMAGINARY_STEP, slope, rtol=0, atol=slack)
 
 
 def _direction(at: Array) -> Array:

@@ -3,11 +3,12 @@
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
+from backproof.arrays import Array
 from backproof.gradcheck.layer_under_test import LayerUnderTest
-from backproof.gradcheck.named_parameters import Array
 from backproof.gradcheck.streams import generator
 from backproof.gradcheck.upstream_gradients import proportional, same_signs
 
@@ -23,26 +24,37 @@ _CHANGES: Sequence[Callable[[np.random.Generator, Array], Array]] = (
 right: within the range of x, of its signs, and of whole numbers if it has them. The last is for zeros."""
 
 
+class SecondPoint(NamedTuple):
+    """A layer with another x, and the names of the parameters that have other values."""
+
+    tested: LayerUnderTest
+    changed: Sequence[str]
+
+
 @contextlib.contextmanager
 def second_point(
     tested: LayerUnderTest, y: Array, douts: Sequence[Array], seed: int
-) -> Iterator[LayerUnderTest | None]:
+) -> Iterator[SecondPoint | None]:
     """Give the layer another x and, within the block, other parameters; None where forward takes no other x.
 
     Parameters of ones or zeros, as layers start with, would hide a factor or a term that backward forgets.
+    One keeps its values where the layer refuses other ones, and all do where forward then takes no x.
     ``y`` is forward's result for the layer's own x, whose shape that for the second must have.
     """
     for changes_parameters in (True, False):
         with contextlib.ExitStack() as stack:
+            changed = []
             if changes_parameters:
                 for parameter in tested.named_parameters:
                     value = parameter.value(tested.layer)
                     other = _other_values(value, generator(seed, "parameters", parameter.parameter_label))
                     with contextlib.suppress(Exception):  # a layer may refuse another array in any way
                         stack.enter_context(parameter.changed_to(tested.layer, other))
+                    if np.array_equal(parameter.value(tested.layer), other, equal_nan=True):
+                        changed.append(parameter.parameter_label)
             for x in _other_inputs(tested, douts, seed):
                 if _is_taken(other_layer := replace(tested, x=x), y):
-                    yield other_layer
+                    yield SecondPoint(other_layer, changed)
                     return
     yield None
 

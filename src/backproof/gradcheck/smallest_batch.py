@@ -4,10 +4,10 @@ import contextlib
 from dataclasses import replace
 
 from backproof.gradcheck.check_batch import check_batch
-from backproof.gradcheck.layer_report import LayerFinding, LayerReport
+from backproof.gradcheck.layer_report import CauseName, LayerFinding, LayerReport
 from backproof.gradcheck.layer_under_test import LayerUnderTest
+from backproof.gradcheck.named_parameters import USUAL_GRADIENTS
 
-USUAL_GRADIENTS = {"params": "grads"}
 _FEW_SAMPLES = 3
 """Batches of up to so many samples are tried."""
 
@@ -15,7 +15,7 @@ _FEW_SAMPLES = 3
 def with_smallest_batches(report: LayerReport, tested: LayerUnderTest, seed: int) -> LayerReport:
     """Return the report with every wrong finding replaced by that of the smallest batch that shows it."""
     wanted = {finding.kind for finding in report.findings if finding.is_wrong}
-    smallest: dict[tuple[str, str], LayerFinding] = {}
+    smallest: dict[tuple[CauseName, str], LayerFinding] = {}
     for count in range(1, min(len(tested.x), _FEW_SAMPLES + 1)):
         if wanted <= smallest.keys():
             break

@@ -1,10 +1,10 @@
 """The upstream gradients of a check: two draws of dout that no other array of the layer can stand in for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from backproof.gradcheck.named_parameters import Array
+from backproof.arrays import Array
 from backproof.gradcheck.streams import generator
 
 _DRAWS = 32
@@ -49,19 +49,28 @@ def upstream_gradients(y: Array, arrays: Iterable[Array], seed: int) -> tuple[Ar
     The first is no multiple of the other arrays that backward may read (x, y, the parameters) and has not
     their signs, if some draw is so; the second is no multiple of any of them. A backward pass that reads the
     signs of dout in place of theirs is right for one of the two at most, also where no draw of the first is
-    unlike them all, as for a single number.
+    unlike them all, as for a single number. ValueError where each draw is a multiple of one of the arrays.
     """
     arrays = list(arrays)
-    for number in range(_DRAWS):
-        first = _drawn(y, seed, "dout", number)
-        if not any(proportional(first, array) or same_signs(first, array) for array in arrays):
-            break
-    for number in range(_DRAWS):
-        second = -np.sign(first) * np.abs(_drawn(y, seed, "second dout", number))
-        if not any(proportional(second, array) for array in (*arrays, first)):
-            break
-    return first, second
+    first = next(_unlike(_draws(y, seed, "dout"), arrays, signs=True), None)
+    if first is None:
+        first = next(_unlike(_draws(y, seed, "dout"), arrays), None)
+    if first is not None:
+        opposite = (-np.sign(first) * np.abs(draw) for draw in _draws(y, seed, "second dout"))
+        second = next(_unlike(opposite, [*arrays, first]), None)
+        if second is not None:
+            return first, second
+    what = f"every dout of shape {y.shape} that seed {seed} draws is a multiple of x, y or a parameter"
+    raise ValueError(f"check_layer: {what}")
 
 
-def _drawn(y: Array, seed: int, purpose: str, number: int) -> Array:
-    return np.asarray(generator(seed, purpose, str(number)).normal(size=y.shape)).astype(y.dtype)
+def _unlike(douts: Iterable[Array], arrays: Sequence[Array], *, signs: bool = False) -> Iterator[Array]:
+    """Yield those that are no multiples of the arrays, and, if wanted, have not their signs."""
+    for dout in douts:
+        if not any(proportional(dout, array) or (signs and same_signs(dout, array)) for array in arrays):
+            yield dout
+
+
+def _draws(y: Array, seed: int, purpose: str) -> Iterator[Array]:
+    for number in range(_DRAWS):
+        yield np.asarray(generator(seed, purpose, str(number)).normal(size=y.shape)).astype(y.dtype)

@@ -23,7 +23,7 @@ def behaviour(load: Import, file: str) -> list[Any]:
                 results = call(load)
         except (Exception, SystemExit) as error:  # a mistake may make the code raise anything
             results = [type(error).__name__]
-        found.append([_array(each) for each in results])
+        found.append([_array(result) for result in results])
     return found
 
 
@@ -142,7 +142,7 @@ def _function(needs: tuple[bool, ...], *eps: float, dtype: torch.dtype = torch.f
         function.apply(*(_draw(*leaf.shape, dtype=dtype) for leaf in leaves), 0.5)
         dy = _draw(6, 4, dtype=dtype)
         y.backward(dy, retain_graph=True)
-        returned = [str(each is None) for each in function.backward(y.grad_fn, dy.clone())]
+        returned = [str(gradient is None) for gradient in function.backward(y.grad_fn, dy.clone())]
         return [*inputs, y, dy, *returned, *(leaf.grad for leaf in leaves if leaf.requires_grad)]
 
     return call

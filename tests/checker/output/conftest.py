@@ -17,15 +17,15 @@ def found(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     def check_folder(folder: Path, *, seed: int, only: Sequence[str]) -> CheckReport:
         state["asked"] = (folder, seed, tuple(only))
-        made: CheckReport = state["report"]
-        return made
+        result: CheckReport = state["report"]
+        return result
 
     def check_class(file: Path, class_name: str, *, seed: int) -> CheckReport:
         state["asked"] = (file, class_name, seed)
-        made: CheckReport = state["report"]
-        return made
+        result: CheckReport = state["report"]
+        return result
 
-    for name, function in (("check", check_folder), ("module", check_class)):
+    for name, function in (("check", check_folder), ("check_class", check_class)):
         fake = ModuleType(f"backproof.checker.{name}")
         setattr(fake, function.__name__, function)
         monkeypatch.setitem(sys.modules, fake.__name__, fake)

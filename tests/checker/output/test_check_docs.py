@@ -9,9 +9,8 @@ from types import ModuleType
 
 import pytest
 
-from backproof.checker.causes import CAUSES
 from backproof.checker.classroom.table import COLUMNS
-from backproof.checker.questions import CHECKS, QUESTIONS
+from backproof.checker.questions import CAUSES, CHECKS, QUESTIONS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "howto" / "check.md").read_text("utf-8")
 STALE = "run python benchmarks/check_docs.py"
@@ -33,7 +32,7 @@ def rows(heading: str) -> list[list[str]]:
 
 
 def test_every_cause_is_there_with_its_meaning() -> None:
-    assert dict(rows("cause")) == {name: cause.meaning for name, cause in CAUSES.items()}, STALE
+    assert rows("cause") == [[cause.name, cause.meaning] for cause in CAUSES.values()], STALE
 
 
 def test_every_column_is_there() -> None:
@@ -56,4 +55,4 @@ def test_the_script_brings_the_page_up_to_date(check_docs: ModuleType) -> None:
     assert stale != PAGE
     assert check_docs.with_counts(stale) == PAGE
     (row,) = re.findall(r"^\| missing 1/B .*\n", PAGE, re.MULTILINE)
-    assert sorted(check_docs.with_causes(PAGE.replace(row, "")).splitlines()) == sorted(PAGE.splitlines())
+    assert check_docs.with_causes(PAGE.replace(row, "")) == PAGE

@@ -39,7 +39,7 @@ def test_the_page_is_written_beside_the_table_or_the_json(cli: CLI) -> None:
     first = Path("page.html").read_text("utf-8")
     assert cli("check", "hand-in", "--html", "page.html", "--json")[1].startswith("{")
     assert Path("page.html").read_text("utf-8") == first
-    assert [each.name for each in Path().iterdir() if each.is_file()] == ["page.html"]
+    assert [path.name for path in Path().iterdir() if path.is_file()] == ["page.html"]
 
 
 def test_it_says_all_that_helps() -> None:
@@ -62,7 +62,7 @@ def test_nothing_in_it_is_markup_or_steers_a_terminal() -> None:
     text = page(escape_control_characters(report(*OTHERS, folder="</title><script>x")))
     assert "<script" not in text
     assert "&lt;script&gt;" in text
-    assert all(each.isprintable() or each == "\n" for each in text)
+    assert all(character.isprintable() or character == "\n" for character in text)
 
 
 def test_it_asks_for_nothing() -> None:
@@ -90,7 +90,8 @@ def test_the_entry_is_marked(
 ) -> None:
     inputs = {"x": [[1.0, 2.0]] * 3, "W": [[1.0, 2.0]] * 2, "gamma": [3.0], "a": 0.5}
     found = {
-        each.name: marks(each) for each in matrices(Evidence(parameter=parameter, index=index, inputs=inputs))
+        matrix.name: marks(matrix)
+        for matrix in matrices(Evidence(parameter=parameter, index=index, inputs=inputs))
     }
     assert {each: at for each, at in found.items() if at} == ({name: place} if place else {})
 
@@ -106,7 +107,7 @@ def test_images_and_large_inputs_are_cut() -> None:
 def test_every_link_leads_somewhere() -> None:
     alike = msgspec.structs.replace(WRONG, id="1.2/alike")
     text = page(report(RIGHT, WRONG, alike, *OTHERS))
-    links = {unquote(each) for each in re.findall(r'href="#([^"]*)"', text)}
+    links = {unquote(link) for link in re.findall(r'href="#([^"]*)"', text)}
     assert len(links) == 2 + 6  # the questions, and what is not right
     assert links <= set(re.findall(r'id="([^"]*)"', text))
 

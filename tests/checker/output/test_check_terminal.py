@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from backproof.checker.causes import CAUSES
 from backproof.checker.check_report import CheckReport, Evidence
 from backproof.checker.output import report_text, terminal
+from backproof.checker.questions import CAUSES
 from checker.output.reports import OTHERS, RIGHT, WRONG, report
 
 CLI = Callable[..., tuple[int, str, str]]
@@ -67,7 +67,7 @@ def test_a_command_stays_in_one_line() -> None:
 def test_nothing_steers_the_terminal(cli: CLI, found: dict[str, Any]) -> None:
     found["report"] = report(RIGHT, *OTHERS, folder="\x1b]0;title\x07")
     _, out, _ = cli("check", "hand-in")
-    assert all(each.isprintable() or each == "\n" for each in out)
+    assert all(character.isprintable() or character == "\n" for character in out)
     assert "\\x1b[2Jgone \\x9b2J\\u202e" in out
     assert "CRASHED  3.1/crashed" in out
     assert "NOT IMPLEMENTED  3.1/not implemented" in out
@@ -104,7 +104,7 @@ def test_what_is_said_alike_is_said_once() -> None:
     groups = report_text.group_by_explanation(
         [crashed[0], unknown, crashed[1], named, OTHERS[3], crashed[2], last]
     )
-    assert [[each.id for each in group] for group in groups] == [
+    assert [[finding.id for finding in group] for group in groups] == [
         ["3.1/ε"],
         ["3.1/y", "3.1/dx"],
         ["3.1/odd"],
@@ -139,4 +139,4 @@ def test_evidence_says_no_more_than_it_knows() -> None:
 
 
 def test_points_are_sixteenths() -> None:
-    assert [report_text.format_points(each) for each in (0.125, 12.5, 15.0)] == ["0.125", "12.5", "15"]
+    assert [report_text.format_points(number) for number in (0.125, 12.5, 15.0)] == ["0.125", "12.5", "15"]

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from backproof.checker.causes import CAUSES, WRONG_FORWARD_VALUE, WRONG_GRADIENT
+from backproof.checker.causes import WRONG_FORWARD_VALUE, WRONG_GRADIENT
 from backproof.checker.check_report import CheckReport, Evidence, Finding
-from backproof.checker.questions import QUESTIONS
+from backproof.checker.questions import CAUSES, QUESTIONS
 
 SMALLEST = "smallest case"
 _NAMELESS = ("", WRONG_GRADIENT.name, WRONG_FORWARD_VALUE.name)

@@ -1,12 +1,17 @@
-"""The assignment's questions, as checks."""
+"""The assignment's questions, as checks, and all causes that these can name."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from backproof.checker import causes
+from backproof.checker.causes import Cause, collect_causes
 from backproof.checker.outcome import Check
+from backproof.checker.questions.batchnorm import mistakes as batchnorm_mistakes
 from backproof.checker.questions.batchnorm.question import BATCHNORM
+from backproof.checker.questions.convnet import mistakes as convnet_mistakes
 from backproof.checker.questions.convnet.question import CONVNET
+from backproof.checker.questions.numpy_mlp import layer_mistakes
 from backproof.checker.questions.numpy_mlp.question import NUMPY_MLP
 from backproof.checker.questions.torch_mlp.question import TORCH_MLP
 
@@ -28,6 +33,8 @@ QUESTIONS = {
     "4": Question("ConvNet", 10.0),
 }
 """By the number that the ids of its checks begin with."""
+CAUSES: dict[str, Cause] = collect_causes(causes, layer_mistakes, batchnorm_mistakes, convnet_mistakes)
+"""Every cause by its name, in the order of the documentation."""
 _PARTS = 16
 
 

@@ -4,8 +4,9 @@ from functools import partial
 
 import numpy as np
 
+from backproof.arrays import Array
 from backproof.checker import causes
-from backproof.checker.calls import Answer, Array, Call, Runner, Tensor, need_scalar
+from backproof.checker.calls import Answer, Call, Runner, Tensor, need_scalar
 from backproof.checker.comparison import Comparison
 from backproof.checker.diagnosis import Known, Mistake, diagnose
 from backproof.checker.questions.check_at_sizes import CaseSizes, CheckAtSizes, Trial

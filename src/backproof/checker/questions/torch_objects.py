@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from backproof.arrays import Array
 from backproof.checker import causes
 from backproof.checker.calls import (
     Answer,
-    Array,
     Call,
     Failure,
     Fetch,

@@ -6,18 +6,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from backproof.arrays import Array
 from backproof.checker import causes
-from backproof.checker.calls import (
-    Array,
-    Assign,
-    Call,
-    Ref,
-    Runner,
-    SubmissionError,
-    Tensor,
-    need_all,
-    need_array,
-)
+from backproof.checker.calls import Assign, Call, Ref, Runner, SubmissionError, Tensor, need_all, need_array
 from backproof.checker.check_report import Evidence
 from backproof.checker.outcome import OutcomeError, wrong
 from backproof.checker.questions import torch_objects

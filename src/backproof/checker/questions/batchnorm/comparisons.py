@@ -1,6 +1,6 @@
 """Compare a batch norm's output and gradients with the formulas, at the sizes of question 3."""
 
-from backproof.checker.calls import Array
+from backproof.arrays import Array
 from backproof.checker.comparison import Comparison
 from backproof.checker.diagnosis import diagnose
 from backproof.checker.questions.batchnorm import mistakes

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from backproof.checker.calls import Array
+from backproof.arrays import Array
 
 
 class Gradients(NamedTuple):

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from backproof.arrays import Array
 from backproof.checker import causes
-from backproof.checker.calls import Array
 from backproof.checker.comparison import error_against
 from backproof.checker.diagnosis import Mistake
 from backproof.checker.questions.convnet import architectures, run_architecture
 from backproof.checker.questions.convnet.mistakes import mistakes
-from backproof.checker.questions.numpy_mlp.layer_mistakes import softmax
+from backproof.checker.questions.numpy_mlp.formulas import softmax
 from backproof.checker.questions.torch_mlp.numpy_model import ArrayFunction, identity, log_softmax
 
 _TOLERANCE, _FLOOR = 2e-3, 1e-12
@@ -34,7 +34,7 @@ class Match:
     """An architecture run that gives what the network gave."""
 
     architecture: architectures.Architecture
-    given: run_architecture.ConvNetTensors
+    tensors: run_architecture.ConvNetTensors
     eps: float
     norms: Mapping[int, run_architecture.NormTensors]
     end: ArrayFunction
@@ -42,7 +42,7 @@ class Match:
     def evaluated(self, images: Array) -> Array | None:
         """Return what the architecture gives in evaluation."""
         ran = run_architecture.run_architecture(
-            self.architecture, self.given, images, norms=self.norms, eps=self.eps
+            self.architecture, self.tensors, images, norms=self.norms, eps=self.eps
         )
         return None if ran is None else self.end(ran.output)
 

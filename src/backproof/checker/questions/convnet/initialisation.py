@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from backproof.arrays import Array
 from backproof.checker import causes
-from backproof.checker.calls import Array, Runner
+from backproof.checker.calls import Runner
 from backproof.checker.check_report import Evidence
 from backproof.checker.outcome import RIGHT, Outcome, OutcomeError, wrong
 from backproof.checker.questions.convnet.registered_parameters import make_convnet, state_of

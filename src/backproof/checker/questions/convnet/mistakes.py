@@ -73,7 +73,7 @@ _PADDING_HINT = "Follow height and width from layer to layer, and compare every 
 _ORDER_HINT = "Compare the layers' order with Table 1 and what stands beneath it, one after the other."
 _AVERAGE = {"taken": "mean"}
 _Changes = tuple[tuple[Cause, dict[str, Any], str], ...]
-"""A cause, what differs in an layer, and the words for it."""
+"""A cause, what differs in a layer, and the words for it."""
 _POOL_CHANGES: _Changes = (
     (WRONG_POOLING, _AVERAGE, "an average is taken where Table 1 has a maximum"),
     (WRONG_POOLING, {"taken": "mean of pixels alone"}, "an average is taken where Table 1 has a maximum"),

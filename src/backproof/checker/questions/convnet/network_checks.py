@@ -4,8 +4,9 @@ from functools import cache
 
 import numpy as np
 
+from backproof.arrays import Array
 from backproof.checker import causes
-from backproof.checker.calls import Array, Assign, Call, Runner, SubmissionError, Tensor, need_all
+from backproof.checker.calls import Assign, Call, Runner, SubmissionError, Tensor, need_all
 from backproof.checker.check_report import Evidence
 from backproof.checker.comparison import Comparison
 from backproof.checker.diagnosis import Mistake

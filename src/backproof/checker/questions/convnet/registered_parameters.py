@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from backproof.arrays import Array
 from backproof.checker import causes
-from backproof.checker.calls import Array, Runner
+from backproof.checker.calls import Runner
 from backproof.checker.check_report import Evidence
 from backproof.checker.outcome import Outcome, OutcomeError, wrong
 from backproof.checker.questions import torch_objects

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from backproof.checker.calls import Array
+from backproof.arrays import Array
 from backproof.checker.questions.convnet.architectures import CONVS, WIDTHS, Architecture, LayerSpec
 
 

@@ -18,8 +18,9 @@ from backproof.checker.calls import (
 from backproof.checker.check_report import Evidence
 from backproof.checker.comparison import Comparison, tolerance
 from backproof.checker.outcome import RIGHT, Outcome, OutcomeError, wrong, wrong_value
+from backproof.checker.questions.numpy_mlp.formulas import softmax
 from backproof.checker.questions.numpy_mlp.layer_checks import softmax_p
-from backproof.checker.questions.numpy_mlp.layer_mistakes import UNSTABLE_EXPONENT, softmax
+from backproof.checker.questions.numpy_mlp.layer_mistakes import UNSTABLE_EXPONENT
 from backproof.checker.questions.numpy_mlp.random_layers import (
     LAYERS,
     LayerMaker,

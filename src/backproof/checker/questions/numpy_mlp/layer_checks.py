@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from backproof.arrays import Array
 from backproof.checker import causes
 from backproof.checker.calls import (
     Answer,
-    Array,
     Assign,
     Call,
     Fetch,
@@ -25,7 +25,8 @@ from backproof.checker.diagnosis import diagnose
 from backproof.checker.outcome import OutcomeError, wrong
 from backproof.checker.questions.check_at_sizes import CaseSizes, Trial
 from backproof.checker.questions.numpy_mlp import layer_mistakes
-from backproof.checker.questions.numpy_mlp.layer_mistakes import KnownMistakes, softmax
+from backproof.checker.questions.numpy_mlp.formulas import softmax
+from backproof.checker.questions.numpy_mlp.layer_mistakes import KnownMistakes
 from backproof.checker.questions.numpy_mlp.parameters import fits
 
 _LOSS_TOLERANCE = 2e-4

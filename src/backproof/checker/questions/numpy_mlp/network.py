@@ -7,24 +7,15 @@ from math import prod
 
 import numpy as np
 
+from backproof.arrays import Array
 from backproof.checker import causes
-from backproof.checker.calls import (
-    Answer,
-    Array,
-    Assign,
-    Call,
-    Fetch,
-    Request,
-    Runner,
-    need_all,
-    need_array,
-)
+from backproof.checker.calls import Answer, Assign, Call, Fetch, Request, Runner, need_all, need_array
 from backproof.checker.check_report import Evidence
 from backproof.checker.comparison import tolerance
 from backproof.checker.outcome import Outcome, OutcomeError, wrong
 from backproof.checker.questions.numpy_mlp.find_linear import find_linear
+from backproof.checker.questions.numpy_mlp.formulas import softmax
 from backproof.checker.questions.numpy_mlp.layer_checks import must_keep
-from backproof.checker.questions.numpy_mlp.layer_mistakes import softmax
 from backproof.checker.questions.numpy_mlp.parameters import fits
 
 _SLACK = 10
@@ -82,13 +73,13 @@ def make_network(
     """
     slope = float(rng.uniform(0.05, 0.6))
     arguments = (widths[0], list(widths[1:-1]), widths[-1])
-    made = runner.run([Call(name, "mlp_numpy.MLP", (*arguments, slope))])
-    failure = made[0].failure
+    answers = runner.run([Call(name, "mlp_numpy.MLP", (*arguments, slope))])
+    failure = answers[0].failure
     if failure is not None and failure.is_about_arguments:
         older = runner.run([Call(name, "mlp_numpy.MLP", arguments)])
         if older[0].failure is None:
-            made, slope = older, 0.0
-    need_all(made)
+            answers, slope = older, 0.0
+    need_all(answers)
     layers = find_linear(runner, name)
     if not layers:
         explanation = (
@@ -100,18 +91,18 @@ def make_network(
     for n_in, n_out in pairwise(widths):
         path = next((path for path, shape in layers.items() if shape in ((n_out, n_in), (n_in, n_out))), None)
         if path is None:
-            shapes = ", ".join(map(str, layers.values()))
+            present = ", ".join(map(str, layers.values()))
             explanation = (
-                f"no linear layer of weight shape {(n_out, n_in)} in the MLP of {arguments}: {shapes}."
+                f"no linear layer of weight shape {(n_out, n_in)} in the MLP of {arguments}: {present}."
             )
-            evidence = Evidence(parameter="weights", expected=str((n_out, n_in)), got=shapes)
+            evidence = Evidence(parameter="weights", expected=str((n_out, n_in)), got=present)
             raise OutcomeError(wrong(causes.WRONG_WIDTH, explanation, evidence))
         paths.append(path)
         turned.append(layers[path] == (n_in, n_out))
-    kept = [f"{path}.params['{key}']" for path in paths for key in ("weight", "bias")]
-    fetches = [Fetch(target) for target in kept]
-    shapes_kept = [need_array(answer).shape for answer in need_all(runner.run(fetches))]
-    for (n_in, n_out), shape in zip(pairwise(widths), shapes_kept[1::2], strict=True):
+    parameter_paths = [f"{path}.params['{key}']" for path in paths for key in ("weight", "bias")]
+    fetches = [Fetch(target) for target in parameter_paths]
+    shapes = [need_array(answer).shape for answer in need_all(runner.run(fetches))]
+    for (n_in, n_out), shape in zip(pairwise(widths), shapes[1::2], strict=True):
         if prod(shape) != n_out:
             explanation = f"params['bias'] has shape {shape} in a layer of {n_in} inputs and {n_out} outputs."
             evidence = Evidence(
@@ -119,15 +110,13 @@ def make_network(
             )
             raise OutcomeError(wrong(causes.WRONG_SHAPE, explanation, evidence))
     scales = np.repeat(1 / np.sqrt(widths[:-1]), 2)
-    drawn = [
-        np.asarray(scale * rng.normal(size=shape)) for scale, shape in zip(scales, shapes_kept, strict=True)
-    ]
-    writes = [Assign(path, value) for path, value in zip(kept, drawn, strict=True)]
+    drawn = [np.asarray(scale * rng.normal(size=shape)) for scale, shape in zip(scales, shapes, strict=True)]
+    writes = [Assign(path, value) for path, value in zip(parameter_paths, drawn, strict=True)]
     answers = need_all(runner.run([*writes, *fetches]))[len(writes) :]
     values = [must_keep(value, answer) for value, answer in zip(drawn, answers, strict=True)]
     weights = [np.asarray(w.T if t else w, np.float64) for w, t in zip(values[::2], turned, strict=True)]
     biases = [np.asarray(b, np.float64).reshape(-1) for b in values[1::2]]
-    return NumpyNetwork(name, paths, weights, biases, shapes_kept[1::2], turned, slope, tolerance(*values))
+    return NumpyNetwork(name, paths, weights, biases, shapes[1::2], turned, slope, tolerance(*values))
 
 
 @dataclass(frozen=True)

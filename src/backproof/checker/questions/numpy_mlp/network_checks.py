@@ -5,8 +5,9 @@ from copy import deepcopy
 
 import numpy as np
 
+from backproof.arrays import Array
 from backproof.checker import causes
-from backproof.checker.calls import Answer, Array, Call, Request, Runner, need_all, need_array
+from backproof.checker.calls import Answer, Call, Request, Runner, need_all, need_array
 from backproof.checker.comparison import Comparison, error_against
 from backproof.checker.diagnosis import Mistake, diagnose
 from backproof.checker.outcome import RIGHT, Outcome, OutcomeError, wrong
@@ -17,9 +18,7 @@ from backproof.checker.questions.check_at_sizes import (
     TrialFunction,
     first_wrong,
 )
-from backproof.checker.questions.numpy_mlp.layer_mistakes import (
-    softmax,
-)
+from backproof.checker.questions.numpy_mlp.formulas import softmax
 from backproof.checker.questions.numpy_mlp.network import (
     NumpyNetwork,
     exact_backward,

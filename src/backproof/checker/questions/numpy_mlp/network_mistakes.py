@@ -4,16 +4,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backproof.checker.calls import Array
+from backproof.arrays import Array
 from backproof.checker.diagnosis import Known
+from backproof.checker.questions.numpy_mlp.formulas import softmax
 from backproof.checker.questions.numpy_mlp.layer_mistakes import (
     IGNORED,
-    divided,
-    gradient,
-    outer,
-    slope,
-    softmax,
-    value,
+    divided_by_batch,
+    outer_product_missing,
+    wrong_gradient,
+    wrong_slope,
+    wrong_value,
 )
 from backproof.checker.questions.numpy_mlp.network import (
     RIGHT_WAY,
@@ -31,17 +31,17 @@ def forward_mistakes(network: NumpyNetwork, x: Array) -> Known:
         return exact_forward(network, x, variant)[2]
 
     right, a = scores(RIGHT_WAY), network.slope
-    yield value("holds scores: softmax is missing"), right
-    yield value("has gone through softmax twice"), softmax(softmax(right))
-    yield value("lacks the activations of the hidden layers"), softmax(scores(Variant(down=1.0)))
+    yield wrong_value("holds scores: softmax is missing"), right
+    yield wrong_value("has gone through softmax twice"), softmax(softmax(right))
+    yield wrong_value("lacks the activations of the hidden layers"), softmax(scores(Variant(down=1.0)))
     activated = softmax(scores(Variant(last_activated=True)))
-    yield value("has an activation before softmax, too"), activated
-    yield value("leaves the biases out"), softmax(scores(Variant(bias=False)))
-    yield value("sums up to 1 over the samples, not over the classes"), softmax(right.T).T
+    yield wrong_value("has an activation before softmax, too"), activated
+    yield wrong_value("leaves the biases out"), softmax(scores(Variant(bias=False)))
+    yield wrong_value("sums up to 1 over the samples, not over the classes"), softmax(right.T).T
     for other in (0.0, 0.02):
-        yield value("does not use the slope that it is given"), softmax(scores(Variant(down=other)))
+        yield wrong_value("does not use the slope that it is given"), softmax(scores(Variant(down=other)))
     swapped = softmax(scores(Variant(up=a, down=1.0)))
-    yield slope("applies the slope where the input is positive"), swapped
+    yield wrong_slope("applies the slope where the input is positive"), swapped
 
 
 def flat(pairs: Sequence[tuple[Array, Array]]) -> Array:
@@ -58,14 +58,17 @@ def backward_mistakes(network: NumpyNetwork, x: Array, dout: Array) -> Known:
     swapped = given(Variant(back_up=network.slope, back_down=1.0))
     both = given(Variant(weights_mean=True, bias_mean=True))
     diagonal = "goes back through the diagonal of softmax's Jacobian alone"
-    yield gradient("does not go back through softmax"), given(Variant(softmax="skipped"))
-    yield outer(diagonal), given(Variant(softmax="diagonal"))
-    yield outer("goes back through the probabilities alone"), given(Variant(softmax="product"))
-    yield slope("goes back through activations without their slope"), given(Variant(back_down=0.0))
-    yield slope("goes back through the slope on the wrong side"), swapped
-    yield slope("goes back through the slope squared"), given(Variant(back_down=network.slope**2))
-    yield gradient("does not go back through the activations"), given(Variant(back_down=1.0))
+    yield wrong_gradient("does not go back through softmax"), given(Variant(softmax="skipped"))
+    yield outer_product_missing(diagonal), given(Variant(softmax="diagonal"))
+    yield (
+        outer_product_missing("goes back through the probabilities alone"),
+        given(Variant(softmax="product")),
+    )
+    yield wrong_slope("goes back through activations without their slope"), given(Variant(back_down=0.0))
+    yield wrong_slope("goes back through the slope on the wrong side"), swapped
+    yield wrong_slope("goes back through the slope squared"), given(Variant(back_down=network.slope**2))
+    yield wrong_gradient("does not go back through the activations"), given(Variant(back_down=1.0))
     yield IGNORED, given(Variant(upstream="ignored"))
-    yield divided("holds means over the samples, not sums"), given(Variant(bias_mean=True))
-    yield divided("is divided by the batch size once too often"), given(Variant(weights_mean=True))
-    yield divided("is divided by the batch size, which the loss has done already"), both
+    yield divided_by_batch("holds means over the samples, not sums"), given(Variant(bias_mean=True))
+    yield divided_by_batch("is divided by the batch size once too often"), given(Variant(weights_mean=True))
+    yield divided_by_batch("is divided by the batch size, which the loss has done already"), both

@@ -4,8 +4,9 @@ from math import isfinite
 
 import numpy as np
 
+from backproof.arrays import Array
 from backproof.checker import causes
-from backproof.checker.calls import Array, Call, Fetch, Runner, need_all, need_array
+from backproof.checker.calls import Call, Fetch, Runner, need_all, need_array
 from backproof.checker.check_report import Evidence
 from backproof.checker.outcome import RIGHT, Outcome, wrong
 from backproof.checker.questions.numpy_mlp.layer_mistakes import WEIGHT_TRANSPOSED

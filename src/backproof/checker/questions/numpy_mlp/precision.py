@@ -6,8 +6,9 @@ from itertools import takewhile
 
 import numpy as np
 
+from backproof.arrays import Array
 from backproof.checker import causes
-from backproof.checker.calls import Array, Call, Fetch, Request, Runner, need_all, need_array, optional_array
+from backproof.checker.calls import Call, Fetch, Request, Runner, need_all, need_array, optional_array
 from backproof.checker.check_report import Evidence
 from backproof.checker.comparison import FLOAT32_TOLERANCE, Comparison, error_against
 from backproof.checker.outcome import Outcome, OutcomeError, wrong

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from backproof.arrays import Array
 from backproof.checker.calls import (
-    Array,
     Assign,
     Call,
     Failure,
@@ -66,12 +66,13 @@ def draw_linear(
     """Draw a LinearModule, whose parameters have the shapes that the submission gives them."""
     keys, target, arguments = ("weight", "bias"), "modules.LinearModule", (n_in, n_out)
     fetches = [Fetch(f"probe.params['{key}']") for key in keys]
-    kept = [
+    initial_values = [
         need_array(answer)
         for answer in need_all(runner.run([Call("probe", target, arguments), *fetches]))[1:]
     ]
     parameters = {
-        key: np.asarray(rng.normal(size=initial.shape)) for key, initial in zip(keys, kept, strict=True)
+        key: np.asarray(rng.normal(size=initial.shape))
+        for key, initial in zip(keys, initial_values, strict=True)
     }
     x, dout = rng.normal(size=(batch, n_in)), rng.normal(size=(batch, n_out))
     return RandomLayer("LinearModule", target, arguments, (x,), (dout,), parameters)
@@ -118,11 +119,11 @@ LAYERS: Sequence[LayerMaker] = (draw_linear, draw_activation, draw_softmax, draw
 
 
 LayerCheck = Callable[[Runner, np.random.Generator, LayerMaker, int], Outcome]
-"""Judges a layer with a batch of that size."""
+"""Checks a layer with a batch of that size."""
 
 
 def check_layers(
-    judge: LayerCheck,
+    check: LayerCheck,
     runner: Runner,
     rng: np.random.Generator,
     draws: Sequence[LayerMaker] = LAYERS,
@@ -132,20 +133,20 @@ def check_layers(
 
     The first batch size decides; the others are tried for a smaller case of what is wrong.
 
-    A layer that crashes is another check's finding, but what cannot be judged is not right either.
+    A layer that crashes is another check's finding, but what cannot be checked is not right either.
     """
     failures: list[Failure] = []
     notes = []
     for draw in draws:
         try:
-            outcome = _outcome(judge, runner, rng, draw, batches[0])
+            outcome = _outcome(check, runner, rng, draw, batches[0])
         except SubmissionError as error:
             failures.append(error.failure)
             continue
         if outcome.verdict != "right":
             for batch in batches[1:]:
                 with suppress(SubmissionError):  # it may crash with this batch alone
-                    smaller = _outcome(judge, runner, rng, draw, batch)
+                    smaller = _outcome(check, runner, rng, draw, batch)
                     if smaller.cause == outcome.cause:
                         return smaller
             return outcome
@@ -157,9 +158,9 @@ def check_layers(
 
 
 def _outcome(
-    judge: LayerCheck, runner: Runner, rng: np.random.Generator, draw: LayerMaker, batch: int
+    check: LayerCheck, runner: Runner, rng: np.random.Generator, draw: LayerMaker, batch: int
 ) -> Outcome:
     try:
-        return judge(runner, rng, draw, batch)
+        return check(runner, rng, draw, batch)
     except OutcomeError as error:
         return error.outcome

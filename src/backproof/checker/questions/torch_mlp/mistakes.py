@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from backproof.arrays import Array
 from backproof.checker import causes
-from backproof.checker.calls import Array
 from backproof.checker.diagnosis import Known, Mistake
-from backproof.checker.questions.numpy_mlp.layer_mistakes import SLOPE_ON_WRONG_SIDE, softmax
+from backproof.checker.questions.numpy_mlp.formulas import softmax
+from backproof.checker.questions.numpy_mlp.layer_mistakes import SLOPE_ON_WRONG_SIDE
 from backproof.checker.questions.torch_mlp import numpy_model
 from backproof.checker.questions.torch_mlp.network import SLOPE, TorchNetwork
 

@@ -5,7 +5,8 @@ from functools import partial
 
 import numpy as np
 
-from backproof.checker.calls import Array, Runner, Tensor
+from backproof.arrays import Array
+from backproof.checker.calls import Runner, Tensor
 from backproof.checker.comparison import Comparison
 from backproof.checker.diagnosis import diagnose
 from backproof.checker.outcome import RIGHT, Outcome, OutcomeError

@@ -7,10 +7,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from backproof.arrays import Array
 from backproof.checker import causes
-from backproof.checker.calls import Array
 from backproof.checker.diagnosis import Mistake
-from backproof.checker.questions.numpy_mlp.layer_mistakes import softmax
+from backproof.checker.questions.numpy_mlp.formulas import softmax
 from backproof.gradcheck.derivatives import central_difference
 
 ArrayFunction = Callable[[Array], Array]
