@@ -1,4 +1,4 @@
-"""What a layer is checked with: dout that is unlike all else, a second x, other parameters."""
+"""What a layer is checked with: dout that is unlike all else, other x, other parameters."""
 
 from typing import Any
 
@@ -93,13 +93,13 @@ class Recording:
         (np.zeros((3, 2)), lambda _: True),
     ],
 )
-def test_the_second_x_stays_in_the_domain_of_the_first(x: Array, allowed: Any) -> None:
+def test_the_other_x_stay_in_the_domain_of_the_first(x: Array, allowed: Any) -> None:
     layer = Recording()
     layer.allowed = allowed
     report = check_layer(layer, x)
     assert (report.ok, report.findings) == (True, ())
     far = [seen for seen in layer.seen if seen.shape == x.shape and np.abs(seen - x).max() > 0.03]
-    assert far, "no second x"
+    assert far, "no other x"
 
 
 def test_a_layer_that_takes_no_other_x_is_told(rng: np.random.Generator) -> None:
@@ -216,3 +216,81 @@ def test_there_is_no_dout_where_each_is_a_multiple_of_an_array() -> None:
 def test_an_integer_that_is_named_is_not_passed_over(rng: np.random.Generator) -> None:
     with pytest.raises(ValueError, match="w is an integer, expected floats"):
         check_layer(Scale(1), rng.normal(size=(5, 4)), gradients={"w": "dw"})
+
+
+class Unit:
+    """Rows divided by their lengths, whose gradient forgets to divide: no mistake where all lengths are 1."""
+
+    def forward(self, x: Array) -> Array:
+        self.y = x / np.sqrt((x * x).sum(1, keepdims=True))
+        return self.y
+
+    def backward(self, dout: Array) -> Array:
+        return dout - self.y * (dout * self.y).sum(1, keepdims=True)
+
+
+def test_a_forgotten_factor_that_is_one_for_this_x_is_noticed(rng: np.random.Generator) -> None:
+    x = rng.normal(size=(5, 4))
+    x /= np.sqrt((x * x).sum(1, keepdims=True))
+    (finding,) = check_layer(Unit(), x).findings
+    assert finding.cause == "wrong gradient"
+    assert "at another x, made from yours" in finding.message
+
+
+class Lookup:
+    """Rows of a table by whole numbers, the first of them a padding that is not trained."""
+
+    def __init__(self, table: Array) -> None:
+        self.params, self.grads = {"table": table}, {}
+
+    def forward(self, x: Array) -> Array:
+        self.indices = x.real.astype(int)
+        return self.params["table"][self.indices]
+
+    def backward(self, dout: Array) -> None:
+        table = np.zeros_like(self.params["table"])
+        np.add.at(table, self.indices, dout)
+        table[0] = 0
+        self.grads["table"] = table
+
+
+def test_whole_numbers_that_are_indices_stay_indices(rng: np.random.Generator) -> None:
+    layer = Lookup(rng.normal(size=(7, 3)))
+    assert check_layer(layer, rng.integers(1, 7, size=(4, 5)).astype(float)).ok
+
+
+class HoldsGenerator:
+    """Keeps the first x that it sees, beside a generator that only its start needed."""
+
+    def __init__(self) -> None:
+        self.rng = np.random.default_rng(3)
+        self.first: Array | None = None
+
+    def forward(self, x: Array) -> Array:
+        self.first = x if self.first is None else self.first
+        return x * x
+
+    def backward(self, dout: Array) -> Array:
+        assert self.first is not None
+        return 2 * self.first * dout
+
+
+def test_a_generator_that_is_only_held_excuses_no_state(rng: np.random.Generator) -> None:
+    assert "state leaks between calls" in {
+        finding.cause for finding in check_layer(HoldsGenerator(), rng.normal(size=(4, 3))).findings
+    }
+
+
+class MeanSquare:
+    """A loss whose backward may take a factor, and nothing else."""
+
+    def forward(self, x: Array, targets: Array) -> float:
+        self.difference = x - targets
+        return (self.difference**2).mean()
+
+    def backward(self, factor: float = 1.0) -> Array:
+        return factor * 2 * self.difference / self.difference.size
+
+
+def test_the_backward_pass_of_a_loss_may_take_a_factor(rng: np.random.Generator) -> None:
+    assert check_layer(MeanSquare(), rng.normal(size=(4, 3)), rng.normal(size=(4, 3))).ok

@@ -80,6 +80,8 @@ class RemoteLayer:
     def forward(self, x: Array, *targets: Array) -> Array:
         """Call forward. TypeError for parameters of a floating dtype that the layer does not have."""
         self._write()
+        if self._generator is not None:
+            self._generator.random()
         return _returned("forward", self._call("forward", x, *targets))
 
     def backward(self, *arguments: Array) -> Array | None:

@@ -11,7 +11,7 @@ from backproof.gradcheck.compare_gradient import agrees_along, compare_gradient
 from backproof.gradcheck.layer_report import CauseName, LayerFinding, LayerReport, Proven
 from backproof.gradcheck.layer_under_test import LayerUnderTest
 from backproof.gradcheck.numerical_derivative import SINGLE, NumericalDerivative, derivatives_of
-from backproof.gradcheck.second_point import second_point
+from backproof.gradcheck.other_points import other_points
 from backproof.gradcheck.streams import generator
 from backproof.gradcheck.upstream_gradients import upstream_gradients
 
@@ -52,7 +52,7 @@ def check_batch(tested: LayerUnderTest, seed: int) -> LayerReport:
     if not any(finding.is_wrong for finding in findings):
         findings += _wrong_at(tested, derivatives, douts[1:], seed, "for another dout")
     if not any(finding.is_wrong for finding in findings):
-        findings += _wrong_at_second_point(tested, y, douts, seed, with_dx=has_dx)
+        findings += _wrong_elsewhere(tested, y, douts, seed, with_dx=has_dx)
     return LayerReport(name, checked, tuple(findings), () if has_dx else ("dx",))
 
 
@@ -97,21 +97,24 @@ def _wrong_at(
                 break
 
 
-def _wrong_at_second_point(
+def _wrong_elsewhere(
     tested: LayerUnderTest, y: Array, douts: Sequence[Array], seed: int, *, with_dx: bool
 ) -> Iterator[LayerFinding]:
-    with second_point(tested, y, douts, seed) as point:
-        if point is None:
+    with other_points(tested, y, douts, seed) as points:
+        if points is None:
             alone = "this x and these parameters" if tested.named_parameters else "this x"
             how = f"forward takes no other x like this one: gradients were compared at {alone} alone"
             yield LayerFinding(CauseName.ONE_X_ONLY, how, "x")
             return
-        second, changed = point
-        derivatives = derivatives_of(second, douts[0], with_dx=with_dx)
+        layers, changed = points
         others = f", and with other values of {', '.join(changed)}" if changed else ""
         where = f"at another x, made from yours{others}"
-        wrong = [*_wrong_at(second, derivatives, douts, seed, where)]
-        yield from wrong or leaks_from(tested.x, second, douts[0])
+        for other in layers:
+            derivatives = derivatives_of(other, douts[0], with_dx=with_dx)
+            wrong = [*_wrong_at(other, derivatives, douts, seed, where)]
+            if findings := wrong or leaks_from(tested.x, other, douts[0]):
+                yield from findings
+                break
     for parameter in tested.named_parameters:
         label = parameter.parameter_label
         if label not in changed:

@@ -29,7 +29,7 @@ def check_layer(
     ``backward()``. ``gradients`` names the attributes that hold parameters (an array, or a dict or list of
     them) and their gradients: ``{"W": "dW", "b": "db"}``.
 
-    All have to be right for two random dout of y's shape, and at a second x, made from x, with other
+    All have to be right for two random dout of y's shape, and at other x, made from x, with other
     parameters as well, where the layer takes them. ``seed`` draws these, from streams that no generator of
     the same seed gives a user. Derivatives are complex steps where forward takes complex numbers, else
     central differences. For a wrong gradient, batches of fewer samples are tried, and the smallest that shows

@@ -2,7 +2,8 @@
 
 import contextlib
 import copy
-from collections.abc import Mapping
+import pickle
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Any, Self
@@ -38,11 +39,18 @@ class LayerUnderTest:
         return self
 
     def draws_randomly(self) -> bool:
-        """Tell whether the layer holds a random generator: copying it reaches every part of it."""
+        """Tell whether forward draws from a generator that the layer holds: copying it reaches every part."""
         memo: dict[int, Any] = {}
-        with contextlib.suppress(Exception):  # as above
-            copy.deepcopy(self.layer, memo)
-        return any(isinstance(part, np.random.Generator | np.random.RandomState) for part in memo.values())
+        try:
+            layer = copy.deepcopy(self.layer, memo)
+        except Exception:  # as above
+            return False
+        held = [
+            part for part in memo.values() if isinstance(part, np.random.Generator | np.random.RandomState)
+        ]
+        before = [pickle.dumps(generator) for generator in held]
+        replace(self, layer=layer).forward(self.x.copy())
+        return before != [pickle.dumps(generator) for generator in held]
 
     def parameter_values(self) -> dict[str, Array]:
         """Return copies of all parameters that there are by now, by their labels."""
@@ -64,7 +72,7 @@ class LayerUnderTest:
         if self.targets is None:
             dx = backward(dout)
         else:
-            dx = backward(x, self.targets.copy()) if signature(backward).parameters else backward()
+            dx = backward(x, self.targets.copy()) if _takes_two(backward) else backward()
         dx = None if dx is None else array_copy(dx, f"{self.backward_name} returns")
         return {"dx": dx} | {
             parameter.label: parameter.gradient_of(self.layer) for parameter in self.named_parameters
@@ -93,3 +101,12 @@ class LayerUnderTest:
             return self.forward(self.x.copy())
         finally:
             memory[...] = old_values
+
+
+def _takes_two(backward: Callable[..., Any]) -> bool:
+    """Tell whether a loss's backward takes x and targets, rather than nothing but perhaps a factor."""
+    try:
+        signature(backward).bind(None, None)
+    except TypeError:
+        return False
+    return True
