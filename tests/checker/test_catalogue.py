@@ -40,6 +40,7 @@ def refuses(call: Callable[[Any], Any], argument: Any) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_every_text_occurs_once_and_what_comes_of_it_compiles() -> None:
     for entry in (*MISTAKES, *VARIANTS):
         for file, text in changed(entry.style, entry.changes).items():

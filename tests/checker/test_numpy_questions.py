@@ -408,6 +408,7 @@ def test_a_small_constant_against_zero_passes_with_every_seed_and_a_large_one_wi
     assert wrong_with("1e-3", "1e-4") == sorted(check.id for check in checks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new"),
     [

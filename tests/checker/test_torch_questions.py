@@ -236,6 +236,7 @@ def test_equal_layers_are_two_and_a_layer_of_two_names_is_one() -> None:
         assert [*torch_objects.get_state(submission, "net")] == ["0.weight", "0.bias", "1.weight", "1.bias"]
 
 
+@pytest.mark.slow
 def test_lazy_convolutions_are_right() -> None:
     files = changed("lists", ())
     text = files["convnet_pytorch.py"]

@@ -206,6 +206,7 @@ def test_predict_names_the_likeliest_classes(cli: CLI, run_folder: Path, rng: np
     assert second.startswith("white.jpg  ")
 
 
+@pytest.mark.slow
 def test_predict_needs_an_image(cli: CLI, run_folder: Path) -> None:
     Path("text.png").write_text("no picture")
     code, _, err = cli("predict", run_folder, "text.png")
@@ -221,6 +222,7 @@ def test_verify_and_path_of_the_real_data(cli: CLI, real_cifar10: Path) -> None:
     assert (code, out.strip()) == (0, str(real_cifar10))
 
 
+@pytest.mark.slow
 def test_fetch_tries_the_mirrors_and_prints_the_archive(
     cli: CLI, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -106,6 +106,7 @@ def test_the_layers_are_right() -> None:
         assert (report.ok, report.findings) == (True, ()), str(report)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer_class", WRONG)
 @pytest.mark.parametrize("shape", [(5, 4), (2, 2), (1, 3)])
 def test_reading_dout_for_x_is_noticed(layer_class: Any, shape: tuple[int, int]) -> None:

@@ -49,6 +49,7 @@ def assert_same_states(ours: Learner, theirs: Learner) -> None:
         np.testing.assert_array_equal(array, other[name], err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(name for name, recipe in RECIPES.items() if recipe.network.in_torch))
 def test_every_recipe_builds_and_steps(name: str, rng: np.random.Generator) -> None:
     recipe = find_recipe(name)
@@ -255,6 +256,7 @@ def test_a_batch_of_one_has_nothing_to_normalise_by(cli: Callable[..., tuple[int
     assert not Path("run").exists()
 
 
+@pytest.mark.slow
 def test_a_run_of_another_machines_device_is_used_here(cli: Callable[..., tuple[int, str, str]]) -> None:
     recipe = find_recipe("mlp-torch")
     run.start(recipe, recipe.configure({"data": "digits", "hidden": (5,), "steps": 2}), Path("run"))
@@ -293,6 +295,7 @@ def test_fast_settings_are_bf16_where_the_processor_has_it(monkeypatch: pytest.M
         find_recipe("mlp-numpy").fast_settings("cpu")
 
 
+@pytest.mark.slow
 def test_predicting_with_a_torch_run(cli: Callable[..., tuple[int, str, str]]) -> None:
     from PIL import Image
 
