@@ -1,4 +1,4 @@
-"""Write files and folders atomically: complete, or not at all."""
+"""Files: where this program keeps its own, and how any are written: complete, or not at all."""
 
 import os
 import shutil
@@ -6,6 +6,18 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import platformdirs
+
+
+def cache_folder() -> Path:
+    """Return $BACKPROOF_CACHE, else the platform's cache folder for this program."""
+    chosen = os.environ.get("BACKPROOF_CACHE")
+    return (
+        Path(chosen).expanduser()
+        if chosen
+        else Path(platformdirs.user_cache_dir("backproof", appauthor=False))
+    )
 
 
 def write_atomically(path: Path, content: bytes) -> None:

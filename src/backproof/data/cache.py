@@ -1,24 +1,13 @@
 """The folder in which fetched and prepared data are kept."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import filelock
-import platformdirs
 
 from backproof.errors import DataError
-
-
-def cache_folder() -> Path:
-    """Return $BACKPROOF_CACHE, else the platform's cache folder for this program."""
-    chosen = os.environ.get("BACKPROOF_CACHE")
-    return (
-        Path(chosen).expanduser()
-        if chosen
-        else Path(platformdirs.user_cache_dir("backproof", appauthor=False))
-    )
+from backproof.files import cache_folder
 
 
 def is_cached(path: Path) -> bool:

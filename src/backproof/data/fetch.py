@@ -4,8 +4,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from backproof.data.cache import cache_folder, cache_lock
+from backproof.data.cache import cache_lock
 from backproof.errors import DataError
+from backproof.files import cache_folder
+from backproof.files import cache_folder
 
 ARCHIVE = "cifar-10-python.tar.gz"
 ORIGIN = f"https://www.cs.toronto.edu/~kriz/{ARCHIVE}"

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.distributed import ProcessGroup
 
 from backproof.torch_nn.batchnorm import formulas
-from backproof.torch_nn.batchnorm.function import batch_norm
+from backproof.torch_nn.batchnorm.function import batch_norm, batch_norm_with_statistics
 from backproof.torch_nn.batchnorm.input_checks import require_input, require_two_values
 from backproof.torch_nn.batchnorm.joint_statistics import sum_over_processes
 
@@ -55,20 +55,19 @@ class BatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(n_features) if tracked else None)
         self.register_buffer("num_batches_tracked", torch.tensor(0) if tracked else None)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise x (B, C, …): y of the same shape and dtype."""
+    def forward(self, x: Tensor, slope: float | None = None) -> Tensor:
+        """Normalise x (B, C, …): y of the same shape and dtype; with ``slope``, LeakyReLU of it (0: ReLU)."""
         if not self.training and self.running_mean is not None and self.running_var is not None:
-            require_input(x, self.weight, self.bias)
-            return formulas.forward_with_statistics(
-                x, self.weight, self.bias, self.eps, self.running_mean, self.running_var
+            return batch_norm_with_statistics(
+                x, self.weight, self.bias, self.eps, self.running_mean, self.running_var, slope
             )
-        y, mean, var = self._normalise(x)
+        y, mean, var = self._normalise(x, slope)
         if self.training and self.track_running_stats:
             self._track(x, mean.detach(), var.detach())
         return y
 
     @abstractmethod
-    def _normalise(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _normalise(self, x: Tensor, slope: float | None) -> tuple[Tensor, Tensor, Tensor]:
         """Return y, and the batch's mean and biased variance (C,)."""
 
     @torch.no_grad()
@@ -100,14 +99,15 @@ class BatchNorm(nn.Module):
 class BatchNormAutograd(BatchNorm):
     """Batch norm whose gradients are autograd's."""
 
-    def _normalise(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _normalise(self, x: Tensor, slope: float | None) -> tuple[Tensor, Tensor, Tensor]:
         require_input(x, self.weight, self.bias)
         require_two_values(x, self.process_group)
-        return formulas.forward(x, self.weight, self.bias, self.eps, self.process_group)
+        y, mean, var = formulas.forward(x, self.weight, self.bias, self.eps, self.process_group)
+        return formulas.activated(y, slope), mean, var
 
 
 class BatchNormManual(BatchNorm):
     """Batch norm whose gradients are written by hand: BatchNormFunction's."""
 
-    def _normalise(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return batch_norm(x, self.weight, self.bias, self.eps, self.process_group)
+    def _normalise(self, x: Tensor, slope: float | None) -> tuple[Tensor, Tensor, Tensor]:
+        return batch_norm(x, self.weight, self.bias, self.eps, self.process_group, slope)

@@ -6,8 +6,10 @@ Dotted letters are tangents.
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 from torch.distributed import ProcessGroup
+from torch.nn import functional as F
 
 from backproof.torch_nn.batchnorm.joint_statistics import joint_statistics, sum_over_processes
 from backproof.torch_nn.batchnorm.per_channel import channelwise, sample_axes, statistics_dtype
@@ -66,12 +68,34 @@ def forward_with_statistics(
     return y.to(x.dtype)
 
 
+def activated(z: Tensor, slope: float | None) -> Tensor:
+    """Return LeakyReLU of this slope of z, or z where there is none.
+
+    leaky_relu.y:  y_si = max(0, z_si) + a min(0, z_si)
+    """
+    if slope is None:
+        return z
+    return F.leaky_relu(z, slope) if slope else F.relu(z)
+
+
+def before_activation(dy: Tensor, z: Tensor, slope: float | None) -> Tensor:
+    """Return ∂L/∂z, given dy = ∂L/∂y behind LeakyReLU, or dy where there is none.
+
+    leaky_relu.dx:  ∂L/∂z_si = ∂L/∂y_si (1 if z_si > 0 else a)
+    """
+    return dy if slope is None else torch.where(z > 0, dy, slope * dy)
+
+
 def backward(
     x: Tensor, gamma: Tensor, eps: float, group: ProcessGroup | None, dy: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return dx like x, dγ and dβ (C,), given dy = ∂L/∂y: manual_passes.py's backward, itself differentiable.
+    """Return dx like x, dγ and dβ (C,), given dy = ∂L/∂y, so that they can be differentiated again.
 
-    The formulas stand there. This one starts from x, on which μ and σ² depend: second derivatives need that.
+    bn.dgamma:  ∂L/∂γ_i = Σ_s ∂L/∂y_si x̂_si
+    bn.dbeta:   ∂L/∂β_i = Σ_s ∂L/∂y_si
+    bn.dx:      ∂L/∂x_si = (γ_i/(B √(σ²_i + ε))) (B ∂L/∂y_si − Σ_r ∂L/∂y_ri − x̂_si Σ_r ∂L/∂y_ri x̂_ri)
+
+    It starts from x, on which μ and σ² depend: second derivatives need that.
     """
     centred, _, var, count = statistics(x, group)
     invstd = (var + eps).rsqrt()

@@ -1,94 +1,187 @@
-"""Batch norm as an autograd Function: which pass runs when, and what is kept between them."""
+"""Batch norm as an autograd Function: which form runs when, and what is kept between its passes.
 
+There are two forms: compiled loops for processors (loops.py), and formulas for everything else (formulas.py):
+other devices, torch.compile, transforms, second derivatives, forward mode, and where numba is not installed.
+"""
+
+import logging
 from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.distributed import ProcessGroup
 
-from backproof.torch_nn.batchnorm import formulas, manual_passes
+from backproof.torch_nn.batchnorm import formulas
 from backproof.torch_nn.batchnorm.input_checks import require_input, require_two_values
+from backproof.torch_nn.batchnorm.per_channel import statistics_dtype
 
 Normalised = tuple[Tensor, Tensor, Tensor]
 """y like x; mean and biased variance (C,)."""
 InputGradients = tuple[Tensor | None, Tensor | None, Tensor | None]
 
 
-def forward(
-    ctx: Any, x: Tensor, gamma: Tensor, beta: Tensor, eps: float, process_group: ProcessGroup | None
+def batch_norm(
+    x: Tensor,
+    gamma: Tensor,
+    beta: Tensor,
+    eps: float = 1e-5,
+    process_group: ProcessGroup | None = None,
+    slope: float | None = None,
 ) -> Normalised:
-    """Normalise x (B, C, …) with γ and β (C,), and save x, γ, μ and 1/√(σ² + ε) for backward.
+    """Normalise x (B, C, …) with γ and β (C,): return y like x, mean and biased variance (C,).
 
-    With a process group, the statistics are those of all its processes' batches together. Shapes that do not
-    fit, an empty batch, and one value per channel are a ValueError.
+    With ``slope``, y goes through a LeakyReLU of this slope (0: ReLU). With a process group, the statistics are
+    those of all its processes' batches together. Shapes that do not fit, an empty batch, and one value per
+    channel are a ValueError.
     """
     require_input(x, gamma, beta)
     require_two_values(x, process_group)
-    y, mean, var, invstd = manual_passes.forward(x, gamma, beta, eps, process_group)
-    ctx.save_for_backward(x, gamma, mean, invstd)
-    ctx.eps, ctx.process_group = eps, process_group
-    return y, mean, var
+    if runs_loops(x, gamma, beta):
+        return _apply_plain(x, gamma, beta, eps, process_group, slope)
+    if torch.compiler.is_compiling() or not _is_transformed(x, gamma, beta):
+        y, mean, var = _apply_plain(x, gamma, beta, eps, process_group, None)
+    else:
+        y, mean, var = _apply(x, gamma, beta, eps, process_group)
+    return formulas.activated(y, slope), mean, var
 
 
-def backward(ctx: Any, dy: Tensor | None) -> InputGradients:
-    """Return dx, dγ and dβ, None where not needed.
+def batch_norm_with_statistics(
+    x: Tensor,
+    gamma: Tensor,
+    beta: Tensor,
+    eps: float,
+    mean: Tensor,
+    var: Tensor,
+    slope: float | None = None,
+) -> Tensor:
+    """Normalise x (B, C, …) with the given mean and variance (C,), such as running averages: y like x."""
+    require_input(x, gamma, beta)
+    inputs = x, gamma, beta, mean, var
+    needs_grad = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
+    if not needs_grad and runs_loops(*inputs):
+        statistics = (value.double().numpy() for value in (mean, var))
+        y: Tensor = _cpu_passes().normalise(x, gamma, beta, eps, *statistics, slope)
+        return y
+    return formulas.activated(formulas.forward_with_statistics(x, gamma, beta, eps, mean, var), slope)
 
-    By manual_passes.py, or by formulas.py where they are themselves differentiated, or batched by vmap, which
-    cannot write into a buffer.
-    """
-    if dy is None:
-        return None, None, None
-    x, gamma, mean, invstd = ctx.saved_tensors
-    wanted = ctx.needs_input_grad[:3]
-    if torch.compiler.is_compiling() or not (torch.is_grad_enabled() or _transformed()):
-        return manual_passes.backward(x, gamma, mean, invstd, ctx.process_group, wanted, dy)
-    dx, dgamma, dbeta = formulas.backward(x, gamma, ctx.eps, ctx.process_group, dy)
-    return (dx if wanted[0] else None, dgamma if wanted[1] else None, dbeta if wanted[2] else None)
+
+def runs_loops(x: Tensor, *others: Tensor) -> bool:
+    """Tell whether the compiled loops run, not the formulas: for plain tensors of the processor alone."""
+    return (
+        type(x) in (Tensor, nn.Parameter)
+        and x.device.type == "cpu"
+        and not torch.compiler.is_compiling()
+        and not _is_transformed(x, *others)
+        and _numba_is_installed()
+    )
+
+
+def _is_transformed(*inputs: Tensor) -> bool:
+    """Tell whether a transform of torch.func is active, or forward mode differentiates."""
+    return torch._C._are_functorch_transforms_active() or any(
+        _unpack_dual(tensor).tangent is not None for tensor in inputs
+    )
+
+
+@cache
+def _numba_is_installed() -> bool:
+    if find_spec("numba") is not None:
+        return True
+    logging.getLogger(__name__).warning(
+        "batch norm by hand is some three times slower without numba: pip install 'backproof[torch]'"
+    )
+    return False
+
+
+@cache
+def _cpu_passes() -> Any:
+    """Import numba and what needs it not before the first use."""
+    return import_module("backproof.torch_nn.batchnorm.cpu_passes")
 
 
 class PlainBatchNorm(torch.autograd.Function):
-    """Forward and backward alone: all that training needs and torch.compile takes, at half the overhead."""
+    """Forward and backward alone, by either form: all that training needs and torch.compile takes."""
 
     @staticmethod
-    def forward(ctx: Any, *inputs: Any) -> Normalised:
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        gamma: Tensor,
+        beta: Tensor,
+        eps: float,
+        process_group: ProcessGroup | None,
+        slope: float | None,
+    ) -> Normalised:
         """Return y; mean and variance without gradient."""
-        y, mean, var = forward(ctx, *inputs)
-        ctx.mark_non_differentiable(mean, var)
+        ctx.eps, ctx.process_group, ctx.slope, ctx.statistics = eps, process_group, slope, None
+        ctx.save_for_backward(x, gamma, beta)
         ctx.set_materialize_grads(False)
+        if runs_loops(x):
+            ctx.statistics = _cpu_passes().statistics(x, process_group)
+            y = _cpu_passes().normalise(x, gamma, beta, eps, *ctx.statistics, slope)
+            mean, var = (torch.from_numpy(value).to(statistics_dtype(x)) for value in ctx.statistics)
+        else:
+            y, mean, var = formulas.forward(x, gamma, beta, eps, process_group)
+        ctx.mark_non_differentiable(mean, var)
         return y, mean, var
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor | None, ...]:
         """Return dx, dγ and dβ, None where not needed."""
-        return *backward(ctx, grad_outputs[0]), None, None
+        return *backward(ctx, grad_outputs[0]), None, None, None
+
+
+def backward(ctx: Any, dy: Tensor | None) -> InputGradients:
+    """Return dx, dγ and dβ, None where not needed: by loops if those ran forward.
+
+    By formulas all the same where the gradients are themselves differentiated or batched.
+    """
+    if dy is None:
+        return None, None, None
+    x, gamma, beta = ctx.saved_tensors
+    wanted = ctx.needs_input_grad[:3]
+    if ctx.statistics is not None and runs_loops(x, dy) and not torch.is_grad_enabled():
+        gradients: InputGradients = _cpu_passes().backward(
+            x, gamma, beta, ctx.eps, *ctx.statistics, ctx.process_group, ctx.slope, wanted, dy
+        )
+        return gradients
+    if ctx.slope is not None:
+        z, _, _ = formulas.forward(x, gamma, beta, ctx.eps, ctx.process_group)
+        dy = formulas.before_activation(dy, z, ctx.slope)
+    dx, dgamma, dbeta = formulas.backward(x, gamma, ctx.eps, ctx.process_group, dy)
+    return (dx if wanted[0] else None, dgamma if wanted[1] else None, dbeta if wanted[2] else None)
 
 
 class BatchNormFunction(torch.autograd.Function):
     """Batch norm with hand-written derivatives: backward, forward mode, and both again under vmap.
 
-    ``apply(x, gamma, beta, eps, process_group)`` returns y; and without gradient mean, biased variance σ² and
-    1/√(σ² + ε) (C,).
+    ``apply(x, gamma, beta, eps, process_group)`` returns y; and without gradient mean and biased variance (C,).
     """
 
     @staticmethod
     def forward(
         x: Tensor, gamma: Tensor, beta: Tensor, eps: float, process_group: ProcessGroup | None
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Normalise x (B, C, …) with γ and β (C,), as the function ``forward`` describes it."""
+    ) -> Normalised:
+        """Normalise x (B, C, …) with γ and β (C,), as ``batch_norm`` describes it."""
         require_input(x, gamma, beta)
         require_two_values(x, process_group)
-        return manual_passes.forward(x, gamma, beta, eps, process_group)
+        require_input(x, gamma, beta)
+        require_two_values(x, process_group)
+        return formulas.forward(x, gamma, beta, eps, process_group)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
         """Save what backward and forward mode need."""
-        x, gamma, _, ctx.eps, ctx.process_group = inputs
-        _, mean, var, invstd = output
-        ctx.mark_non_differentiable(mean, var, invstd)
+        x, gamma, beta, ctx.eps, ctx.process_group = inputs
+        ctx.statistics = ctx.slope = None
+        ctx.mark_non_differentiable(*output[1:])
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(x, gamma, mean, invstd)
+        ctx.save_for_backward(x, gamma, beta)
         ctx.save_for_forward(x, gamma)
 
     @staticmethod
@@ -97,10 +190,10 @@ class BatchNormFunction(torch.autograd.Function):
         return *backward(ctx, grad_outputs[0]), None, None
 
     @staticmethod
-    def jvp(ctx: Any, *grad_inputs: Any) -> tuple[Tensor, None, None, None]:
+    def jvp(ctx: Any, *grad_inputs: Any) -> tuple[Tensor, None, None]:
         """Return ẏ, given ẋ, γ̇ and β̇."""
         x, gamma = ctx.saved_tensors
-        return formulas.jvp(x, gamma, ctx.eps, ctx.process_group, grad_inputs[:3]), None, None, None
+        return formulas.jvp(x, gamma, ctx.eps, ctx.process_group, grad_inputs[:3]), None, None
 
     @staticmethod
     def vmap(
@@ -114,30 +207,13 @@ class BatchNormFunction(torch.autograd.Function):
         )
         y, *statistics = _apply(x, gamma, beta, *rest)
         y = y.reshape(len(y), v, -1, *y.shape[2:])
-        return (y, *(statistic.view(v, -1) for statistic in statistics)), (1, 0, 0, 0)
+        return (y, *(statistic.view(v, -1) for statistic in statistics)), (1, 0, 0)
 
 
 # torch leaves these without types.
 _unpack_dual: Callable[[Tensor], forward_ad.UnpackedDualTensor] = forward_ad.unpack_dual
-_apply: Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]] = BatchNormFunction.apply
+_apply: Callable[..., Normalised] = BatchNormFunction.apply
 _apply_plain: Callable[..., Normalised] = PlainBatchNorm.apply
-
-
-def batch_norm(
-    x: Tensor, gamma: Tensor, beta: Tensor, eps: float = 1e-5, process_group: ProcessGroup | None = None
-) -> Normalised:
-    """Return y, mean and biased variance: by BatchNormFunction where a transform or forward mode needs it."""
-    if torch.compiler.is_compiling() or not (
-        _transformed() or any(_unpack_dual(tensor).tangent is not None for tensor in (x, gamma, beta))
-    ):
-        return _apply_plain(x, gamma, beta, eps, process_group)
-    y, mean, var, _ = _apply(x, gamma, beta, eps, process_group)
-    return y, mean, var
-
-
-def _transformed() -> bool:
-    """Return whether a transform of torch.func is active."""
-    return torch._C._are_functorch_transforms_active()
 
 
 def _with_axis(tensor: Tensor, dim: int | None, to: int, size: int) -> Tensor:

@@ -1,0 +1,135 @@
+"""Batch norm as loops over samples and channels, two forward and two backward; an activation may follow.
+
+The loops take arrays alone: compiled by numba they run in torch's threads, uncompiled in Python, and are the
+same. Axes: s and r sample 1…B, i channel 1…C. Arrays are rows (N, C) or planes (B, C, P), where every pixel
+counts as a sample, and B as B·P; bfloat16 comes as its bits, and is computed in float32. z is what batch norm
+returns; where a LeakyReLU follows, of ``slope`` a (0: ReLU; None: no activation), y is what that returns.
+
+Sums are of x − x_1, not of x, and in float64: squares far from zero would cancel.
+"""
+
+import math
+
+import numpy as np
+
+from backproof.torch_nn.batchnorm import plane_loops, row_loops
+from backproof.torch_nn.batchnorm.channels import Array, Channels
+from backproof.torch_nn.loop_compiler.bfloat16 import widened
+from backproof.torch_nn.loop_compiler.compiled import Loop, called_by_loops, in_parts
+
+
+@Loop
+def statistics(x: Array, parts: int) -> tuple[Array, Array]:
+    """Return mean and biased variance of each channel (C,), in float64.
+
+    bn.mu:   μ_i = (1/B) Σ_s x_si
+    bn.var:  σ²_i = (1/B) Σ_s (x_si − μ_i)²
+    """
+    n_channels = x.shape[1]
+    size = x.size // n_channels
+    sums = np.zeros((parts, 2, n_channels))
+    origin = np.zeros(n_channels)
+    for i in range(n_channels):
+        origin[i] = widened(x[0, i] if x.ndim == 2 else x[0, i, 0])
+    if x.ndim == 2:
+        in_parts(row_loops.add_deviations, parts, (x, origin, sums))
+    else:
+        in_parts(plane_loops.add_deviations, parts, (x, origin, sums))
+    totals = sums.sum(0)
+    rest = totals[0] / size
+    # Rounding may make a constant channel's variance negative.
+    return origin + rest, np.maximum(totals[1] / size - rest * rest, 0)
+
+
+@called_by_loops
+def channels_of(gamma: Array, beta: Array, eps: float, mean: Array, var: Array) -> Channels:
+    """Return what the loops need to know of each channel, given μ and σ² in float64."""
+    rounded_mean, rest, invstd = np.zeros_like(gamma), np.zeros_like(gamma), np.zeros_like(gamma)
+    for i in range(len(gamma)):
+        rounded_mean[i] = mean[i]
+        rest[i] = mean[i] - rounded_mean[i]
+        invstd[i] = 1 / math.sqrt(var[i] + eps)
+    return Channels(gamma, beta, rounded_mean, rest, invstd)
+
+
+@Loop
+def normalise(
+    x: Array,
+    gamma: Array,
+    beta: Array,
+    eps: float,
+    mean: Array,
+    var: Array,
+    slope: float | None,
+    parts: int,
+    y: Array,
+) -> None:
+    """Write y like x, given γ, β, μ and σ² (C,).
+
+    bn.xhat:       x̂_si = (x_si − μ_i)/√(σ²_i + ε)
+    bn.y:          z_si = γ_i x̂_si + β_i
+    leaky_relu.y:  y_si = max(0, z_si) + a min(0, z_si)
+    """
+    channels = channels_of(gamma, beta, eps, mean, var)
+    if x.ndim == 2:
+        in_parts(row_loops.normalise, parts, (x, channels, slope, y))
+    else:
+        in_parts(plane_loops.normalise, parts, (x, channels, slope, y))
+
+
+@Loop
+def parameter_gradients(
+    x: Array,
+    dy: Array,
+    gamma: Array,
+    beta: Array,
+    eps: float,
+    mean: Array,
+    var: Array,
+    slope: float | None,
+    parts: int,
+) -> tuple[Array, Array]:
+    """Return ∂L/∂γ and ∂L/∂β (C,) in float64, given ∂L/∂y like x.
+
+    leaky_relu.dx:  ∂L/∂z_si = ∂L/∂y_si (1 if z_si > 0 else a)
+    bn.dgamma:      ∂L/∂γ_i = Σ_s ∂L/∂z_si x̂_si
+    bn.dbeta:       ∂L/∂β_i = Σ_s ∂L/∂z_si
+    """
+    channels = channels_of(gamma.astype(np.float64), beta.astype(np.float64), eps, mean, var)
+    sums = np.zeros((parts, 2, len(gamma)))
+    if x.ndim == 2:
+        in_parts(row_loops.add_gradients, parts, (x, dy, channels, slope, sums))
+    else:
+        in_parts(plane_loops.add_gradients, parts, (x, dy, channels, slope, sums))
+    totals = sums.sum(0)
+    return totals[1], totals[0]
+
+
+@Loop
+def input_gradient(
+    x: Array,
+    dy: Array,
+    gamma: Array,
+    beta: Array,
+    eps: float,
+    mean: Array,
+    var: Array,
+    slope: float | None,
+    dgamma: Array,
+    dbeta: Array,
+    size: int,
+    parts: int,
+    dx: Array,
+) -> None:
+    """Write ∂L/∂x like x, given ∂L/∂y like x, and ∂L/∂γ and ∂L/∂β (C,) over all ``size`` samples.
+
+    leaky_relu.dx:  ∂L/∂z_si = ∂L/∂y_si (1 if z_si > 0 else a)
+    bn.dx:          ∂L/∂x_si = (γ_i/(B √(σ²_i + ε))) (B ∂L/∂z_si − Σ_r ∂L/∂z_ri − x̂_si Σ_r ∂L/∂z_ri x̂_ri)
+    """
+    channels = channels_of(gamma, beta, eps, mean, var)
+    mean_dz = (dbeta / size).astype(gamma.dtype)
+    mean_dz_xhat = (dgamma / size).astype(gamma.dtype)
+    if x.ndim == 2:
+        in_parts(row_loops.input_gradient, parts, (x, dy, channels, slope, mean_dz, mean_dz_xhat, dx))
+    else:
+        in_parts(plane_loops.input_gradient, parts, (x, dy, channels, slope, mean_dz, mean_dz_xhat, dx))
