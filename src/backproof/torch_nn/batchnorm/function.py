@@ -42,7 +42,7 @@ def backward(ctx: Any, dy: Tensor | None) -> InputGradients:
         return None, None, None
     x, gamma, mean, invstd = ctx.saved_tensors
     wanted = ctx.needs_input_grad[:3]
-    if torch.compiler.is_compiling() or not (torch.is_grad_enabled() or _transformed()):
+    if torch.compiler.is_compiling() or not (torch.is_grad_enabled() or _transformed() or _is_batched(dy)):
         return manual_passes.backward(x, gamma, mean, invstd, ctx.process_group, wanted, dy)
     dx, dgamma, dbeta = formulas.backward(x, gamma, ctx.eps, ctx.process_group, dy)
     return (dx if wanted[0] else None, dgamma if wanted[1] else None, dbeta if wanted[2] else None)
@@ -138,6 +138,11 @@ def batch_norm(
 def _transformed() -> bool:
     """Return whether a transform of torch.func is active."""
     return torch._C._are_functorch_transforms_active()
+
+
+def _is_batched(dy: Tensor) -> bool:
+    """Return whether the older vmap is active: autograd's own, for ``is_grads_batched`` and ``vectorize``."""
+    return torch._C._functorch.is_legacy_batchedtensor(dy)
 
 
 def _with_axis(tensor: Tensor, dim: int | None, to: int, size: int) -> Tensor:
