@@ -46,7 +46,8 @@ def forward(
     invstd = (var + eps).rsqrt_()
     scale = gamma * invstd
     y = _scale_and_shift(y, scale, torch.addcmul(beta, rest, scale, value=-1))
-    return _reshaped_like(y, x).to(x.dtype), mean, var, invstd
+    # Detached, since autograd lets nobody write into a view that a Function made, as an in-place ReLU would.
+    return _reshaped_like(y, x).to(x.dtype).detach(), mean, var, invstd
 
 
 def backward(
