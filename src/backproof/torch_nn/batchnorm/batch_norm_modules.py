@@ -1,6 +1,6 @@
 """Batch norm as modules: parameters, running statistics, and when each kind of statistics is used.
 
-Parameters, buffers and settings are those of torch.nn.BatchNorm1d and 2d, and state dicts load both ways.
+Parameters, buffers and settings have the names of torch.nn.BatchNorm1d and 2d; state dicts load both ways.
 """
 
 from abc import abstractmethod
