@@ -27,15 +27,15 @@ def native_of(module: Any, x: Tensor) -> nn.Module:
     """Make torch's own module for x, with the same numbers."""
     kinds: dict[int, Any] = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
     native: nn.Module = kinds[x.ndim](
-        module.n_features, module.eps, module.momentum, track_running_stats=module.track_running_stats
+        module.num_features, module.eps, module.momentum, track_running_stats=module.track_running_stats
     ).to(module.weight.dtype)
     native.load_state_dict(module.state_dict())
     return native.train(module.training)
 
 
-def built(kind: Any, n_features: int, dtype: torch.dtype = torch.float64, **settings: Any) -> Any:
+def built(kind: Any, num_features: int, dtype: torch.dtype = torch.float64, **settings: Any) -> Any:
     """A module with random γ and β."""
-    module = kind(n_features, **settings).to(dtype)
+    module = kind(num_features, **settings).to(dtype)
     with torch.no_grad():
         module.weight.normal_()
         module.bias.normal_()
@@ -176,7 +176,7 @@ def test_parameters_start_as_identity() -> None:
         module = kind(4, track_running_stats=True)
         assert module.state_dict().keys() == nn.BatchNorm1d(4).state_dict().keys()
         assert_same(module.state_dict(), nn.BatchNorm1d(4).state_dict(), 0.0)
-        assert repr(module) == f"{kind.__name__}(4, eps=1e-05, momentum=0.1, track_running_stats=True)"
+        assert repr(module) == repr(nn.BatchNorm1d(4)).replace("BatchNorm1d", kind.__name__)
 
 
 @pytest.mark.parametrize("kind", OURS)
@@ -198,7 +198,7 @@ def test_doors(kind: Build, shape: tuple[int, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         module(torch.zeros(shape))
     assert module.num_batches_tracked == 0
-    if "one value" not in message:
+    if "value" not in message:
         with pytest.raises(ValueError, match=message):
             module.eval()(torch.zeros(shape))
     else:  # which other statistics can normalise

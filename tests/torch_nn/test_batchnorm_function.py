@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
+from torch.autograd.functional import hessian, jacobian
 from torch.autograd.graph import saved_tensors_hooks
 
 from backproof.torch_nn.batchnorm import (
@@ -69,9 +70,13 @@ def close(actual: Any, expected: Any) -> None:
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_derivatives_are_those_of_differences(name: str, shape: tuple[int, ...]) -> None:
     arguments = [t.requires_grad_() for t in inputs(shape)]
-    assert gradcheck(IMPLEMENTATIONS[name], arguments, check_forward_ad=name != "native")
+    assert gradcheck(
+        IMPLEMENTATIONS[name], arguments, check_forward_ad=name != "native", check_batched_grad=True
+    )
     if name != "native":  # grad_outputs are drawn at random
-        assert gradgradcheck(IMPLEMENTATIONS[name], arguments, check_fwd_over_rev=True)
+        assert gradgradcheck(
+            IMPLEMENTATIONS[name], arguments, check_fwd_over_rev=True, check_batched_grad=True
+        )
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -204,6 +209,29 @@ def test_jacobians_and_hessian() -> None:
     for outer in torch.func.jacrev, torch.func.jacfwd:
         close(outer(torch.func.jacrev(of_hand, everything), everything)(*arguments), expected)
     close(torch.func.jacrev(torch.func.jacfwd(of_hand, everything), everything)(*arguments), expected)
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (2, 3, 2, 2)], ids=str)
+@pytest.mark.parametrize("call", [by_hand, as_function])
+def test_batched_gradients_of_autograd(
+    call: Callable[[Tensor, Tensor, Tensor], Tensor], shape: tuple[int, ...]
+) -> None:
+    arguments = tuple(t.requires_grad_() for t in inputs(shape))
+    dys = torch.randn(5, *shape, dtype=torch.float64)
+    y = natively(*arguments)
+    one_by_one = [torch.autograd.grad(y, arguments, dy, retain_graph=True) for dy in dys]
+    expected = tuple(torch.stack(each) for each in zip(*one_by_one, strict=True))
+    close(torch.autograd.grad(call(*arguments), arguments, dys, is_grads_batched=True), expected)
+
+    def loss(f: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        return lambda *of: (dys[0] * f(*of)).square().sum()
+
+    for strategy in "reverse-mode", "forward-mode":
+        close(jacobian(call, arguments, vectorize=True, strategy=strategy), jacobian(natively, arguments))
+        close(
+            hessian(loss(call), arguments, vectorize=True, outer_jacobian_strategy=strategy),
+            hessian(loss(natively), arguments),
+        )
 
 
 @pytest.mark.xfail(

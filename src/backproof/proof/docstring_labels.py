@@ -35,7 +35,6 @@ EXEMPT = {
     "numpy_nn.mlp.MLP": _COMPOSED,
     "numpy_nn.sequential.Sequential": _COMPOSED,
     "torch_nn.batchnorm.function.BatchNormFunction": _AUTOGRAD,
-    "torch_nn.batchnorm.batch_norm_modules.BatchNorm.extra_repr": "is text",
     "torch_nn.batchnorm.joint_statistics._AllReduce": _GROUPS,
     "torch_nn.batchnorm.joint_statistics.joint_statistics": _GROUPS,
     "torch_nn.batchnorm.joint_statistics.sum_over_processes": _GROUPS,

@@ -1,13 +1,14 @@
 """Batch norm as modules: parameters, running statistics, and when each kind of statistics is used.
 
-Parameters and buffers have the names of torch.nn.BatchNorm1d and 2d, whose state dicts therefore load.
+Parameters, buffers and settings have the names of torch.nn.BatchNorm1d and 2d; state dicts load both ways.
 """
 
 from abc import abstractmethod
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributed import ProcessGroup
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from backproof.torch_nn.batchnorm import formulas
 from backproof.torch_nn.batchnorm.function import batch_norm, batch_norm_with_statistics
@@ -15,7 +16,7 @@ from backproof.torch_nn.batchnorm.input_checks import require_input, require_two
 from backproof.torch_nn.batchnorm.joint_statistics import sum_over_processes
 
 
-class BatchNorm(nn.Module):
+class BatchNorm(_BatchNorm):
     """y = γ x̂ + β for x (B, C, …), with γ = ``weight`` and β = ``bias``, both (C,).
 
     x̂ takes each channel's mean and biased variance from the batch: with ``process_group``, from all its
@@ -23,37 +24,27 @@ class BatchNorm(nn.Module):
     instead, which each training batch moves by ``momentum`` (None: all batches count alike) towards its mean
     and unbiased variance.
 
-    ``n_features`` below 1, input that is not (B, ``n_features``, …), an empty batch, and a batch with one
-    value per channel where its statistics are needed, are a ValueError.
-    """
+    ``num_features`` below 1, input that is not (B, ``num_features``, …), and an empty batch or one value per
+    channel where a batch's statistics are needed, are a ValueError.
 
-    running_mean: Tensor | None
-    running_var: Tensor | None
-    num_batches_tracked: Tensor | None
+    PyTorch's tools find batch norms by their class: ``update_bn`` of averaged weights,
+    ``torch.func.replace_all_batch_norm_modules_``, FullyShardedDataParallel's choice of precision. They find
+    this one too; ``SyncBatchNorm.convert_sync_batchnorm`` exchanges it, as asked, for PyTorch's own.
+    """
 
     def __init__(
         self,
-        n_features: int,
+        num_features: int,
         eps: float = 1e-5,
         *,
         momentum: float | None = 0.1,
         track_running_stats: bool = False,
         process_group: ProcessGroup | None = None,
     ) -> None:
-        super().__init__()
-        if n_features < 1:
-            raise ValueError(f"batch norm needs at least one feature, got {n_features}")
-        self.n_features = n_features
-        self.eps = eps
-        self.momentum = momentum
-        self.track_running_stats = track_running_stats
+        if num_features < 1:
+            raise ValueError(f"batch norm needs at least one feature, got {num_features}")
+        super().__init__(num_features, eps, momentum, track_running_stats=track_running_stats)
         self.process_group = process_group
-        self.weight = nn.Parameter(torch.ones(n_features))
-        self.bias = nn.Parameter(torch.zeros(n_features))
-        tracked = track_running_stats
-        self.register_buffer("running_mean", torch.zeros(n_features) if tracked else None)
-        self.register_buffer("running_var", torch.ones(n_features) if tracked else None)
-        self.register_buffer("num_batches_tracked", torch.tensor(0) if tracked else None)
 
     def forward(self, x: Tensor, slope: float | None = None) -> Tensor:
         """Normalise x (B, C, …): y of the same shape and dtype; with ``slope``, LeakyReLU of it (0: ReLU)."""
@@ -77,23 +68,19 @@ class BatchNorm(nn.Module):
         bn.running_mean:  μ̄_i ← (1 − m) μ̄_i + m μ_i
         bn.running_var:   σ̄²_i ← (1 − m) σ̄²_i + m (B/(B − 1)) σ²_i
         """
-        assert self.running_mean is not None
-        assert self.running_var is not None
-        assert self.num_batches_tracked is not None
-        self.num_batches_tracked += 1
-        m = 1 / self.num_batches_tracked.to(mean.dtype) if self.momentum is None else self.momentum
+        m: Tensor | float | None = self.momentum
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked += 1
+            if m is None:
+                m = 1 / self.num_batches_tracked.to(mean.dtype)
+        if m is None or self.running_mean is None or self.running_var is None:
+            return  # whoever sets a buffer to None does without it
         b: Tensor | float = x.numel() / x.shape[1]
         if self.process_group is not None:
             b = sum_over_processes(torch.tensor(b, dtype=torch.float64, device=x.device), self.process_group)
-        self.running_mean.mul_(1 - m).add_(m * mean)
-        self.running_var.mul_(1 - m).add_(m * (b / (b - 1)) * var)
-
-    def extra_repr(self) -> str:
-        """Return the settings, for the module's repr."""
-        return (
-            f"{self.n_features}, eps={self.eps}, momentum={self.momentum}, "
-            f"track_running_stats={self.track_running_stats}"
-        )
+        # Buffers of 16 bits are rounded once, when their new value is known.
+        for running, new in (self.running_mean, mean), (self.running_var, (b / (b - 1)) * var):
+            running.copy_(running.to(new.dtype).lerp(new, m))
 
 
 class BatchNormAutograd(BatchNorm):

@@ -88,7 +88,7 @@ def _samples(tensor: Tensor, like: Tensor) -> Tensor:
     tensor = tensor.detach()
     if tensor.dtype == torch.float16:  # numba has neither this type nor its bits' meaning
         tensor = tensor.float()
-    if like.movedim(1, -1).is_contiguous():
+    if like.ndim == 2 or like.movedim(1, -1).is_contiguous():
         return tensor.movedim(1, -1).contiguous().flatten(0, -2)
     return tensor.contiguous().flatten(2)
 
@@ -97,7 +97,8 @@ def _shaped_like(x: Tensor, samples: Tensor) -> Tensor:
     """Return rows or planes in the shape and dtype of x."""
     if samples.ndim == 2:
         samples = samples.view(len(x), *x.shape[2:], -1).movedim(-1, 1)
-    return samples.view(x.shape).to(x.dtype)
+    # Detached, since autograd lets nobody write into a view that a Function made, as an in-place ReLU would.
+    return samples.view(x.shape).to(x.dtype).detach()
 
 
 def _array(tensor: Tensor) -> Array:

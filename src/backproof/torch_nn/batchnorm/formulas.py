@@ -63,6 +63,7 @@ def forward_with_statistics(
     x: Tensor, gamma: Tensor, beta: Tensor, eps: float, mean: Tensor, var: Tensor
 ) -> Tensor:
     """Normalise x (B, C, …) with the given mean and variance (C,), such as running averages."""
+    gamma, mean, var = (values.to(statistics_dtype(values)) for values in (gamma, mean, var))
     scale = gamma * (var + eps).rsqrt()
     y: Tensor = (x - channelwise(mean, x)) * channelwise(scale, x) + channelwise(beta, x)
     return y.to(x.dtype)

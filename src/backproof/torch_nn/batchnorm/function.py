@@ -82,9 +82,10 @@ def runs_loops(x: Tensor, *others: Tensor) -> bool:
 
 
 def _is_transformed(*inputs: Tensor) -> bool:
-    """Tell whether a transform of torch.func is active, or forward mode differentiates."""
+    """Tell whether a transform of torch.func is active, autograd's older vmap, or forward mode."""
     return torch._C._are_functorch_transforms_active() or any(
-        _unpack_dual(tensor).tangent is not None for tensor in inputs
+        torch._C._functorch.is_legacy_batchedtensor(tensor) or _unpack_dual(tensor).tangent is not None
+        for tensor in inputs
     )
 
 

@@ -7,7 +7,7 @@ from torch.distributed import ProcessGroup
 def require_input(x: Tensor, gamma: Tensor, beta: Tensor) -> None:
     """Refuse anything but real floats x (B, C, …) with γ and β (C,).
 
-    Shapes, and batches without a value, are a ValueError; dtypes are a TypeError.
+    Shapes are a ValueError, dtypes a TypeError.
     """
     if gamma.ndim != 1 or gamma.shape != beta.shape:
         raise ValueError(
@@ -19,12 +19,12 @@ def require_input(x: Tensor, gamma: Tensor, beta: Tensor) -> None:
         )
     if not x.is_floating_point():
         raise TypeError(f"batch norm: x has dtype {x.dtype}, expected real floating-point numbers")
-    if x.numel() == 0:
-        raise ValueError(f"batch norm: x has shape {tuple(x.shape)}, which holds no value to average")
 
 
 def require_two_values(x: Tensor, group: ProcessGroup | None) -> None:
-    """Refuse a batch with one value per channel: it equals its mean, and y would be β whatever x is."""
+    """Refuse a batch without a value, and one with one per channel: that is its mean, so y would be β."""
+    if x.numel() == 0:
+        raise ValueError(f"batch norm: x has shape {tuple(x.shape)}, which holds no value to average")
     # One process may have a single value where the group has more: joint_statistics counts those.
     if group is None and x.numel() == x.shape[1]:
         raise ValueError(
