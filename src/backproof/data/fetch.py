@@ -7,7 +7,6 @@ from pathlib import Path
 from backproof.data.cache import cache_lock
 from backproof.errors import DataError
 from backproof.files import cache_folder
-from backproof.files import cache_folder
 
 ARCHIVE = "cifar-10-python.tar.gz"
 ORIGIN = f"https://www.cs.toronto.edu/~kriz/{ARCHIVE}"

@@ -1,17 +1,20 @@
-"""LeakyReLU and Softmax, and PyTorch's."""
+"""LeakyReLU, alone and behind batch norm, and softmax; and PyTorch's."""
 
 from collections.abc import Iterator
 
 import numpy as np
+import torch
 from torch.nn import functional as F
 
 from backproof.numpy_nn.activations import LeakyReLU, Softmax
+from backproof.proof.code.batchnorm import uncompiled_loops
 from backproof.proof.equations.activations import p, x, y
 from backproof.proof.formula.expression import Array
 from backproof.proof.formula.graph import Sample
 from backproof.proof.formula.letters import SLOPE
 from backproof.proof.formula.notation import grad
 from backproof.proof.signatures import Code, Torch
+from backproof.torch_nn.batchnorm import formulas, loops
 
 
 def make_leaky_relu(v: Sample) -> LeakyReLU:
@@ -19,10 +22,40 @@ def make_leaky_relu(v: Sample) -> LeakyReLU:
     return LeakyReLU(float(v[SLOPE]))
 
 
-def _leaky_relu_dx(v: Sample) -> Array:
+def _leaky_relu_y(v: Sample) -> Iterator[Array]:
+    yield make_leaky_relu(v).forward(v[x])
+    yield formulas.activated(torch.tensor(v[x]), float(v[SLOPE])).numpy()
+    for samples in _rows_and_planes(v[x]):
+        activated = np.full_like(samples, np.nan)
+        with uncompiled_loops():
+            loops.normalise(samples, *_changing_nothing(v), 2, activated)
+        yield activated.reshape(v[x].shape)
+
+
+def _leaky_relu_dx(v: Sample) -> Iterator[Array]:
     layer = make_leaky_relu(v)
     layer.forward(v[x])
-    return layer.backward(v[grad(y)])
+    yield layer.backward(v[grad(y)])
+    yield formulas.before_activation(torch.tensor(v[grad(y)]), torch.tensor(v[x]), float(v[SLOPE])).numpy()
+    nothing = np.zeros(v[x].shape[1])
+    for samples, dy in zip(_rows_and_planes(v[x]), _rows_and_planes(v[grad(y)]), strict=True):
+        dx = np.full_like(samples, np.nan)
+        with uncompiled_loops():
+            loops.input_gradient(samples, dy, *_changing_nothing(v), nothing, nothing, len(samples), 2, dx)
+            yield dx.reshape(v[x].shape)
+            # Over one sample, β's gradient is its own.
+            ones = [(samples[s : s + 1], dy[s : s + 1]) for s in range(len(samples))]
+            yield np.stack([loops.parameter_gradients(*one, *_changing_nothing(v), 1)[1] for one in ones])
+
+
+def _rows_and_planes(samples: Array) -> tuple[Array, Array]:
+    return samples, samples[:, :, None]
+
+
+def _changing_nothing(v: Sample) -> tuple[object, ...]:
+    """Return γ, β, ε, μ in two parts, σ² with which batch norm changes nothing, and the activation's slope."""
+    zeros = np.zeros(v[x].shape[1])
+    return zeros + 1, zeros, 0.0, zeros, zeros, zeros + 1, float(v[SLOPE])
 
 
 def beyond_exp(scores: Array) -> list[Array]:
@@ -47,7 +80,7 @@ def _softmax_dx(v: Sample) -> Array:
 
 
 CODE: dict[str, Code] = {
-    "leaky_relu.y": lambda v: make_leaky_relu(v).forward(v[x]),
+    "leaky_relu.y": _leaky_relu_y,
     "leaky_relu.dx": _leaky_relu_dx,
     "softmax.p": _softmax_p,
     "softmax.dx": _softmax_dx,

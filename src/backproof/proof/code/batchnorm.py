@@ -1,7 +1,7 @@
-"""Batch norm by manual passes, by formulas and by modules, in every layout; and PyTorch's."""
+"""Batch norm by loops, compiled and uncompiled, by formulas and by modules, in every layout; and PyTorch's."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,9 @@ from backproof.proof.formula.graph import Sample
 from backproof.proof.formula.letters import EPSILON
 from backproof.proof.formula.notation import grad
 from backproof.proof.signatures import Code, Tensors, Torch
-from backproof.torch_nn.batchnorm import formulas, manual_passes
+from backproof.torch_nn.batchnorm import cpu_passes, formulas
 from backproof.torch_nn.batchnorm.batch_norm_modules import BatchNorm, BatchNormAutograd, BatchNormManual
+from backproof.torch_nn.loop_compiler.compiled import uncompiled
 
 # torch leaves these without types.
 _jacobian: Callable[..., Tensor] = torch.autograd.functional.jacobian
@@ -28,7 +29,6 @@ _FAR_DIGIT = 2.0**-20
 """The last binary digit of numbers so large: a mean that is rounded there shows beside σ."""
 Pass = Callable[[Tensor, Tensor, Tensor, Tensor, float], dict[str, Tensor]]
 """Takes x, ∂L/∂y, γ, β and ε."""
-Mode = Callable[[], AbstractContextManager[None]]
 
 
 def all_implementations(name: str, letters: Any) -> Code:
@@ -36,20 +36,15 @@ def all_implementations(name: str, letters: Any) -> Code:
 
     ``letters`` is a module of equations, which names the arrays.
     """
-    manual_pass, formulas_pass = _FORWARD_PASSES if name in _FORWARD else _BACKWARD_PASSES
-    mode_passes: tuple[tuple[Mode, Pass], ...] = (
-        (nullcontext, manual_pass),
-        (_as_compiled, manual_pass),
-        (nullcontext, formulas_pass),
-    )
+    passes = _FORWARD_PASSES if name in _FORWARD else _BACKWARD_PASSES
 
     def code(v: Sample) -> Iterator[Array]:
         parameters = _parameters(v, letters)
         x, dy = torch.tensor(v[letters.x]), torch.tensor(v[grad(letters.y)])
         shape = x.shape if name in ("y", "dx") else (-1,)
         for x_laid, dy_laid in _layouts(x, dy):
-            for mode, run in mode_passes:
-                for value in _near_and_far(name, mode, run, x_laid, dy_laid, *parameters):
+            for run in passes:
+                for value in _near_and_far(name, run, x_laid, dy_laid, *parameters):
                     yield value.reshape(shape).numpy()
         if name in ("mu", "var"):
             return
@@ -57,8 +52,10 @@ def all_implementations(name: str, letters: Any) -> Code:
             for create_graph in (False, True):
                 yield _by_module(name, module, x, dy, *parameters, create_graph=create_graph)
         if name == "y":
-            mean, var = torch.tensor(v[letters.mu]), torch.tensor(v[letters.var])
-            yield formulas.forward_with_statistics(x, *parameters, mean, var).numpy()
+            statistics = torch.tensor(v[letters.mu]), torch.tensor(v[letters.var])
+            yield formulas.forward_with_statistics(x, *parameters, *statistics).numpy()
+            with uncompiled_loops():
+                yield cpu_passes.forward_with_statistics(x, *parameters, *statistics, None).numpy()
 
     return code
 
@@ -76,7 +73,7 @@ def _layouts(x: Tensor, dy: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def _near_and_far(
-    name: str, mode: Mode, run: Pass, x: Tensor, dy: Tensor, gamma: Tensor, beta: Tensor, eps: float
+    name: str, run: Pass, x: Tensor, dy: Tensor, gamma: Tensor, beta: Tensor, eps: float
 ) -> Iterator[Tensor]:
     """Run at x, and add what changes when its mean is shifted far from zero, beside σ: nothing, but for μ.
 
@@ -85,7 +82,7 @@ def _near_and_far(
     """
 
     def value(inputs: Tensor, eps: float) -> Tensor:
-        with mode(), torch.no_grad():
+        with torch.no_grad():
             return run(inputs, dy, gamma, beta, eps)[name]
 
     unshifted, shift = value(x, eps), torch.full_like(gamma, _FAR)
@@ -102,23 +99,35 @@ def _near_and_far(
 
 
 @contextmanager
-def _as_compiled() -> Iterator[None]:
-    """Take the branches that torch.compile takes: they differ in what is written in place."""
-    original, torch.compiler.is_compiling = torch.compiler.is_compiling, lambda: True
+def uncompiled_loops() -> Iterator[None]:
+    """Let Python run the loops, on memory that holds NaN first: what they leave out is seen."""
+    was_deterministic = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)  # which fills new memory
     try:
-        yield
+        with uncompiled():
+            yield
     finally:
-        torch.compiler.is_compiling = original
+        torch.use_deterministic_algorithms(was_deterministic)
 
 
-def _manual_forward(x: Tensor, _: Tensor, gamma: Tensor, beta: Tensor, eps: float) -> dict[str, Tensor]:
-    return dict(zip(_FORWARD, manual_passes.forward(x, gamma, beta, eps, None)[:3], strict=True))
+def _loops_forward(x: Tensor, _: Tensor, gamma: Tensor, beta: Tensor, eps: float) -> dict[str, Tensor]:
+    y, known = cpu_passes.forward(x, gamma, beta, eps, None, None)
+    mean, var = torch.from_numpy(known.origin + known.rest), torch.from_numpy(known.var)
+    return dict(zip(_FORWARD, (y, mean, var), strict=True))
 
 
-def _manual_backward(x: Tensor, dy: Tensor, gamma: Tensor, beta: Tensor, eps: float) -> dict[str, Any]:
-    _, mean, _, invstd = manual_passes.forward(x, gamma, beta, eps, None)
-    gradients = manual_passes.backward(x, gamma, mean, invstd, None, (True, True, True), dy)
+def _loops_backward(x: Tensor, dy: Tensor, gamma: Tensor, beta: Tensor, eps: float) -> dict[str, Any]:
+    _, known = cpu_passes.forward(x, gamma, beta, eps, None, None)
+    gradients = cpu_passes.backward(x, known, None, (True, True, True), dy, gamma.dtype)
     return dict(zip(_BACKWARD, gradients, strict=True))
+
+
+def _uncompiled(run: Pass) -> Pass:
+    def run_uncompiled(*arguments: Any) -> dict[str, Any]:
+        with uncompiled_loops():
+            return run(*arguments)
+
+    return run_uncompiled
 
 
 def _formulas_forward(x: Tensor, _: Tensor, gamma: Tensor, beta: Tensor, eps: float) -> dict[str, Tensor]:
@@ -129,8 +138,8 @@ def _formulas_backward(x: Tensor, dy: Tensor, gamma: Tensor, _: Tensor, eps: flo
     return dict(zip(_BACKWARD, formulas.backward(x, gamma, eps, None, dy), strict=True))
 
 
-_FORWARD_PASSES: tuple[Pass, Pass] = (_manual_forward, _formulas_forward)
-_BACKWARD_PASSES: tuple[Pass, Pass] = (_manual_backward, _formulas_backward)
+_FORWARD_PASSES: tuple[Pass, ...] = (_loops_forward, _uncompiled(_loops_forward), _formulas_forward)
+_BACKWARD_PASSES: tuple[Pass, ...] = (_loops_backward, _uncompiled(_loops_backward), _formulas_backward)
 
 
 def _by_module(
@@ -164,8 +173,8 @@ def xhat(letters: Any) -> Code:
     def code(v: Sample) -> Iterator[Array]:
         x, eps = torch.tensor(v[letters.x]), float(v[EPSILON])
         gamma, beta = torch.ones(x.shape[1], dtype=x.dtype), torch.zeros(x.shape[1], dtype=x.dtype)
-        yield manual_passes.forward(x, gamma, beta, eps, None)[0].numpy()
-        yield formulas.forward(x, gamma, beta, eps, None)[0].numpy()
+        for run in _FORWARD_PASSES:
+            yield run(x, x, gamma, beta, eps)["y"].numpy()
 
     return code
 
@@ -216,7 +225,7 @@ def _xhat_jacobian(v: Sample) -> Array:
     x, eps = torch.tensor(v[symbols.x]), float(v[EPSILON])
     gamma, beta = torch.ones(x.shape[1], dtype=x.dtype), torch.zeros(x.shape[1], dtype=x.dtype)
     units = torch.eye(x.numel(), dtype=x.dtype)
-    rows = [_manual_backward(x, unit.view_as(x), gamma, beta, eps)["dx"].numpy() for unit in units]
+    rows = [_loops_backward(x, unit.view_as(x), gamma, beta, eps)["dx"].numpy() for unit in units]
     return np.reshape(rows, (*x.shape, *x.shape))
 
 

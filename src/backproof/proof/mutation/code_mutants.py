@@ -25,16 +25,12 @@ _LONGEST = 80
 """Characters that a change is shown with, if it is not longer itself."""
 
 
-_MANUAL_PASSES, _FUNCTION = "torch_nn.batchnorm.manual_passes", "torch_nn.batchnorm.function"
+_FUNCTION = "torch_nn.batchnorm.function"
 EQUIVALENT = {
     (
         "numpy_nn.optimizers._vector",
         "return x.reshape(-1, copy=False) → return x.reshape(-2, copy=False)",
     ): "NumPy takes any negative size to mean what is left",
-    (
-        f"{_MANUAL_PASSES}._reshaped_like",
-        "samples.ndim == x.ndim == 2 → samples.ndim == x.ndim == 3",
-    ): "the general view, which comes next, returns (B, C) unchanged",
     (
         f"{_FUNCTION}.PlainBatchNorm.forward",
         "ctx.mark_non_differentiable(mean, var) → pass",

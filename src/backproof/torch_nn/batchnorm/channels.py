@@ -1,20 +1,39 @@
-"""What the loops know of each channel."""
+"""What the loops know of each channel, and x̂."""
 
 from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
+from backproof.torch_nn.loop_compiler.bfloat16 import widened
+from backproof.torch_nn.loop_compiler.compiled import called_by_loops
+
 Array = npt.NDArray[Any]
 
 
 class Channels(NamedTuple):
-    """Of each channel i, (C,) in the dtype of computing: γ, β, μ rounded, what μ lost thereby, and 1/√(σ² + ε).
+    """Of each channel i: γ, β, μ as origin + rest, and 1/√(σ² + ε), all (C,) in the dtype of computing.
 
-    x − μ is taken in two steps, x − mean − rest, of which the first is exact where x is near μ.
+    Where origin is near x, x − origin is exact, and x − μ loses no digits however far from zero both are.
     """
 
     gamma: Array
     beta: Array
-    mean: Array
+    origin: Array
     rest: Array
     invstd: Array
+
+
+@called_by_loops
+def channel(channels: Channels, i: int) -> tuple[Any, ...]:
+    """Return γ, β, origin, rest and 1/√(σ² + ε) of channel i."""
+    gamma, beta, origin, rest, invstd = channels
+    return gamma[i], beta[i], origin[i], rest[i], invstd[i]
+
+
+@called_by_loops
+def xhat_of(x: Any, origin: Any, rest: Any, invstd: Any) -> Any:
+    """Return x̂ of one number of a channel.
+
+    bn.xhat:  x̂_si = (x_si − μ_i)/√(σ²_i + ε)
+    """
+    return (widened(x) - origin - rest) * invstd

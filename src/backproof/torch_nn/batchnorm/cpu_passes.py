@@ -4,7 +4,7 @@ Formulas stand with the loops. ``slope`` is that of a LeakyReLU which follows (0
 behind it.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,97 +20,117 @@ from backproof.torch_nn.loop_compiler.compiled import n_parts
 Wanted = tuple[bool, bool, bool]
 
 
-def statistics(x: Tensor, group: ProcessGroup | None) -> tuple[Array, Array]:
-    """Return mean and biased variance of each channel of x (B, C, …), over all processes, in float64."""
-    mean, var = loops.statistics(_array(_samples(x, like=x)), n_parts(x.numel()))
-    if group is None:
-        return mean, var
-    size = x.numel() // x.shape[1]
-    _, joint_mean, joint_var = joint_statistics(
-        size, torch.from_numpy(mean), torch.from_numpy(var * size), group
-    )
-    return joint_mean.numpy(), joint_var.numpy()
+class Known(NamedTuple):
+    """What the loops take besides x: of each channel γ, β, μ = origin + rest, and σ² (C,); ε, and a."""
+
+    gamma: Array
+    beta: Array
+    eps: float
+    origin: Array
+    rest: Array
+    var: Array
+    slope: Any
 
 
-def normalise(
-    x: Tensor, gamma: Tensor, beta: Tensor, eps: float, mean: Array, var: Array, slope: float | None
+def forward(
+    x: Tensor, gamma: Tensor, beta: Tensor, eps: float, group: ProcessGroup | None, slope: float | None
+) -> tuple[Tensor, Known]:
+    """Normalise x (B, C, …) with γ and β (C,), by statistics over all processes: y like x."""
+    rows, parts = _are_rows(x), n_parts(x.numel())
+    y = _empty_like(x, rows=rows)
+    samples, gamma_array, beta_array = _array(x, rows=rows), *_parameters(x, gamma, beta)
+    origin, rest, var = loops.statistics(samples, gamma_array, parts)
+    if group is not None:
+        size = x.numel() // x.shape[1]
+        _, joint_mean, joint_var = joint_statistics(
+            size, torch.from_numpy(origin + rest), torch.from_numpy(var * size), group
+        )
+        rest, var = joint_mean.numpy() - origin, joint_var.numpy()
+    known = Known(gamma_array, beta_array, eps, origin, rest, var, _scalar(slope, x))
+    loops.normalise(samples, *known, parts, _array(y, rows=rows))
+    return y, known
+
+
+def forward_with_statistics(
+    x: Tensor, gamma: Tensor, beta: Tensor, eps: float, mean: Tensor, var: Tensor, slope: float | None
 ) -> Tensor:
-    """Return y like x (B, C, …), given γ, β, mean and variance (C,)."""
-    samples = _samples(x, like=x)
-    y = torch.empty_like(samples)
+    """Normalise x (B, C, …) with the given mean and variance (C,), such as running averages: y like x."""
+    rows = _are_rows(x)
+    y = _empty_like(x, rows=rows)
     parameters = _parameters(x, gamma, beta)
-    loops.normalise(
-        _array(samples), *parameters, eps, mean, var, _scalar(slope, x), n_parts(x.numel()), _array(y)
-    )
-    return _shaped_like(x, y)
+    mean_array, var_array = mean.detach().double().numpy(), var.detach().double().numpy()
+    origin = mean_array.astype(parameters[0].dtype)
+    known = Known(*parameters, eps, origin, mean_array - origin, var_array, _scalar(slope, x))
+    loops.normalise(_array(x, rows=rows), *known, n_parts(x.numel()), _array(y, rows=rows))
+    return y
 
 
 def backward(
-    x: Tensor,
-    gamma: Tensor,
-    beta: Tensor,
-    eps: float,
-    mean: Array,
-    var: Array,
-    group: ProcessGroup | None,
-    slope: float | None,
-    wanted: Wanted,
-    dy: Tensor,
+    x: Tensor, known: Known, group: ProcessGroup | None, wanted: Wanted, dy: Tensor, dtype: torch.dtype
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-    """Return dx like x, dγ and dβ (C,), None where not ``wanted``, given dy = ∂L/∂y like x.
+    """Return dx like x, dγ and dβ (C,) of a dtype, None where not ``wanted``, given dy = ∂L/∂y like x.
 
     In a group of processes dγ and dβ are this one's share; dx takes its sums over all.
     """
-    samples, parts = _samples(x, like=x), n_parts(x.numel())
-    known = (
-        _array(samples), _array(_samples(dy, like=x)), *_parameters(x, gamma, beta), eps, mean, var,
-        _scalar(slope, x),
-    )  # fmt: skip
-    wants_dx, *wants_parameters = wanted
-    sums = loops.parameter_gradients(*known, parts)
-    dgamma, dbeta = (
-        torch.from_numpy(total).to(gamma.dtype) if wants else None
-        for total, wants in zip(sums, wants_parameters, strict=True)
-    )
+    rows, parts = _are_rows(x), n_parts(x.numel())
+    samples, dy_samples = _array(x, rows=rows), _array(dy, rows=rows)
+    wants_dx, wants_dgamma, wants_dbeta = wanted
+    sums = loops.parameter_gradients(samples, dy_samples, *known, parts)
+    dgamma = tensor_of(sums[0], dtype) if wants_dgamma else None
+    dbeta = tensor_of(sums[1], dtype) if wants_dbeta else None
     if not wants_dx:
         return None, dgamma, dbeta
     size = x.numel() // x.shape[1]
     if group is not None:
         size, joint_sums = totals(size, tuple(map(torch.from_numpy, sums)), group)
         sums = tuple(total.numpy() for total in joint_sums)
-    dx = torch.empty_like(samples)
-    loops.input_gradient(*known, *sums, size, parts, _array(dx))
-    return _shaped_like(x, dx), dgamma, dbeta
+    dx = _empty_like(x, rows=rows)
+    loops.input_gradient(samples, dy_samples, *known, *sums, size, parts, _array(dx, rows=rows))
+    return dx, dgamma, dbeta
 
 
-def _samples(tensor: Tensor, like: Tensor) -> Tensor:
-    """Lay a tensor out in the order of ``like``'s memory, as rows (N, C) or planes (B, C, P)."""
-    tensor = tensor.detach()
-    if tensor.dtype == torch.float16:  # numba has neither this type nor its bits' meaning
-        tensor = tensor.float()
-    if like.ndim == 2 or like.movedim(1, -1).is_contiguous():
-        return tensor.movedim(1, -1).contiguous().flatten(0, -2)
-    return tensor.contiguous().flatten(2)
+def tensor_of(values: Array, dtype: torch.dtype) -> Tensor:
+    """Return float64 numbers as a tensor; NumPy rounds a few of them sooner than torch."""
+    if dtype == torch.float32:
+        return torch.from_numpy(values.astype(np.float32))
+    return torch.from_numpy(values).to(dtype)
 
 
-def _shaped_like(x: Tensor, samples: Tensor) -> Tensor:
-    """Return rows or planes in the shape and dtype of x."""
-    if samples.ndim == 2:
-        samples = samples.view(len(x), *x.shape[2:], -1).movedim(-1, 1)
-    # Detached, since autograd lets nobody write into a view that a Function made, as an in-place ReLU would.
-    return samples.view(x.shape).to(x.dtype).detach()
+def _are_rows(x: Tensor) -> bool:
+    """Tell whether a sample's channels are neighbours in memory."""
+    if x.ndim == 4:
+        return x.is_contiguous(memory_format=torch.channels_last)
+    return x.ndim == 2 or x.movedim(1, -1).is_contiguous()
 
 
-def _array(tensor: Tensor) -> Array:
-    """Return a tensor's memory as an array, bfloat16 as its bits."""
-    array: Array = (tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor).numpy()
-    return array
+def _empty_like(x: Tensor, *, rows: bool) -> Tensor:
+    """Make a tensor that is rows or planes itself."""
+    in_order = torch.preserve_format if rows and x.ndim > 2 else torch.contiguous_format
+    return torch.empty_like(x, memory_format=in_order)
+
+
+def _array(tensor: Tensor, *, rows: bool) -> Array:
+    """Return a tensor's numbers as rows (N, C) or planes (B, C, P), of bfloat16 the bits.
+
+    The array is the tensor's own memory if that has this order, else a copy.
+    """
+    b, c, *_ = tensor.shape
+    if tensor.requires_grad:
+        tensor = tensor.detach()
+    if rows and tensor.ndim > 2:
+        tensor = tensor.movedim(1, -1)
+    if tensor.dtype == torch.bfloat16:
+        tensor = tensor.view(torch.uint16)
+    array: Array = tensor.contiguous().numpy()
+    return array.reshape(-1, c) if rows else array.reshape(b, c, -1)
 
 
 def _parameters(x: Tensor, gamma: Tensor, beta: Tensor) -> tuple[Array, Array]:
     """Return γ and β in the dtype of computing."""
-    gamma, beta = (parameter.detach().to(statistics_dtype(x)).contiguous() for parameter in (gamma, beta))
-    return gamma.numpy(), beta.numpy()
+    dtype = statistics_dtype(x)
+    if gamma.dtype != dtype or beta.dtype != dtype:
+        gamma, beta = gamma.to(dtype), beta.to(dtype)
+    return gamma.detach().contiguous().numpy(), beta.detach().contiguous().numpy()
 
 
 def _scalar(slope: float | None, x: Tensor) -> Any:

@@ -42,9 +42,9 @@ def batch_norm(
     require_input(x, gamma, beta)
     require_two_values(x, process_group)
     if runs_loops(x, gamma, beta):
-        return _apply_plain(x, gamma, beta, eps, process_group, slope)
+        return _apply_plain(x, gamma, beta, eps, process_group, _cpu_passes(), slope)
     if torch.compiler.is_compiling() or not _is_transformed(x, gamma, beta):
-        y, mean, var = _apply_plain(x, gamma, beta, eps, process_group, None)
+        y, mean, var = _apply_plain(x, gamma, beta, eps, process_group, None, None)
     else:
         y, mean, var = _apply(x, gamma, beta, eps, process_group)
     return formulas.activated(y, slope), mean, var
@@ -64,8 +64,7 @@ def batch_norm_with_statistics(
     inputs = x, gamma, beta, mean, var
     needs_grad = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
     if not needs_grad and runs_loops(*inputs):
-        statistics = (value.double().numpy() for value in (mean, var))
-        y: Tensor = _cpu_passes().normalise(x, gamma, beta, eps, *statistics, slope)
+        y: Tensor = _cpu_passes().forward_with_statistics(x, gamma, beta, eps, mean, var, slope)
         return y
     return formulas.activated(formulas.forward_with_statistics(x, gamma, beta, eps, mean, var), slope)
 
@@ -73,8 +72,10 @@ def batch_norm_with_statistics(
 def runs_loops(x: Tensor, *others: Tensor) -> bool:
     """Tell whether the compiled loops run, not the formulas: for plain tensors of the processor alone."""
     return (
-        type(x) in (Tensor, nn.Parameter)
-        and x.device.type == "cpu"
+        x.is_cpu
+        and type(x) in (Tensor, nn.Parameter)
+        and x.numel() > 0
+        and x.dtype != torch.float16  # which numba lacks
         and not torch.compiler.is_compiling()
         and not _is_transformed(x, *others)
         and _numba_is_installed()
@@ -83,10 +84,12 @@ def runs_loops(x: Tensor, *others: Tensor) -> bool:
 
 def _is_transformed(*inputs: Tensor) -> bool:
     """Tell whether a transform of torch.func is active, autograd's older vmap, or forward mode."""
-    return torch._C._are_functorch_transforms_active() or any(
-        torch._C._functorch.is_legacy_batchedtensor(tensor) or _unpack_dual(tensor).tangent is not None
-        for tensor in inputs
-    )
+    if torch._C._are_functorch_transforms_active():
+        return True
+    if any(torch._C._functorch.is_legacy_batchedtensor(tensor) for tensor in inputs):
+        return True
+    in_forward_mode = forward_ad._current_level >= 0
+    return in_forward_mode and any(_unpack_dual(tensor).tangent is not None for tensor in inputs)
 
 
 @cache
@@ -116,16 +119,18 @@ class PlainBatchNorm(torch.autograd.Function):
         beta: Tensor,
         eps: float,
         process_group: ProcessGroup | None,
+        cpu_passes: Any,
         slope: float | None,
     ) -> Normalised:
-        """Return y; mean and variance without gradient."""
-        ctx.eps, ctx.process_group, ctx.slope, ctx.statistics = eps, process_group, slope, None
+        """Return y; mean and variance without gradient: by loops if their passes are given, else by formulas."""
+        ctx.eps, ctx.process_group, ctx.cpu_passes, ctx.slope = eps, process_group, cpu_passes, slope
         ctx.save_for_backward(x, gamma, beta)
         ctx.set_materialize_grads(False)
-        if runs_loops(x):
-            ctx.statistics = _cpu_passes().statistics(x, process_group)
-            y = _cpu_passes().normalise(x, gamma, beta, eps, *ctx.statistics, slope)
-            mean, var = (torch.from_numpy(value).to(statistics_dtype(x)) for value in ctx.statistics)
+        if cpu_passes is not None:
+            y, ctx.known = cpu_passes.forward(x, gamma, beta, eps, process_group, slope)
+            dtype = statistics_dtype(x)
+            mean = cpu_passes.tensor_of(ctx.known.origin + ctx.known.rest, dtype)
+            var = cpu_passes.tensor_of(ctx.known.var, dtype)
         else:
             y, mean, var = formulas.forward(x, gamma, beta, eps, process_group)
         ctx.mark_non_differentiable(mean, var)
@@ -134,7 +139,7 @@ class PlainBatchNorm(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor | None, ...]:
         """Return dx, dγ and dβ, None where not needed."""
-        return *backward(ctx, grad_outputs[0]), None, None, None
+        return *backward(ctx, grad_outputs[0]), None, None, None, None
 
 
 def backward(ctx: Any, dy: Tensor | None) -> InputGradients:
@@ -146,9 +151,9 @@ def backward(ctx: Any, dy: Tensor | None) -> InputGradients:
         return None, None, None
     x, gamma, beta = ctx.saved_tensors
     wanted = ctx.needs_input_grad[:3]
-    if ctx.statistics is not None and runs_loops(x, dy) and not torch.is_grad_enabled():
-        gradients: InputGradients = _cpu_passes().backward(
-            x, gamma, beta, ctx.eps, *ctx.statistics, ctx.process_group, ctx.slope, wanted, dy
+    if ctx.cpu_passes is not None and not torch.is_grad_enabled() and not _is_transformed(dy):
+        gradients: InputGradients = ctx.cpu_passes.backward(
+            x, ctx.known, ctx.process_group, wanted, dy, gamma.dtype
         )
         return gradients
     if ctx.slope is not None:
@@ -179,7 +184,7 @@ class BatchNormFunction(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
         """Save what backward and forward mode need."""
         x, gamma, beta, ctx.eps, ctx.process_group = inputs
-        ctx.statistics = ctx.slope = None
+        ctx.cpu_passes = ctx.slope = None
         ctx.mark_non_differentiable(*output[1:])
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(x, gamma, beta)

@@ -3,9 +3,10 @@
 The loops take arrays alone: compiled by numba they run in torch's threads, uncompiled in Python, and are the
 same. Axes: s and r sample 1…B, i channel 1…C. Arrays are rows (N, C) or planes (B, C, P), where every pixel
 counts as a sample, and B as B·P; bfloat16 comes as its bits, and is computed in float32. z is what batch norm
-returns; where a LeakyReLU follows, of ``slope`` a (0: ReLU; None: no activation), y is what that returns.
+returns, and y too, unless a LeakyReLU of ``slope`` a follows (0: ReLU; None: no activation).
 
-Sums are of x − x_1, not of x, and in float64: squares far from zero would cancel.
+Sums are of x − x_1, not of x, as squares far from zero would cancel: short ones in the dtype of computing, which
+is that of γ, then in float64.
 """
 
 import math
@@ -19,16 +20,16 @@ from backproof.torch_nn.loop_compiler.compiled import Loop, called_by_loops, in_
 
 
 @Loop
-def statistics(x: Array, parts: int) -> tuple[Array, Array]:
-    """Return mean and biased variance of each channel (C,), in float64.
+def statistics(x: Array, gamma: Array, parts: int) -> tuple[Array, Array, Array]:
+    """Return x_1 and μ − x_1, which add up to the mean, and the biased variance of each channel (C,).
 
     bn.mu:   μ_i = (1/B) Σ_s x_si
     bn.var:  σ²_i = (1/B) Σ_s (x_si − μ_i)²
     """
-    n_channels = x.shape[1]
+    n_channels = len(gamma)
     size = x.size // n_channels
     sums = np.zeros((parts, 2, n_channels))
-    origin = np.zeros(n_channels)
+    origin = np.zeros_like(gamma)
     for i in range(n_channels):
         origin[i] = widened(x[0, i] if x.ndim == 2 else x[0, i, 0])
     if x.ndim == 2:
@@ -38,18 +39,17 @@ def statistics(x: Array, parts: int) -> tuple[Array, Array]:
     totals = sums.sum(0)
     rest = totals[0] / size
     # Rounding may make a constant channel's variance negative.
-    return origin + rest, np.maximum(totals[1] / size - rest * rest, 0)
+    return origin, rest, np.maximum(totals[1] / size - rest * rest, 0)
 
 
 @called_by_loops
-def channels_of(gamma: Array, beta: Array, eps: float, mean: Array, var: Array) -> Channels:
-    """Return what the loops need to know of each channel, given μ and σ² in float64."""
-    rounded_mean, rest, invstd = np.zeros_like(gamma), np.zeros_like(gamma), np.zeros_like(gamma)
+def channels_of(gamma: Array, beta: Array, eps: float, origin: Array, rest: Array, var: Array) -> Channels:
+    """Return what the loops need to know of each channel."""
+    rounded_rest, invstd = np.zeros_like(gamma), np.zeros_like(gamma)
     for i in range(len(gamma)):
-        rounded_mean[i] = mean[i]
-        rest[i] = mean[i] - rounded_mean[i]
+        rounded_rest[i] = rest[i]
         invstd[i] = 1 / math.sqrt(var[i] + eps)
-    return Channels(gamma, beta, rounded_mean, rest, invstd)
+    return Channels(gamma, beta, origin, rounded_rest, invstd)
 
 
 @Loop
@@ -58,19 +58,19 @@ def normalise(
     gamma: Array,
     beta: Array,
     eps: float,
-    mean: Array,
+    origin: Array,
+    rest: Array,
     var: Array,
     slope: float | None,
     parts: int,
     y: Array,
 ) -> None:
-    """Write y like x, given γ, β, μ and σ² (C,).
+    """Write y like x, given γ, β, μ = origin + rest, and σ² (C,).
 
-    bn.xhat:       x̂_si = (x_si − μ_i)/√(σ²_i + ε)
     bn.y:          z_si = γ_i x̂_si + β_i
     leaky_relu.y:  y_si = max(0, z_si) + a min(0, z_si)
     """
-    channels = channels_of(gamma, beta, eps, mean, var)
+    channels = channels_of(gamma, beta, eps, origin, rest, var)
     if x.ndim == 2:
         in_parts(row_loops.normalise, parts, (x, channels, slope, y))
     else:
@@ -84,7 +84,8 @@ def parameter_gradients(
     gamma: Array,
     beta: Array,
     eps: float,
-    mean: Array,
+    origin: Array,
+    rest: Array,
     var: Array,
     slope: float | None,
     parts: int,
@@ -95,14 +96,14 @@ def parameter_gradients(
     bn.dgamma:      ∂L/∂γ_i = Σ_s ∂L/∂z_si x̂_si
     bn.dbeta:       ∂L/∂β_i = Σ_s ∂L/∂z_si
     """
-    channels = channels_of(gamma.astype(np.float64), beta.astype(np.float64), eps, mean, var)
+    channels = channels_of(gamma, beta, eps, origin, rest, var)
     sums = np.zeros((parts, 2, len(gamma)))
     if x.ndim == 2:
         in_parts(row_loops.add_gradients, parts, (x, dy, channels, slope, sums))
     else:
         in_parts(plane_loops.add_gradients, parts, (x, dy, channels, slope, sums))
     totals = sums.sum(0)
-    return totals[1], totals[0]
+    return totals[0], totals[1]
 
 
 @Loop
@@ -112,7 +113,8 @@ def input_gradient(
     gamma: Array,
     beta: Array,
     eps: float,
-    mean: Array,
+    origin: Array,
+    rest: Array,
     var: Array,
     slope: float | None,
     dgamma: Array,
@@ -126,7 +128,7 @@ def input_gradient(
     leaky_relu.dx:  ∂L/∂z_si = ∂L/∂y_si (1 if z_si > 0 else a)
     bn.dx:          ∂L/∂x_si = (γ_i/(B √(σ²_i + ε))) (B ∂L/∂z_si − Σ_r ∂L/∂z_ri − x̂_si Σ_r ∂L/∂z_ri x̂_ri)
     """
-    channels = channels_of(gamma, beta, eps, mean, var)
+    channels = channels_of(gamma, beta, eps, origin, rest, var)
     mean_dz = (dbeta / size).astype(gamma.dtype)
     mean_dz_xhat = (dgamma / size).astype(gamma.dtype)
     if x.ndim == 2:

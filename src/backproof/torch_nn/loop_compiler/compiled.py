@@ -38,16 +38,13 @@ class Loop:
         return self._function(*arguments) if _is_uncompiled else self._compiled(*arguments)
 
 
-def called_by_loops(function: _Function) -> _Function:
-    """Make a function of arrays one that compiled loops can call."""
+def loop_part(function: _Function) -> _Function:
+    """Make a function one of which ``in_parts`` calls each part."""
     return _jitted(function, _OPTIONS)
 
 
-def summing(function: _Function) -> _Function:
-    """Make it one that may add in any order, and so several numbers at once.
-
-    Nothing in it may hang on the order, as the x − rounded μ − rest of float32 does.
-    """
+def summing_loop_part(function: _Function) -> _Function:
+    """Make it one that may add in any order, and so several numbers at once; what it calls keeps its own."""
     return _jitted(function, _IN_ANY_ORDER)
 
 
@@ -56,6 +53,11 @@ def _jitted(function: _Function, options: dict[str, Any]) -> _Function:
         return function
     dispatcher: _Function = numba.njit(**options)(function)
     return dispatcher
+
+
+def called_by_loops(function: _Function) -> _Function:
+    """Let compiled loops call a function, and Python as well."""
+    return overloaded(lambda *_: function)(function)
 
 
 def overloaded(choose: Callable[..., Callable[..., Any]]) -> Callable[[_Function], _Function]:

@@ -81,9 +81,7 @@ def _enter_region(
         received = inside.bitcast(body.args[0], given.type)
         n_parts = inside.load(cgutils.gep_inbounds(inside, received, 0, 0))
         unpacked = cgutils.unpack_tuple(inside, inside.load(cgutils.gep_inbounds(inside, received, 0, 1)))
-        number = cgutils.get_or_insert_function(
-            module, ir.FunctionType(_INT, []), _PREFIX + _THREAD_NUMBER
-        )
+        number = cgutils.get_or_insert_function(module, ir.FunctionType(_INT, []), _PREFIX + _THREAD_NUMBER)
         part = inside.sext(inside.call(number, []), n_parts.type)
         # Loops raise nothing, so there is no exception to pass on.
         context.call_internal_no_propagate(
@@ -96,16 +94,14 @@ def _enter_region(
             ir.FunctionType(_VOID, [body.type, _POINTER, _INT, _INT]),
             _PREFIX + _PARALLEL,
         )
-        builder.call(
-            parallel, [body, builder.bitcast(given, _POINTER), builder.trunc(parts, _INT), _INT(0)]
-        )
+        builder.call(parallel, [body, builder.bitcast(given, _POINTER), builder.trunc(parts, _INT), _INT(0)])
         return context.get_dummy_value()
 
     return types.void(loop, types.intp, arguments), generate
 
 
 def call_in_threads(loop: Any, parts: int, arguments: tuple[Any, ...]) -> None:
-    """Call ``loop(part, parts, *arguments)`` once in each of ``parts`` threads of torch's (in compiled code)."""
+    """Call ``loop(part, parts, *arguments)`` once in each of ``parts`` threads (in compiled code)."""
     if parts == 1:
         loop(0, 1, *arguments)
     else:
