@@ -28,6 +28,7 @@ MODULES = [
 _COMPOSED = "layers in a row; tests/numpy_nn/test_gradients.py compares MLP's gradients with numerical ones"
 _GROUPS = "needs a group of processes; tests/torch_nn/test_batchnorm_joint_statistics.py starts them"
 _AUTOGRAD = "has no formula; tests/torch_nn/test_batchnorm_function.py compares it under every transform"
+_CHOICE = "chooses between forms that proofs run one by one; tests/torch_nn/test_which_form_runs.py"
 _INITIAL = "draws weights, which proofs replace; tests/numpy_nn/test_layer_inputs.py tests their distribution"
 EXEMPT = {
     "numpy_nn.losses.one_hot": "zeros and ones, as equations have them by δ",
@@ -35,6 +36,9 @@ EXEMPT = {
     "numpy_nn.mlp.MLP": _COMPOSED,
     "numpy_nn.sequential.Sequential": _COMPOSED,
     "torch_nn.batchnorm.function.BatchNormFunction": _AUTOGRAD,
+    "torch_nn.batchnorm.cpu_passes._are_rows": _CHOICE,
+    "torch_nn.batchnorm.function.runs_loops": _CHOICE,
+    "torch_nn.batchnorm.function._is_transformed": _CHOICE,
     "torch_nn.batchnorm.joint_statistics._AllReduce": _GROUPS,
     "torch_nn.batchnorm.joint_statistics.joint_statistics": _GROUPS,
     "torch_nn.batchnorm.joint_statistics.sum_over_processes": _GROUPS,

@@ -24,6 +24,7 @@ _jacobian: Callable[..., Tensor] = torch.autograd.functional.jacobian
 _jvp: Callable[..., tuple[Tensor, Tensor]] = torch.autograd.functional.jvp
 
 _FORWARD, _BACKWARD = ("y", "mu", "var"), ("dx", "dgamma", "dbeta")
+_SLOPE = 0.5
 _FAR = 2.0**32
 _FAR_DIGIT = 2.0**-20
 """The last binary digit of numbers so large: a mean that is rounded there shows beside σ."""
@@ -46,6 +47,8 @@ def all_implementations(name: str, letters: Any) -> Code:
             for run in passes:
                 for value in _near_and_far(name, run, x_laid, dy_laid, *parameters):
                     yield value.reshape(shape).numpy()
+            for run in _ACTIVATED_PASSES.get(name, ()):
+                yield run(x_laid, dy_laid, *parameters)[name].reshape(shape).numpy()
         if name in ("mu", "var"):
             return
         for module in (BatchNormAutograd, BatchNormManual):
@@ -122,6 +125,21 @@ def _loops_backward(x: Tensor, dy: Tensor, gamma: Tensor, beta: Tensor, eps: flo
     return dict(zip(_BACKWARD, gradients, strict=True))
 
 
+def _activated_forward(x: Tensor, _: Tensor, gamma: Tensor, beta: Tensor, eps: float) -> dict[str, Tensor]:
+    """Undo the LeakyReLU that the loops put behind batch norm."""
+    y, _known = cpu_passes.forward(x, gamma, beta, eps, None, _SLOPE)
+    return {"y": torch.where(y > 0, y, y / _SLOPE)}
+
+
+def _activated_backward(x: Tensor, dy: Tensor, gamma: Tensor, beta: Tensor, eps: float) -> dict[str, Any]:
+    """Take the ∂L/∂y behind LeakyReLU that is ``dy`` before it."""
+    y, known = cpu_passes.forward(x, gamma, beta, eps, None, _SLOPE)
+    gradients = cpu_passes.backward(
+        x, known, None, (True, True, True), torch.where(y > 0, dy, dy / _SLOPE), gamma.dtype
+    )
+    return dict(zip(_BACKWARD, gradients, strict=True))
+
+
 def _uncompiled(run: Pass) -> Pass:
     def run_uncompiled(*arguments: Any) -> dict[str, Any]:
         with uncompiled_loops():
@@ -138,8 +156,13 @@ def _formulas_backward(x: Tensor, dy: Tensor, gamma: Tensor, _: Tensor, eps: flo
     return dict(zip(_BACKWARD, formulas.backward(x, gamma, eps, None, dy), strict=True))
 
 
-_FORWARD_PASSES: tuple[Pass, ...] = (_loops_forward, _uncompiled(_loops_forward), _formulas_forward)
-_BACKWARD_PASSES: tuple[Pass, ...] = (_loops_backward, _uncompiled(_loops_backward), _formulas_backward)
+# Uncompiled first, as what is broken shows there soonest.
+_FORWARD_PASSES = (_uncompiled(_loops_forward), _loops_forward, _formulas_forward)
+_BACKWARD_PASSES = (_uncompiled(_loops_backward), _loops_backward, _formulas_backward)
+_ACTIVATED_PASSES = {
+    **dict.fromkeys(("y",), (_uncompiled(_activated_forward), _activated_forward)),
+    **dict.fromkeys(_BACKWARD, (_uncompiled(_activated_backward), _activated_backward)),
+}
 
 
 def _by_module(

@@ -25,12 +25,29 @@ _LONGEST = 80
 """Characters that a change is shown with, if it is not longer itself."""
 
 
-_FUNCTION = "torch_nn.batchnorm.function"
+_FUNCTION, _LOOPS, _CPU_PASSES = (
+    f"torch_nn.batchnorm.{name}" for name in ("function", "loops", "cpu_passes")
+)
+_ORIGIN = "widened(x[0, i] if x.ndim == 2 else x[0, i, 0])"
+_SHAPES = "return array.reshape(-1, c) if rows else array.reshape(b, c, -1)"
 EQUIVALENT = {
     (
         "numpy_nn.optimizers._vector",
         "return x.reshape(-1, copy=False) → return x.reshape(-2, copy=False)",
     ): "NumPy takes any negative size to mean what is left",
+    **{
+        (
+            f"{_CPU_PASSES}._array",
+            f"{_SHAPES} → {changed}",
+        ): "NumPy takes any negative size to mean what is left"
+        for changed in (_SHAPES.replace("-1,", "-2,"), _SHAPES.replace("-1)", "-2)"))
+    },
+    **{
+        (f"{_LOOPS}.statistics", f"origin[i] = {_ORIGIN} → origin[i] = {_ORIGIN.replace(*change)}"): (
+            "deviations may be taken from any of a channel's numbers"
+        )
+        for change in (("x[0, i] ", "x[1, i] "), ("x[0, i, 0]", "x[1, i, 0]"), ("x[0, i, 0]", "x[0, i, 1]"))
+    },
     (
         f"{_FUNCTION}.PlainBatchNorm.forward",
         "ctx.mark_non_differentiable(mean, var) → pass",

@@ -1,4 +1,4 @@
-"""What the loops know of each channel, and x̂."""
+"""What the loops know of each channel, x̂, and which part of the samples or channels each thread takes."""
 
 from typing import Any, NamedTuple
 
@@ -37,3 +37,9 @@ def xhat_of(x: Any, origin: Any, rest: Any, invstd: Any) -> Any:
     bn.xhat:  x̂_si = (x_si − μ_i)/√(σ²_i + ε)
     """
     return (widened(x) - origin - rest) * invstd
+
+
+@called_by_loops
+def part_of(n: int, part: int, parts: int) -> tuple[int, int]:
+    """Return where a part of n samples or channels begins and ends."""
+    return n * part // parts, n * (part + 1) // parts

@@ -57,10 +57,10 @@ def forward_with_statistics(
     """Normalise x (B, C, …) with the given mean and variance (C,), such as running averages: y like x."""
     rows = _are_rows(x)
     y = _empty_like(x, rows=rows)
-    parameters = _parameters(x, gamma, beta)
+    gamma_array, beta_array = _parameters(x, gamma, beta)
     mean_array, var_array = mean.detach().double().numpy(), var.detach().double().numpy()
-    origin = mean_array.astype(parameters[0].dtype)
-    known = Known(*parameters, eps, origin, mean_array - origin, var_array, _scalar(slope, x))
+    origin = mean_array.astype(gamma_array.dtype)
+    known = Known(gamma_array, beta_array, eps, origin, mean_array - origin, var_array, _scalar(slope, x))
     loops.normalise(_array(x, rows=rows), *known, n_parts(x.numel()), _array(y, rows=rows))
     return y
 
@@ -98,8 +98,6 @@ def tensor_of(values: Array, dtype: torch.dtype) -> Tensor:
 
 def _are_rows(x: Tensor) -> bool:
     """Tell whether a sample's channels are neighbours in memory."""
-    if x.ndim == 4:
-        return x.is_contiguous(memory_format=torch.channels_last)
     return x.ndim == 2 or x.movedim(1, -1).is_contiguous()
 
 

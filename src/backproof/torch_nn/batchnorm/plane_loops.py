@@ -4,7 +4,7 @@ Letters are those of loops.py; p is a pixel. One image's pixels are added up in 
 float64 adds their sums.
 """
 
-from backproof.torch_nn.batchnorm.channels import Array, Channels, channel, xhat_of
+from backproof.torch_nn.batchnorm.channels import Array, Channels, channel, part_of, xhat_of
 from backproof.torch_nn.loop_compiler.bfloat16 import rounded, widened
 from backproof.torch_nn.loop_compiler.compiled import loop_part, summing_loop_part
 
@@ -16,8 +16,8 @@ def add_deviations(part: int, parts: int, x: Array, origin: Array, sums: Array) 
     bn2d.mu:   μ_i = (1/(B P)) Σ_s Σ_p x_sip
     bn2d.var:  σ²_i = (1/(B P)) Σ_s Σ_p (x_sip − μ_i)²
     """
-    n_channels = x.shape[1]
-    for i in range(n_channels * part // parts, n_channels * (part + 1) // parts):
+    first, end = part_of(x.shape[1], part, parts)
+    for i in range(first, end):
         origin_i = origin[i]
         for s in range(len(x)):
             x_si = x[s, i]
@@ -37,8 +37,8 @@ def normalise(part: int, parts: int, x: Array, channels: Channels, slope: float 
     bn2d.y:        z_sip = γ_i x̂_sip + β_i
     leaky_relu.y:  y_sip = max(0, z_sip) + a min(0, z_sip)
     """
-    n_channels = x.shape[1]
-    for i in range(n_channels * part // parts, n_channels * (part + 1) // parts):
+    first, end = part_of(x.shape[1], part, parts)
+    for i in range(first, end):
         gamma, beta, origin, rest, invstd = channel(channels, i)
         for s in range(len(x)):
             x_si, y_si = x[s, i], y[s, i]
@@ -60,8 +60,8 @@ def add_gradients(
     bn2d.dgamma:    ∂L/∂γ_i = Σ_s Σ_p ∂L/∂z_sip x̂_sip
     bn2d.dbeta:     ∂L/∂β_i = Σ_s Σ_p ∂L/∂z_sip
     """
-    n_channels = x.shape[1]
-    for i in range(n_channels * part // parts, n_channels * (part + 1) // parts):
+    first, end = part_of(x.shape[1], part, parts)
+    for i in range(first, end):
         gamma, beta, origin, rest, invstd = channel(channels, i)
         for s in range(len(x)):
             x_si, dy_si = x[s, i], dy[s, i]
@@ -94,8 +94,8 @@ def input_gradient(
     leaky_relu.dx:  ∂L/∂z_sip = ∂L/∂y_sip (1 if z_sip > 0 else a)
     bn2d.dx:        ∂L/∂x_sip = (γ_i/(B P √(σ²_i + ε))) (B P ∂L/∂z_sip − ∂L/∂β_i − x̂_sip ∂L/∂γ_i)
     """
-    n_channels = x.shape[1]
-    for i in range(n_channels * part // parts, n_channels * (part + 1) // parts):
+    first, end = part_of(x.shape[1], part, parts)
+    for i in range(first, end):
         gamma, beta, origin, rest, invstd = channel(channels, i)
         mean_dz_i, mean_dz_xhat_i = mean_dz[i], mean_dz_xhat[i]
         for s in range(len(x)):

@@ -5,7 +5,7 @@ Letters are those of loops.py.
 
 import numpy as np
 
-from backproof.torch_nn.batchnorm.channels import Array, Channels, xhat_of
+from backproof.torch_nn.batchnorm.channels import Array, Channels, part_of, xhat_of
 from backproof.torch_nn.loop_compiler.bfloat16 import rounded, widened
 from backproof.torch_nn.loop_compiler.compiled import loop_part
 
@@ -20,8 +20,8 @@ def add_deviations(part: int, parts: int, x: Array, origin: Array, sums: Array) 
     bn.mu:   μ_i = (1/B) Σ_s x_si
     bn.var:  σ²_i = (1/B) Σ_s (x_si − μ_i)²
     """
-    end = len(x) * (part + 1) // parts
-    for start in range(len(x) * part // parts, end, SAMPLES):
+    first, end = part_of(len(x), part, parts)
+    for start in range(first, end, SAMPLES):
         short_sums = np.zeros((2, len(origin)), origin.dtype)
         total, squares = short_sums
         for s in range(start, min(start + SAMPLES, end)):
@@ -41,7 +41,8 @@ def normalise(part: int, parts: int, x: Array, channels: Channels, slope: float 
     leaky_relu.y:  y_si = max(0, z_si) + a min(0, z_si)
     """
     gamma, beta, origin, rest, invstd = channels
-    for s in range(len(x) * part // parts, len(x) * (part + 1) // parts):
+    first, end = part_of(len(x), part, parts)
+    for s in range(first, end):
         x_s, y_s = x[s], y[s]
         for i in range(len(x_s)):
             xhat = xhat_of(x_s[i], origin[i], rest[i], invstd[i])
@@ -62,8 +63,8 @@ def add_gradients(
     bn.dbeta:       ∂L/∂β_i = Σ_s ∂L/∂z_si
     """
     gamma, beta, origin, rest, invstd = channels
-    end = len(x) * (part + 1) // parts
-    for start in range(len(x) * part // parts, end, SAMPLES):
+    first, end = part_of(len(x), part, parts)
+    for start in range(first, end, SAMPLES):
         short_sums = np.zeros((2, len(gamma)), gamma.dtype)
         dgamma, dbeta = short_sums
         for s in range(start, min(start + SAMPLES, end)):
@@ -96,7 +97,8 @@ def input_gradient(
     bn.dx:          ∂L/∂x_si = (γ_i/(B √(σ²_i + ε))) (B ∂L/∂z_si − Σ_r ∂L/∂z_ri − x̂_si Σ_r ∂L/∂z_ri x̂_ri)
     """
     gamma, beta, origin, rest, invstd = channels
-    for s in range(len(x) * part // parts, len(x) * (part + 1) // parts):
+    first, end = part_of(len(x), part, parts)
+    for s in range(first, end):
         x_s, dy_s, dx_s = x[s], dy[s], dx[s]
         for i in range(len(x_s)):
             xhat = xhat_of(x_s[i], origin[i], rest[i], invstd[i])
