@@ -1,8 +1,9 @@
-"""Training steps of the PyTorch networks beside the plain eager loop that PyTorch's users write.
+"""Training steps of the PyTorch networks, beside the plain eager loop that users write, and beside their floor.
 
-Each side lives in a process of its own, since memory settings hold for a whole process, and they take turns.
-Run as a script it is one side: ``training.py SIDE NETWORK BATCH``, then a number of steps on each line of
-standard input, answered by their seconds.
+The floor is what no step can do without: the convolutions, or the matrix products and the optimizer's update, as
+torch computes them alone. Each side lives in a process of its own, since memory settings hold for a whole
+process, and they take turns. Run as a script it is one side: ``training.py SIDE CASE``, then a number of steps on
+each line of standard input, answered by their seconds.
 """
 
 import statistics
@@ -10,32 +11,42 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
+from typing import Any, NamedTuple
 
 from measure import median_ratio
 
 ROUNDS = 9
-DEEP = "1024,2048,2048,4096"
+
+
+class Case(NamedTuple):
+    recipe: str
+    batch: int
+    steps: int  # a round
+    sides: tuple[str, ...]  # which take turns with the plain loop
+
+
 CASES = {
-    "mlp": ("", 200, 100, ("default",)),
-    "deep": (DEEP, 200, 3, ("default", "fast")),
-    "convnet32": ("convnet", 32, 4, ("default", "fast")),
-    "convnet256": ("convnet", 256, 2, ("default", "fast")),
+    "mlp": Case("mlp-torch", 200, 100, ("default",)),
+    "deep": Case("mlp-deep-adam", 200, 3, ("default", "fast")),
+    "deep_norm": Case("mlp-deep-batchnorm", 200, 3, ("default", "fast", "default_floor", "fast_floor")),
+    "convnet32": Case("convnet", 32, 4, ("default", "fast", "default_floor", "fast_floor")),
+    "convnet256": Case("convnet", 256, 2, ("default", "fast", "default_floor", "fast_floor")),
 }
-"""Network, batch size, steps a round, and what is measured beside the plain loop."""
+FLOORS = {"default": "default_floor", "fast": "fast_floor"}
 
 
-def plain(network: str, batch: int) -> Callable[[], object]:
+def plain(case: Case) -> Callable[[], object]:
     """Make a step as PyTorch's users write it: eager, float32, everything as it is by default."""
     import torch
     from torch import nn
 
-    from backproof import data
-    from backproof.data.batches import Batches
     from backproof.torch_nn.convnet import TABLE_1, Conv
 
+    config, images, labels = _given(case, fast=False)
     layers: list[nn.Module] = []
-    if network == "convnet":
+    if case.recipe == "convnet":
         for row in TABLE_1:
             if isinstance(row, Conv):
                 convolution = nn.Conv2d(row.channels_in, row.channels_out, 3, padding=1)
@@ -44,16 +55,17 @@ def plain(network: str, batch: int) -> Callable[[], object]:
                 layers.append(nn.MaxPool2d(3, stride=2, padding=1))
         layers += [nn.Flatten(), nn.Linear(512, 10)]
     else:
-        hidden = [int(size) for size in network.split(",")] if network else [100]
         layers.append(nn.Flatten())
-        for d, m in pairwise([3072, *hidden, 10]):
-            layers += [nn.Linear(d, m), nn.LeakyReLU(0.02)]
-        layers.pop()
+        for d, m in pairwise([3072, *config.hidden]):
+            norm = [nn.BatchNorm1d(m)] if config.batch_norm != "none" else []
+            layers += [nn.Linear(d, m), *norm, nn.LeakyReLU(0.02)]
+        layers.append(nn.Linear(config.hidden[-1], 10))
     model = nn.Sequential(*layers)
     optimizer = (
-        torch.optim.Adam(model.parameters(), 1e-4) if network else torch.optim.SGD(model.parameters(), 2e-3)
+        torch.optim.SGD(model.parameters(), 2e-3)
+        if config.optimizer == "sgd"
+        else torch.optim.Adam(model.parameters(), 1e-4)
     )
-    images, labels = Batches(data.load("cifar10").train, batch, 42)[1]
     x, t = torch.from_numpy(images), torch.from_numpy(labels)
 
     def step() -> tuple[float, float]:
@@ -67,29 +79,88 @@ def plain(network: str, batch: int) -> Callable[[], object]:
     return step
 
 
-def ours(network: str, batch: int, fast: bool) -> Callable[[], object]:
+def ours(case: Case, fast: bool) -> Callable[[], object]:
     """Make the same step by this project's learner, as a run has it."""
     import numpy as np
 
-    from backproof import data
-    from backproof.data.batches import Batches
     from backproof.training.allocator import keep_freed_memory
     from backproof.training.recipes import find_recipe
 
     keep_freed_memory()
-    recipe = find_recipe("convnet" if network == "convnet" else "mlp-deep-adam" if network else "mlp-torch")
-    settings = recipe.configure(recipe.fast_settings("cpu") if fast else {}, {"batch_size": batch})
-    dataset = data.load("cifar10")
-    learner = recipe.make_learner(settings, dataset.image_shape, 10, np.random.default_rng(0))
-    images, labels = Batches(dataset.train, batch, 42)[1]
+    config, images, labels = _given(case, fast)
+    learner = find_recipe(case.recipe).make_learner(config, images.shape[1:], 10, np.random.default_rng(0))
     return lambda: learner.step(images, labels)
+
+
+def floor(case: Case, fast: bool) -> Callable[[], object]:
+    """Make a step of nothing but what it is made for, as torch does that alone, in the same precision."""
+    import torch
+    from torch import Tensor, nn
+
+    from backproof.torch_nn.convnet import TABLE_1, Conv
+    from backproof.training.allocator import keep_freed_memory
+
+    keep_freed_memory()
+    config, _, _ = _given(case, fast)
+    dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
+    passes: list[tuple[nn.Module, Tensor, Tensor]] = []
+
+    def add(layer: nn.Module, x: Tensor) -> None:
+        x = x.to(dtype).requires_grad_(bool(passes))  # nobody needs the images' gradient
+        with torch.no_grad(), precision():
+            y = layer(x)
+        passes.append((layer, x, torch.randn_like(y)))
+
+    def precision() -> AbstractContextManager[Any]:
+        return torch.autocast("cpu", dtype) if config.precision == "bf16" else nullcontext()
+
+    if case.recipe == "convnet":
+        pixels = 32
+        for row in TABLE_1:
+            if isinstance(row, Conv):
+                layer = nn.Conv2d(row.channels_in, row.channels_out, 3, padding=1)
+                x = torch.randn(case.batch, row.channels_in, pixels, pixels)
+                add(layer.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last))
+            else:
+                pixels //= 2
+    else:
+        for d, m in pairwise([3072, *config.hidden, 10]):
+            add(nn.Linear(d, m), torch.randn(case.batch, d))
+    parameters = [parameter for layer, _, _ in passes for parameter in layer.parameters()]
+    # Of the ConvNet's step only the convolutions are counted.
+    optimizer = None if case.recipe == "convnet" else torch.optim.Adam(parameters, 1e-4, fused=True)
+
+    def step() -> None:
+        with precision():
+            results = [layer(x) for layer, x, _ in passes]
+        for (_, x, dy), y in zip(reversed(passes), reversed(results), strict=True):
+            y.backward(dy)
+            x.grad = None
+        if optimizer is not None:
+            optimizer.step()
+        for parameter in parameters:
+            parameter.grad = None
+
+    return step
+
+
+def _given(case: Case, fast: bool) -> tuple[Any, Any, Any]:
+    """Return the settings, and one batch of CIFAR-10."""
+    from backproof import data
+    from backproof.data.batches import Batches
+    from backproof.training.recipes import find_recipe
+
+    recipe = find_recipe(case.recipe)
+    config = recipe.configure(recipe.fast_settings("cpu") if fast else {}, {"batch_size": case.batch})
+    images, labels = Batches(data.load("cifar10").train, case.batch, 42)[1]
+    return config, images, labels
 
 
 class Side:
     """One side in its process, waiting for its turn."""
 
-    def __init__(self, side: str, network: str, batch: int) -> None:
-        command = [sys.executable, __file__, side, network, str(batch)]
+    def __init__(self, side: str, case: str) -> None:
+        command = [sys.executable, __file__, side, case]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.seconds(2)
 
@@ -104,29 +175,36 @@ class Side:
         self._process.communicate()
 
 
-def measure() -> dict[str, dict[str, float]]:
-    """Return milliseconds a step and ratios to the plain loop, by case."""
+def measure(cases: list[str] | None = None) -> dict[str, dict[str, float]]:
+    """Return milliseconds a step, and ratios to the plain loop and to the floor, by case."""
     results: dict[str, dict[str, float]] = {}
-    for name, (network, batch, steps, kinds) in CASES.items():
-        sides = {kind: Side(kind, network, batch) for kind in ("plain", *kinds)}
+    for name in cases or CASES:
+        case = CASES[name]
+        sides = {kind: Side(kind, name) for kind in ("plain", *case.sides)}
         times: dict[str, list[float]] = {kind: [] for kind in sides}
         for _ in range(ROUNDS):
             for kind, side in sides.items():
-                times[kind].append(side.seconds(steps))
+                times[kind].append(side.seconds(case.steps))
         for side in sides.values():
             side.end()
-        row: dict[str, float] = {"batch": batch}
+        row: dict[str, float] = {"batch": case.batch}
         for kind, values in times.items():
             row[f"{kind}_ms"] = 1e3 * statistics.median(values)
-            if kind != "plain":
+            if kind in ("default", "fast"):
                 row[f"{kind}_over_plain"] = median_ratio(values, times["plain"])
+            if FLOORS.get(kind) in times:
+                row[f"{kind}_over_floor"] = median_ratio(values, times[FLOORS[kind]])
         results[name] = row
     return results
 
 
 if __name__ == "__main__":
-    side, network, batch = sys.argv[1:]
-    step = plain(network, int(batch)) if side == "plain" else ours(network, int(batch), side == "fast")
+    if len(sys.argv) != 3 or sys.argv[1] not in ("plain", *FLOORS, *FLOORS.values()):
+        print(measure(sys.argv[1:]))
+        sys.exit()
+    side, name = sys.argv[1:]
+    case, fast = CASES[name], side.startswith("fast")
+    step = plain(case) if side == "plain" else (floor if side in FLOORS.values() else ours)(case, fast)
     for line in sys.stdin:
         began = time.perf_counter()
         for _ in range(int(line)):

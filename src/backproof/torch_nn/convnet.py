@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from backproof.torch_nn.layers_in_a_row import Block
 from backproof.torch_nn.make_batch_norm import make_batch_norm
 
 
@@ -56,7 +57,7 @@ class ConvNet(nn.Module):
                 self.add_module(row.name, nn.MaxPool2d(kernel_size=3, stride=2, padding=1))
                 continue
             channels_in = n_channels if row.name == "conv1" else row.channels_in
-            block = nn.Sequential()
+            block = Block()
             block.add_module(
                 "conv", nn.Conv2d(channels_in, row.channels_out, kernel_size=3, stride=1, padding=1)
             )

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from backproof.torch_nn.layers_in_a_row import run_in_a_row
 from backproof.torch_nn.make_batch_norm import make_batch_norm
 
 
@@ -44,10 +45,7 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x (B, …) to logits (B, C)."""
-        x = x.flatten(1)
-        for layer in self.children():
-            x = layer(x)
-        return x
+        return run_in_a_row(self.children(), x.flatten(1))
 
 
 @torch.no_grad()

@@ -147,6 +147,7 @@ class Recipe:
             raise ConfigError(f"recipe {self.name} has one speed: leave --fast out")
         torch_device = import_with_torch("backproof.training.learners.torch_device", f"recipe {self.name}")
         settings: dict[str, Any] = torch_device.fast_settings(device)
-        if processes == 1 and "batch_norm" in self.settings:
+        on_processor = torch_device.find_device(device).type == "cpu"  # where the one by hand is the faster
+        if processes == 1 and "batch_norm" in self.settings and not on_processor:
             settings["batch_norm"] = "native"  # several processes share statistics by ours
         return settings
