@@ -1,20 +1,20 @@
 """Conv2d as PyTorch has it, but for small images by the products of offset_products.py."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
-from torch.nn import functional as F
 
 from backproof.torch_nn import offset_products
 
-_MOST_FOR_DW, _MOST = 3 / 4, 1 / 2
-"""Copying what each offset reaches pays where at most this share of a sliding kernel's products meets the
-image, and the rest padding: with a 3 × 3 kernel up to 4 × 4 pixels for dW; up to 2 × 2 for y and dx, where
-the products are also added up.
+_MOST = 3 / 4
+"""Copying what each offset of the kernel reaches pays where at most this share of a sliding kernel's products
+meets the image, and the rest padding: with a 3 × 3 kernel up to 4 × 4 pixels.
 """
+_AUTOCAST_FROM = (torch.float32, torch.bfloat16, torch.float16)
 
 
 class Conv2d(nn.Conv2d):
@@ -26,10 +26,12 @@ class Conv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Map images (B, D, H, V) to (B, M, H, V), or as the settings say."""
-        if not torch.compiler.is_compiling() and self._keeps_size:
+        if not torch.compiler.is_compiling() and self._keeps_size and _is_small(input, self.kernel_size):
             x, weight = _autocast(input), _autocast(self.weight)
-            if _fit(x, weight) and _are_plain(x, weight) and _share(x, weight) <= _MOST_FOR_DW:
-                return _apply(x, weight, None if self.bias is None else _autocast(self.bias))
+            bias = None if self.bias is None else _autocast(self.bias)
+            operands = [x, weight] if bias is None else [x, weight, bias]
+            if _fit(*operands) and _are_plain(*operands):
+                return _apply(x, weight, bias)
         return super().forward(input)
 
     @property
@@ -40,14 +42,12 @@ class Conv2d(nn.Conv2d):
 
 
 class SmallImageConvolution(torch.autograd.Function):
-    """The convolution whose y, dx and dW are offset_products.py's where that pays, and torch's elsewhere."""
+    """The convolution by offset_products.py; its second derivatives are torch's."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Return y (B, M, H, V), given x (B, D, H, V), W (M, D, K, L) and b (M,)."""
         ctx.save_for_backward(x, weight)
-        if _share(x, weight) > _MOST:
-            return F.conv2d(x, weight, bias, padding=_margins(weight))
         return _channels_first(offset_products.forward(_channels_last(x), _channels_last(weight), bias))
 
     @staticmethod
@@ -57,12 +57,13 @@ class SmallImageConvolution(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         wanted = ctx.needs_input_grad
         if torch.is_grad_enabled() or not _are_plain(dy, x, weight):
-            return _torch_backward(dy, x, weight, wanted)
+            ones, margins = [1, 1], [size // 2 for size in weight.shape[2:]]
+            return _convolution_backward(
+                dy, x, weight, [len(weight)], ones, margins, ones, False, [0, 0], 1, wanted
+            )
         pixels, pixels_out, kernel = (_channels_last(tensor) for tensor in (x, dy, weight))
         dx = dweight = dbias = None
-        if wanted[0] and _share(x, weight) > _MOST:
-            dx, _, _ = _torch_backward(dy, x, weight, (True, False, False))
-        elif wanted[0]:
+        if wanted[0]:
             dx = _channels_first(offset_products.input_gradient(pixels_out, kernel))
         if wanted[1]:
             dweight = _channels_first(offset_products.weight_gradient(pixels_out, pixels, kernel))
@@ -79,29 +80,27 @@ _convolution_backward: Callable[..., tuple[Tensor | None, Tensor | None, Tensor 
 _unpack_dual: Callable[[Tensor], forward_ad.UnpackedDualTensor] = forward_ad.unpack_dual
 
 
-def _torch_backward(
-    dy: Tensor, x: Tensor, weight: Tensor, wanted: tuple[bool, bool, bool]
-) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-    ones = [1, 1]
-    return _convolution_backward(
-        dy, x, weight, [len(weight)], ones, _margins(weight), ones, False, [0, 0], 1, wanted
-    )
+def _is_small(x: Tensor, kernel_size: tuple[int, ...]) -> bool:
+    """Tell whether these are images of which a sliding kernel meets little."""
+    if x.ndim != 4 or 0 in x.shape[2:]:
+        return False
+    axes = zip(x.shape[2:], kernel_size, strict=True)
+    return math.prod(offset_products.useful_share(*axis) for axis in axes) <= _MOST
 
 
 def _autocast(tensor: Tensor) -> Tensor:
     """Return a convolution's operand as autocast has it on a processor."""
-    if not torch.is_autocast_enabled("cpu") or tensor.dtype == torch.float64:
+    if not torch.is_autocast_enabled("cpu") or tensor.dtype not in _AUTOCAST_FROM:
         return tensor
     return tensor.to(torch.get_autocast_dtype("cpu"))
 
 
-def _fit(x: Tensor, weight: Tensor) -> bool:
-    """Tell whether these are images and weights that torch.nn.Conv2d takes, the latter channels last."""
+def _fit(x: Tensor, weight: Tensor, *bias: Tensor) -> bool:
+    """Tell whether torch.nn.Conv2d takes these, and the weights lie channels last."""
     return (
-        x.ndim == 4
-        and x.shape[1] == weight.shape[1]
-        and x.dtype == weight.dtype
+        x.shape[1] == weight.shape[1]
         and x.is_floating_point()
+        and all(tensor.dtype == x.dtype for tensor in (weight, *bias))
         and weight.is_contiguous(memory_format=torch.channels_last)
     )
 
@@ -114,15 +113,6 @@ def _are_plain(*tensors: Tensor) -> bool:
         and _unpack_dual(tensor).tangent is None
         for tensor in tensors
     )
-
-
-def _share(x: Tensor, weight: Tensor) -> float:
-    (height, width), (rows, columns) = x.shape[2:], weight.shape[2:]
-    return offset_products.useful_share(height, rows) * offset_products.useful_share(width, columns)
-
-
-def _margins(weight: Tensor) -> list[int]:
-    return [size // 2 for size in weight.shape[2:]]
 
 
 def _channels_last(tensor: Tensor) -> Tensor:
