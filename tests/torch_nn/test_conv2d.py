@@ -231,6 +231,21 @@ def test_half_precision_itself(products: list[str]) -> None:
     assert products
 
 
+def test_half_precisions_sums_over_offsets_are_rounded_once() -> None:
+    """In bfloat16, 256 + 1 is 256: added one by one, the eight neighbours' ones would be lost."""
+    ours, native = pair(2, 2, 3, padding=1, bias=False, dtype=torch.bfloat16)
+    for layer in (ours, native):
+        with torch.no_grad():
+            layer.weight.fill_(1.0)[:, :, 1, 1] = 256.0
+            layer.weight[0, 1] = layer.weight[1, 0] = 0.0
+    x = torch.ones(1, 2, 3, 3, dtype=torch.bfloat16)
+    y, dx, _ = everything(ours, x, x)
+    assert y[0, :, 1, 1].tolist() == dx[0, :, 1, 1].tolist() == [264, 264]
+    torch.testing.assert_close(y, native(x), rtol=0, atol=0)
+    pixels, kernel = x.permute(0, 2, 3, 1), ours.weight.permute(0, 2, 3, 1)
+    assert offset_products.input_gradient(pixels, kernel).dtype == torch.bfloat16
+
+
 def test_a_doubled_precision_is_left_alone_by_autocast() -> None:
     ours, native = pair(4, 5, 3, padding=1)
     x = torch.randn(3, 4, 2, 2, dtype=torch.float64)
