@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from backproof.errors import ConfigError
+from backproof.torch_nn.conv2d import Conv2d
 from backproof.torch_nn.convnet import ConvNet
 from backproof.training.recipes import find_recipe
 
@@ -45,7 +46,7 @@ def test_every_layer_is_as_table_1_says() -> None:
 def test_blocks_are_convolution_norm_relu() -> None:
     for name, layer in ConvNet(3, 10, norm="native").named_children():
         if name.startswith("conv"):
-            assert [type(part) for part in layer.children()] == [nn.Conv2d, nn.BatchNorm2d, nn.ReLU]
+            assert [type(part) for part in layer.children()] == [Conv2d, nn.BatchNorm2d, nn.ReLU]
 
 
 def test_other_channels_and_classes() -> None:

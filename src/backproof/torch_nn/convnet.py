@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+<<<<<<< HEAD
+from backproof.torch_nn.conv2d import Conv2d
 from backproof.torch_nn.layers_in_a_row import Block
 from backproof.torch_nn.make_batch_norm import make_batch_norm
 
@@ -59,7 +61,7 @@ class ConvNet(nn.Module):
             channels_in = n_channels if row.name == "conv1" else row.channels_in
             block = Block()
             block.add_module(
-                "conv", nn.Conv2d(channels_in, row.channels_out, kernel_size=3, stride=1, padding=1)
+                "conv", Conv2d(channels_in, row.channels_out, kernel_size=3, stride=1, padding=1)
             )
             block.add_module("norm", make_batch_norm(norm, row.channels_out, spatial=True))
             block.add_module("relu", nn.ReLU())
