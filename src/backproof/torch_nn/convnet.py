@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-<<<<<<< HEAD
 from backproof.torch_nn.conv2d import Conv2d
 from backproof.torch_nn.layers_in_a_row import Block
 from backproof.torch_nn.make_batch_norm import make_batch_norm
