@@ -38,15 +38,17 @@ def forward(
     """Normalise x (B, C, …) with γ and β (C,), by statistics over all processes: y like x."""
     rows, parts = _are_rows(x), n_parts(x.numel())
     y = _empty_like(x, rows=rows)
-    samples, gamma_array, beta_array = _array(x, rows=rows), *_parameters(x, gamma, beta)
-    origin, rest, var = loops.statistics(samples, gamma_array, parts)
-    if group is not None:
-        size = x.numel() // x.shape[1]
-        _, joint_mean, joint_var = joint_statistics(
-            size, torch.from_numpy(origin + rest), torch.from_numpy(var * size), group
-        )
-        rest, var = joint_mean.numpy() - origin, joint_var.numpy()
-    known = Known(gamma_array, beta_array, eps, origin, rest, var, _scalar(slope, x))
+    samples, parameters = _array(x, rows=rows), _parameters(x, gamma, beta)
+    slope = _scalar(slope, x)
+    if group is None:
+        statistics = loops.forward(samples, *parameters, eps, slope, parts, _array(y, rows=rows))
+        return y, Known(*parameters, eps, *statistics, slope)
+    origin, rest, var = loops.statistics(samples, parameters[0], parts)
+    size = x.numel() // x.shape[1]
+    _, joint_mean, joint_var = joint_statistics(
+        size, torch.from_numpy(origin + rest), torch.from_numpy(var * size), group
+    )
+    known = Known(*parameters, eps, origin, joint_mean.numpy() - origin, joint_var.numpy(), slope)
     loops.normalise(samples, *known, parts, _array(y, rows=rows))
     return y, known
 
@@ -75,17 +77,17 @@ def backward(
     rows, parts = _are_rows(x), n_parts(x.numel())
     samples, dy_samples = _array(x, rows=rows), _array(dy, rows=rows)
     wants_dx, wants_dgamma, wants_dbeta = wanted
-    sums = loops.parameter_gradients(samples, dy_samples, *known, parts)
+    dx = _empty_like(x, rows=rows) if wants_dx else None
+    if group is None and dx is not None:
+        sums = loops.backward(samples, dy_samples, *known, parts, _array(dx, rows=rows))
+    else:
+        sums = loops.parameter_gradients(samples, dy_samples, *known, parts)
+    if group is not None and dx is not None:
+        size, joint_sums = totals(x.numel() // x.shape[1], tuple(map(torch.from_numpy, sums)), group)
+        dgamma_dbeta = (total.numpy() for total in joint_sums)
+        loops.input_gradient(samples, dy_samples, *known, *dgamma_dbeta, size, parts, _array(dx, rows=rows))
     dgamma = tensor_of(sums[0], dtype) if wants_dgamma else None
     dbeta = tensor_of(sums[1], dtype) if wants_dbeta else None
-    if not wants_dx:
-        return None, dgamma, dbeta
-    size = x.numel() // x.shape[1]
-    if group is not None:
-        size, joint_sums = totals(size, tuple(map(torch.from_numpy, sums)), group)
-        sums = tuple(total.numpy() for total in joint_sums)
-    dx = _empty_like(x, rows=rows)
-    loops.input_gradient(samples, dy_samples, *known, *sums, size, parts, _array(dx, rows=rows))
     return dx, dgamma, dbeta
 
 

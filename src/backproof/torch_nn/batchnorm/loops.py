@@ -5,11 +5,9 @@ same. Axes: s and r sample 1…B, i channel 1…C. Arrays are rows (N, C) or pla
 counts as a sample, and B as B·P; bfloat16 comes as its bits, and is computed in float32. z is what batch norm
 returns, and y too, unless a LeakyReLU of ``slope`` a follows (0: ReLU; None: no activation).
 
-Sums are of x − x_1, not of x, as squares far from zero would cancel: short ones in the dtype of computing, which
-is that of γ, then in float64.
+Everything is said by x − origin, where origin is x_1: numbers far from zero lose no digits, and their squares do
+not cancel. μ = origin + rest. Sums are short ones in the dtype of computing, which is that of γ, then float64's.
 """
-
-import math
 
 import numpy as np
 
@@ -21,35 +19,32 @@ from backproof.torch_nn.loop_compiler.compiled import Loop, called_by_loops, in_
 
 @Loop
 def statistics(x: Array, gamma: Array, parts: int) -> tuple[Array, Array, Array]:
-    """Return x_1 and μ − x_1, which add up to the mean, and the biased variance of each channel (C,).
+    """Return origin and rest, which add up to the mean, and the biased variance of each channel (C,).
 
     bn.mu:   μ_i = (1/B) Σ_s x_si
     bn.var:  σ²_i = (1/B) Σ_s (x_si − μ_i)²
     """
-    n_channels = len(gamma)
-    size = x.size // n_channels
-    sums = np.zeros((parts, 2, n_channels))
+    sums = np.zeros((parts, 2, len(gamma)))
     origin = np.zeros_like(gamma)
-    for i in range(n_channels):
+    for i in range(len(gamma)):
         origin[i] = widened(x[0, i] if x.ndim == 2 else x[0, i, 0])
     if x.ndim == 2:
         in_parts(row_loops.add_deviations, parts, (x, origin, sums))
     else:
         in_parts(plane_loops.add_deviations, parts, (x, origin, sums))
-    totals = sums.sum(0)
-    rest = totals[0] / size
+    rest, squares = sums.sum(0) / (x.size // len(gamma))
     # Rounding may make a constant channel's variance negative.
-    return origin, rest, np.maximum(totals[1] / size - rest * rest, 0)
+    return origin, rest, np.maximum(squares - rest * rest, 0)
 
 
 @called_by_loops
-def channels_of(gamma: Array, beta: Array, eps: float, origin: Array, rest: Array, var: Array) -> Channels:
-    """Return what the loops need to know of each channel."""
-    rounded_rest, invstd = np.zeros_like(gamma), np.zeros_like(gamma)
-    for i in range(len(gamma)):
-        rounded_rest[i] = rest[i]
-        invstd[i] = 1 / math.sqrt(var[i] + eps)
-    return Channels(gamma, beta, origin, rounded_rest, invstd)
+def lines(gamma: Array, beta: Array, eps: float, origin: Array, rest: Array, var: Array) -> Channels:
+    """Return what z is of x in each channel.
+
+    bn.xhat:  x̂_si = (x_si − μ_i)/√(σ²_i + ε)
+    """
+    scale = gamma / np.sqrt(var + eps)
+    return Channels(origin, scale.astype(gamma.dtype), (beta - scale * rest).astype(gamma.dtype))
 
 
 @Loop
@@ -70,7 +65,7 @@ def normalise(
     bn.y:          z_si = γ_i x̂_si + β_i
     leaky_relu.y:  y_si = max(0, z_si) + a min(0, z_si)
     """
-    channels = channels_of(gamma, beta, eps, origin, rest, var)
+    channels = lines(gamma, beta, eps, origin, rest, var)
     if x.ndim == 2:
         in_parts(row_loops.normalise, parts, (x, channels, slope, y))
     else:
@@ -92,18 +87,17 @@ def parameter_gradients(
 ) -> tuple[Array, Array]:
     """Return ∂L/∂γ and ∂L/∂β (C,) in float64, given ∂L/∂y like x.
 
-    leaky_relu.dx:  ∂L/∂z_si = ∂L/∂y_si (1 if z_si > 0 else a)
-    bn.dgamma:      ∂L/∂γ_i = Σ_s ∂L/∂z_si x̂_si
-    bn.dbeta:       ∂L/∂β_i = Σ_s ∂L/∂z_si
+    bn.dgamma:  ∂L/∂γ_i = Σ_s ∂L/∂z_si x̂_si
+    bn.dbeta:   ∂L/∂β_i = Σ_s ∂L/∂z_si
     """
-    channels = channels_of(gamma, beta, eps, origin, rest, var)
+    channels = lines(gamma, beta, eps, origin, rest, var)
     sums = np.zeros((parts, 2, len(gamma)))
     if x.ndim == 2:
         in_parts(row_loops.add_gradients, parts, (x, dy, channels, slope, sums))
     else:
         in_parts(plane_loops.add_gradients, parts, (x, dy, channels, slope, sums))
-    totals = sums.sum(0)
-    return totals[0], totals[1]
+    products, dbeta = sums.sum(0)
+    return (products - rest * dbeta) / np.sqrt(var + eps), dbeta
 
 
 @Loop
@@ -125,13 +119,46 @@ def input_gradient(
 ) -> None:
     """Write ∂L/∂x like x, given ∂L/∂y like x, and ∂L/∂γ and ∂L/∂β (C,) over all ``size`` samples.
 
-    leaky_relu.dx:  ∂L/∂z_si = ∂L/∂y_si (1 if z_si > 0 else a)
-    bn.dx:          ∂L/∂x_si = (γ_i/(B √(σ²_i + ε))) (B ∂L/∂z_si − Σ_r ∂L/∂z_ri − x̂_si Σ_r ∂L/∂z_ri x̂_ri)
+    bn.dx:  ∂L/∂x_si = (γ_i/(B √(σ²_i + ε))) (B ∂L/∂z_si − Σ_r ∂L/∂z_ri − x̂_si Σ_r ∂L/∂z_ri x̂_ri)
     """
-    channels = channels_of(gamma, beta, eps, origin, rest, var)
-    mean_dz = (dbeta / size).astype(gamma.dtype)
-    mean_dz_xhat = (dgamma / size).astype(gamma.dtype)
+    channels = lines(gamma, beta, eps, origin, rest, var)
+    # Of x − origin, the part behind ∂L/∂z is a line too.
+    invstd = 1 / np.sqrt(var + eps)
+    dx_slope = gamma * invstd * invstd * dgamma / size
+    dx_offset = gamma * invstd * dbeta / size - dx_slope * rest
+    line = dx_slope.astype(gamma.dtype), dx_offset.astype(gamma.dtype)
     if x.ndim == 2:
-        in_parts(row_loops.input_gradient, parts, (x, dy, channels, slope, mean_dz, mean_dz_xhat, dx))
+        in_parts(row_loops.input_gradient, parts, (x, dy, channels, slope, line, dx))
     else:
-        in_parts(plane_loops.input_gradient, parts, (x, dy, channels, slope, mean_dz, mean_dz_xhat, dx))
+        in_parts(plane_loops.input_gradient, parts, (x, dy, channels, slope, line, dx))
+
+
+@Loop
+def forward(
+    x: Array, gamma: Array, beta: Array, eps: float, slope: float | None, parts: int, y: Array
+) -> tuple[Array, Array, Array]:
+    """Write y like x, and return what ``statistics`` does: both in one call."""
+    origin, rest, var = statistics(x, gamma, parts)
+    normalise(x, gamma, beta, eps, origin, rest, var, slope, parts, y)
+    return origin, rest, var
+
+
+@Loop
+def backward(
+    x: Array,
+    dy: Array,
+    gamma: Array,
+    beta: Array,
+    eps: float,
+    origin: Array,
+    rest: Array,
+    var: Array,
+    slope: float | None,
+    parts: int,
+    dx: Array,
+) -> tuple[Array, Array]:
+    """Write ∂L/∂x like x, and return ∂L/∂γ and ∂L/∂β: both in one call."""
+    dgamma, dbeta = parameter_gradients(x, dy, gamma, beta, eps, origin, rest, var, slope, parts)
+    size = x.size // len(gamma)
+    input_gradient(x, dy, gamma, beta, eps, origin, rest, var, slope, dgamma, dbeta, size, parts, dx)
+    return dgamma, dbeta

@@ -32,6 +32,7 @@ class Loop:
         if HAS_NUMBA:
             self._compiled = numba.njit(**_OPTIONS)(function)
             self._compiled._cache = LoopCache(function)  # what ``cache=True`` sets, to numba's own
+            overloaded(lambda *_: function)(self)  # for other loops that call this one
 
     def __call__(self, *arguments: Any) -> Any:
         """Run it."""
