@@ -46,7 +46,7 @@ def forward(
             size, torch.from_numpy(origin + rest), torch.from_numpy(var * size), group
         )
         rest, var = joint_mean.numpy() - origin, joint_var.numpy()
-    known = Known(gamma_array, beta_array, eps, origin, rest, var, _scalar(slope, x))
+    known = Known(gamma_array, beta_array, float(eps), origin, rest, var, _scalar(slope, x))
     loops.normalise(samples, *known, parts, _array(y, rows=rows))
     return y, known
 
@@ -60,7 +60,9 @@ def forward_with_statistics(
     gamma_array, beta_array = _parameters(x, gamma, beta)
     mean_array, var_array = mean.detach().double().numpy(), var.detach().double().numpy()
     origin = mean_array.astype(gamma_array.dtype)
-    known = Known(gamma_array, beta_array, eps, origin, mean_array - origin, var_array, _scalar(slope, x))
+    known = Known(
+        gamma_array, beta_array, float(eps), origin, mean_array - origin, var_array, _scalar(slope, x)
+    )
     loops.normalise(_array(x, rows=rows), *known, n_parts(x.numel()), _array(y, rows=rows))
     return y
 
@@ -117,6 +119,7 @@ def _array(tensor: Tensor, *, rows: bool) -> Array:
         tensor = tensor.detach()
     if rows and tensor.ndim > 2:
         tensor = tensor.movedim(1, -1)
+    tensor = tensor.resolve_neg()  # a copy where the sign is still to be changed
     if tensor.dtype == torch.bfloat16:
         tensor = tensor.view(torch.uint16)
     array: Array = tensor.contiguous().numpy()
@@ -133,4 +136,6 @@ def _parameters(x: Tensor, gamma: Tensor, beta: Tensor) -> tuple[Array, Array]:
 
 def _scalar(slope: float | None, x: Tensor) -> Any:
     """Return the slope in the dtype of computing, as a wider one would widen all."""
-    return slope if slope is None or x.dtype == torch.float64 else np.float32(slope)
+    if slope is None:
+        return None
+    return float(slope) if x.dtype == torch.float64 else np.float32(slope)
