@@ -8,7 +8,6 @@ import logging
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -77,9 +76,15 @@ def runs_loops(x: Tensor, *others: Tensor) -> bool:
         and x.numel() > 0
         and x.dtype != torch.float16  # which numba lacks
         and not torch.compiler.is_compiling()
+        and not _is_recorded()
         and not _is_transformed(x, *others)
         and _numba_is_installed()
     )
+
+
+def _is_recorded() -> bool:
+    """Tell whether torch.jit.trace or a dispatch mode, as make_fx has one, must see each operation."""
+    return torch._C._get_tracing_state() is not None or torch._C._len_torch_dispatch_stack() > 0
 
 
 def _is_transformed(*inputs: Tensor) -> bool:
@@ -94,7 +99,8 @@ def _is_transformed(*inputs: Tensor) -> bool:
 
 @cache
 def _numba_is_installed() -> bool:
-    if find_spec("numba") is not None:
+    """Import numba, not before the first use: one that is too old for what else is installed counts as none."""
+    if import_module("backproof.torch_nn.loop_compiler.compiled").HAS_NUMBA:
         return True
     logging.getLogger(__name__).warning(
         "batch norm by hand is some three times slower without numba: pip install 'backproof[torch]'"
@@ -151,7 +157,8 @@ def backward(ctx: Any, dy: Tensor | None) -> InputGradients:
         return None, None, None
     x, gamma, beta = ctx.saved_tensors
     wanted = ctx.needs_input_grad[:3]
-    if ctx.cpu_passes is not None and not torch.is_grad_enabled() and not _is_transformed(dy):
+    by_loops = ctx.cpu_passes is not None and not torch.is_grad_enabled() and not _is_recorded()
+    if by_loops and not _is_transformed(dy):
         gradients: InputGradients = ctx.cpu_passes.backward(
             x, ctx.known, ctx.process_group, wanted, dy, gamma.dtype
         )
@@ -174,8 +181,6 @@ class BatchNormFunction(torch.autograd.Function):
         x: Tensor, gamma: Tensor, beta: Tensor, eps: float, process_group: ProcessGroup | None
     ) -> Normalised:
         """Normalise x (B, C, …) with γ and β (C,), as ``batch_norm`` describes it."""
-        require_input(x, gamma, beta)
-        require_two_values(x, process_group)
         require_input(x, gamma, beta)
         require_two_values(x, process_group)
         return formulas.forward(x, gamma, beta, eps, process_group)
