@@ -38,6 +38,7 @@ EXEMPT = {
     "torch_nn.batchnorm.function.BatchNormFunction": _AUTOGRAD,
     "torch_nn.batchnorm.cpu_passes._are_rows": _CHOICE,
     "torch_nn.batchnorm.function.runs_loops": _CHOICE,
+    "torch_nn.batchnorm.function._is_recorded": _CHOICE,
     "torch_nn.batchnorm.function._is_transformed": _CHOICE,
     "torch_nn.batchnorm.joint_statistics._AllReduce": _GROUPS,
     "torch_nn.batchnorm.joint_statistics.joint_statistics": _GROUPS,

@@ -39,7 +39,7 @@ def forward(
     rows, parts = _are_rows(x), n_parts(x.numel())
     y = _empty_like(x, rows=rows)
     samples, parameters = _array(x, rows=rows), _parameters(x, gamma, beta)
-    slope = _scalar(slope, x)
+    eps, slope = float(eps), _scalar(slope, x)
     if group is None:
         statistics = loops.forward(samples, *parameters, eps, slope, parts, _array(y, rows=rows))
         return y, Known(*parameters, eps, *statistics, slope)
@@ -62,7 +62,9 @@ def forward_with_statistics(
     gamma_array, beta_array = _parameters(x, gamma, beta)
     mean_array, var_array = mean.detach().double().numpy(), var.detach().double().numpy()
     origin = mean_array.astype(gamma_array.dtype)
-    known = Known(gamma_array, beta_array, eps, origin, mean_array - origin, var_array, _scalar(slope, x))
+    known = Known(
+        gamma_array, beta_array, float(eps), origin, mean_array - origin, var_array, _scalar(slope, x)
+    )
     loops.normalise(_array(x, rows=rows), *known, n_parts(x.numel()), _array(y, rows=rows))
     return y
 
@@ -86,12 +88,18 @@ def backward(
         size, joint_sums = totals(x.numel() // x.shape[1], tuple(map(torch.from_numpy, sums)), group)
         dgamma_dbeta = (total.numpy() for total in joint_sums)
         loops.input_gradient(samples, dy_samples, *known, *dgamma_dbeta, size, parts, _array(dx, rows=rows))
-    dgamma = tensor_of(sums[0], dtype) if wants_dgamma else None
-    dbeta = tensor_of(sums[1], dtype) if wants_dbeta else None
+    dgamma = _tensor(sums[0], dtype) if wants_dgamma else None
+    dbeta = _tensor(sums[1], dtype) if wants_dbeta else None
     return dx, dgamma, dbeta
 
 
-def tensor_of(values: Array, dtype: torch.dtype) -> Tensor:
+def mean_and_var(known: Known) -> tuple[Tensor, Tensor]:
+    """Return the mean and the biased variance (C,) in the dtype of computing."""
+    mean = (known.origin + known.rest).astype(known.gamma.dtype)
+    return torch.from_numpy(mean), torch.from_numpy(known.var.astype(known.gamma.dtype))
+
+
+def _tensor(values: Array, dtype: torch.dtype) -> Tensor:
     """Return float64 numbers as a tensor; NumPy rounds a few of them sooner than torch."""
     if dtype == torch.float32:
         return torch.from_numpy(values.astype(np.float32))
@@ -119,6 +127,7 @@ def _array(tensor: Tensor, *, rows: bool) -> Array:
         tensor = tensor.detach()
     if rows and tensor.ndim > 2:
         tensor = tensor.movedim(1, -1)
+    tensor = tensor.resolve_neg()  # a copy where the sign is still to be changed
     if tensor.dtype == torch.bfloat16:
         tensor = tensor.view(torch.uint16)
     array: Array = tensor.contiguous().numpy()
@@ -135,4 +144,6 @@ def _parameters(x: Tensor, gamma: Tensor, beta: Tensor) -> tuple[Array, Array]:
 
 def _scalar(slope: float | None, x: Tensor) -> Any:
     """Return the slope in the dtype of computing, as a wider one would widen all."""
-    return slope if slope is None or x.dtype == torch.float64 else np.float32(slope)
+    if slope is None:
+        return None
+    return float(slope) if x.dtype == torch.float64 else np.float32(slope)

@@ -8,7 +8,6 @@ import logging
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -18,7 +17,6 @@ from torch.distributed import ProcessGroup
 
 from backproof.torch_nn.batchnorm import formulas
 from backproof.torch_nn.batchnorm.input_checks import require_input, require_two_values
-from backproof.torch_nn.batchnorm.per_channel import statistics_dtype
 
 Normalised = tuple[Tensor, Tensor, Tensor]
 """y like x; mean and biased variance (C,)."""
@@ -42,9 +40,10 @@ def batch_norm(
     require_input(x, gamma, beta)
     require_two_values(x, process_group)
     if runs_loops(x, gamma, beta):
-        return _apply_plain(x, gamma, beta, eps, process_group, _cpu_passes(), slope)
+        y, known = _apply_loops(x, gamma, beta, eps, process_group, slope)
+        return y, *_cpu_passes().mean_and_var(known)
     if torch.compiler.is_compiling() or not _is_transformed(x, gamma, beta):
-        y, mean, var = _apply_plain(x, gamma, beta, eps, process_group, None, None)
+        y, mean, var = _apply_plain(x, gamma, beta, eps, process_group)
     else:
         y, mean, var = _apply(x, gamma, beta, eps, process_group)
     return formulas.activated(y, slope), mean, var
@@ -74,19 +73,25 @@ def runs_loops(x: Tensor, *others: Tensor) -> bool:
     return (
         x.is_cpu
         and type(x) in (Tensor, nn.Parameter)
-        and x.numel() > 0
         and x.dtype != torch.float16  # which numba lacks
+        and x.numel() > 0
         and not torch.compiler.is_compiling()
+        and not _is_recorded()
         and not _is_transformed(x, *others)
         and _numba_is_installed()
     )
+
+
+def _is_recorded() -> bool:
+    """Tell whether torch.jit.trace or a dispatch mode, as make_fx has one, must see each operation."""
+    return torch._C._get_tracing_state() is not None or torch._C._len_torch_dispatch_stack() > 0
 
 
 def _is_transformed(*inputs: Tensor) -> bool:
     """Tell whether a transform of torch.func is active, autograd's older vmap, or forward mode."""
     if torch._C._are_functorch_transforms_active():
         return True
-    if any(torch._C._functorch.is_legacy_batchedtensor(tensor) for tensor in inputs):
+    if torch._C._functorch.is_legacy_batchedtensor(inputs[0]):
         return True
     in_forward_mode = forward_ad._current_level >= 0
     return in_forward_mode and any(_unpack_dual(tensor).tangent is not None for tensor in inputs)
@@ -94,7 +99,8 @@ def _is_transformed(*inputs: Tensor) -> bool:
 
 @cache
 def _numba_is_installed() -> bool:
-    if find_spec("numba") is not None:
+    """Import numba, not before the first use: one that is too old for what else is installed counts as none."""
+    if import_module("backproof.torch_nn.loop_compiler.compiled").HAS_NUMBA:
         return True
     logging.getLogger(__name__).warning(
         "batch norm by hand is some three times slower without numba: pip install 'backproof[torch]'"
@@ -108,8 +114,8 @@ def _cpu_passes() -> Any:
     return import_module("backproof.torch_nn.batchnorm.cpu_passes")
 
 
-class PlainBatchNorm(torch.autograd.Function):
-    """Forward and backward alone, by either form: all that training needs and torch.compile takes."""
+class LoopBatchNorm(torch.autograd.Function):
+    """Batch norm by loops, an activation behind it included."""
 
     @staticmethod
     def forward(
@@ -119,47 +125,65 @@ class PlainBatchNorm(torch.autograd.Function):
         beta: Tensor,
         eps: float,
         process_group: ProcessGroup | None,
-        cpu_passes: Any,
         slope: float | None,
-    ) -> Normalised:
-        """Return y; mean and variance without gradient: by loops if their passes are given, else by formulas."""
-        ctx.eps, ctx.process_group, ctx.cpu_passes, ctx.slope = eps, process_group, cpu_passes, slope
+    ) -> tuple[Tensor, Any]:
+        """Return y, and what the loops know besides x."""
+        y, known = _cpu_passes().forward(x, gamma, beta, eps, process_group, slope)
         ctx.save_for_backward(x, gamma, beta)
-        ctx.set_materialize_grads(False)
-        if cpu_passes is not None:
-            y, ctx.known = cpu_passes.forward(x, gamma, beta, eps, process_group, slope)
-            dtype = statistics_dtype(x)
-            mean = cpu_passes.tensor_of(ctx.known.origin + ctx.known.rest, dtype)
-            var = cpu_passes.tensor_of(ctx.known.var, dtype)
-        else:
-            y, mean, var = formulas.forward(x, gamma, beta, eps, process_group)
+        ctx.known, ctx.process_group = known, process_group
+        return y, known
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor | None, ...]:
+        """Return dx, dγ and dβ, None where not needed; by formulas where these are differentiated or batched."""
+        dy = grad_outputs[0]
+        x, gamma, beta = ctx.saved_tensors
+        wanted, known, group = ctx.needs_input_grad[:3], ctx.known, ctx.process_group
+        if not (torch.is_grad_enabled() or _is_recorded() or _is_transformed(dy)):
+            return *_cpu_passes().backward(x, known, group, wanted, dy, gamma.dtype), None, None, None
+        if known.slope is not None:
+            z, _, _ = formulas.forward(x, gamma, beta, known.eps, group)
+            dy = formulas.before_activation(dy, z, float(known.slope))
+        return *_by_formulas(x, gamma, known.eps, group, wanted, dy), None, None, None
+
+
+class PlainBatchNorm(torch.autograd.Function):
+    """Batch norm by formulas, forward and backward alone: what torch.compile takes, at half the overhead."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        gamma: Tensor,
+        beta: Tensor,
+        eps: float,
+        process_group: ProcessGroup | None,
+    ) -> Normalised:
+        """Return y; mean and variance without gradient."""
+        y, mean, var = formulas.forward(x, gamma, beta, eps, process_group)
+        ctx.save_for_backward(x, gamma)
+        ctx.eps, ctx.process_group = eps, process_group
         ctx.mark_non_differentiable(mean, var)
+        ctx.set_materialize_grads(False)
         return y, mean, var
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor | None, ...]:
         """Return dx, dγ and dβ, None where not needed."""
-        return *backward(ctx, grad_outputs[0]), None, None, None, None
+        return *_backward_by_formulas(ctx, grad_outputs[0]), None, None
 
 
-def backward(ctx: Any, dy: Tensor | None) -> InputGradients:
-    """Return dx, dγ and dβ, None where not needed: by loops if those ran forward.
-
-    By formulas all the same where the gradients are themselves differentiated or batched.
-    """
+def _backward_by_formulas(ctx: Any, dy: Tensor | None) -> InputGradients:
     if dy is None:
         return None, None, None
-    x, gamma, beta = ctx.saved_tensors
-    wanted = ctx.needs_input_grad[:3]
-    if ctx.cpu_passes is not None and not torch.is_grad_enabled() and not _is_transformed(dy):
-        gradients: InputGradients = ctx.cpu_passes.backward(
-            x, ctx.known, ctx.process_group, wanted, dy, gamma.dtype
-        )
-        return gradients
-    if ctx.slope is not None:
-        z, _, _ = formulas.forward(x, gamma, beta, ctx.eps, ctx.process_group)
-        dy = formulas.before_activation(dy, z, ctx.slope)
-    dx, dgamma, dbeta = formulas.backward(x, gamma, ctx.eps, ctx.process_group, dy)
+    x, gamma = ctx.saved_tensors
+    return _by_formulas(x, gamma, ctx.eps, ctx.process_group, ctx.needs_input_grad[:3], dy)
+
+
+def _by_formulas(
+    x: Tensor, gamma: Tensor, eps: float, group: ProcessGroup | None, wanted: tuple[bool, ...], dy: Tensor
+) -> InputGradients:
+    dx, dgamma, dbeta = formulas.backward(x, gamma, eps, group, dy)
     return (dx if wanted[0] else None, dgamma if wanted[1] else None, dbeta if wanted[2] else None)
 
 
@@ -176,24 +200,21 @@ class BatchNormFunction(torch.autograd.Function):
         """Normalise x (B, C, …) with γ and β (C,), as ``batch_norm`` describes it."""
         require_input(x, gamma, beta)
         require_two_values(x, process_group)
-        require_input(x, gamma, beta)
-        require_two_values(x, process_group)
         return formulas.forward(x, gamma, beta, eps, process_group)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
         """Save what backward and forward mode need."""
-        x, gamma, beta, ctx.eps, ctx.process_group = inputs
-        ctx.cpu_passes = ctx.slope = None
+        x, gamma, _, ctx.eps, ctx.process_group = inputs
         ctx.mark_non_differentiable(*output[1:])
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(x, gamma, beta)
+        ctx.save_for_backward(x, gamma)
         ctx.save_for_forward(x, gamma)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor | None, ...]:
         """Return dx, dγ and dβ, None where not needed."""
-        return *backward(ctx, grad_outputs[0]), None, None
+        return *_backward_by_formulas(ctx, grad_outputs[0]), None, None
 
     @staticmethod
     def jvp(ctx: Any, *grad_inputs: Any) -> tuple[Tensor, None, None]:
@@ -220,6 +241,7 @@ class BatchNormFunction(torch.autograd.Function):
 _unpack_dual: Callable[[Tensor], forward_ad.UnpackedDualTensor] = forward_ad.unpack_dual
 _apply: Callable[..., Normalised] = BatchNormFunction.apply
 _apply_plain: Callable[..., Normalised] = PlainBatchNorm.apply
+_apply_loops: Callable[..., tuple[Tensor, Any]] = LoopBatchNorm.apply
 
 
 def _with_axis(tensor: Tensor, dim: int | None, to: int, size: int) -> Tensor:

@@ -3,14 +3,15 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import update_wrapper
-from importlib.util import find_spec
 from typing import Any, TypeVar
 
-HAS_NUMBA = find_spec("numba") is not None
-if HAS_NUMBA:
+try:
     import numba
     from numba.extending import overload
-
+except ImportError:  # also of a numba that does not fit the NumPy beside it
+    HAS_NUMBA = False
+else:
+    HAS_NUMBA = True
     from backproof.torch_nn.loop_compiler import openmp
     from backproof.torch_nn.loop_compiler.loop_cache import LoopCache
 

@@ -42,6 +42,7 @@ class LoopCache(_Cache):  # type: ignore[misc]
     def load_overload(self, signature: Any, context: Any) -> Any:
         """Return what was compiled before, by a process that is still at it if need be; None if nothing was."""
         context.refresh()
+        self._unlock()  # what an interrupted compilation left locked
         path = self._path(signature, context.codegen())
         if (compiled := _load(path, context)) is not None:
             return compiled
@@ -101,6 +102,10 @@ def _load(path: Path, context: Any) -> Any:
     """Return what a file holds; None if there is none, another user may have written it, or it is damaged."""
     try:
         if not _is_own(path.parent):
+            _say_once(
+                f"others can write to {path.parent}, so compiled loops are not loaded from there, and every process "
+                "compiles them again; remove that folder, or set BACKPROOF_CACHE to one of your own"
+            )
             return None
         return CompileResult._rebuild(context, *pickle.loads(path.read_bytes()))
     except Exception:  # unpickling raises whatever it meets, and compiling again mends it
@@ -120,7 +125,7 @@ def _lock(path: Path) -> filelock.BaseFileLock | None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         return filelock.FileLock(path.with_suffix(".lock"), timeout=_TIMEOUT).acquire().lock
-    except (OSError, filelock.Timeout):
+    except (OSError, NotImplementedError):  # the second where the file system has no locks
         return None
 
 

@@ -15,7 +15,7 @@ from numba.extending import intrinsic
 
 _VALUES_A_THREAD = 8192
 """Fewer are done before another thread has begun."""
-_PARALLEL, _THREAD_NUMBER = "GOMP_parallel", "omp_get_thread_num"
+_PARALLEL, _THREAD_NUMBER, _N_THREADS = "GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads"
 _PREFIX = "backproof_"
 _VOID, _INT, _POINTER = ir.VoidType(), ir.IntType(32), cgutils.voidptr_t
 
@@ -23,7 +23,7 @@ _VOID, _INT, _POINTER = ir.VoidType(), ir.IntType(32), cgutils.voidptr_t
 def _find_runtime() -> bool:
     """Let compiled code call torch's OpenMP runtime; return False if it has no such interface (Windows)."""
     library = ctypes.CDLL(torch._C.__file__)  # which finds the symbols of all libraries that this one needs
-    for name in (_PARALLEL, _THREAD_NUMBER):
+    for name in (_PARALLEL, _THREAD_NUMBER, _N_THREADS):
         function = getattr(library, name, None)
         if function is None:
             return False
@@ -56,7 +56,10 @@ def n_threads(n_values: int) -> int:
 def _enter_region(
     typing_context: Any, loop: Any, parts: Any, arguments: Any
 ) -> tuple[Any, Callable[..., Any]]:
-    """Call ``loop(part, parts, *arguments)`` in each of ``parts`` threads, and wait for all of them."""
+    """Call ``loop(part, parts, *arguments)`` for all parts in as many threads, and wait for all of them.
+
+    OpenMP may grant fewer, as OMP_THREAD_LIMIT and OMP_DYNAMIC ask for: then some threads take several parts.
+    """
     argument_types = (types.intp, types.intp, *arguments.types)
     loop.get_call_type(typing_context, argument_types, {})  # compiles it
 
@@ -81,12 +84,18 @@ def _enter_region(
         received = inside.bitcast(body.args[0], given.type)
         n_parts = inside.load(cgutils.gep_inbounds(inside, received, 0, 0))
         unpacked = cgutils.unpack_tuple(inside, inside.load(cgutils.gep_inbounds(inside, received, 0, 1)))
-        number = cgutils.get_or_insert_function(module, ir.FunctionType(_INT, []), _PREFIX + _THREAD_NUMBER)
-        part = inside.sext(inside.call(number, []), n_parts.type)
-        # Loops raise nothing, so there is no exception to pass on.
-        context.call_internal_no_propagate(
-            inside, result.fndesc, result.signature, [part, n_parts, *unpacked]
+        number, n_threads = (
+            inside.sext(
+                inside.call(cgutils.get_or_insert_function(module, ir.FunctionType(_INT, []), name), []),
+                n_parts.type,
+            )
+            for name in (_PREFIX + _THREAD_NUMBER, _PREFIX + _N_THREADS)
         )
+        with cgutils.for_range_slice(inside, number, n_parts, n_threads) as (part, _):
+            # Loops raise nothing, so there is no exception to pass on.
+            context.call_internal_no_propagate(
+                inside, result.fndesc, result.signature, [part, n_parts, *unpacked]
+            )
         inside.ret_void()
 
         parallel = cgutils.get_or_insert_function(
@@ -101,7 +110,7 @@ def _enter_region(
 
 
 def call_in_threads(loop: Any, parts: int, arguments: tuple[Any, ...]) -> None:
-    """Call ``loop(part, parts, *arguments)`` once in each of ``parts`` threads (in compiled code)."""
+    """Call ``loop(part, parts, *arguments)`` for each part, in as many threads (in compiled code)."""
     if parts == 1:
         loop(0, 1, *arguments)
     else:
