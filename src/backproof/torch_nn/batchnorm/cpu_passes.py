@@ -79,15 +79,19 @@ def backward(
     rows, parts = _are_rows(x), n_parts(x.numel())
     samples, dy_samples = _array(x, rows=rows), _array(dy, rows=rows)
     wants_dx, wants_dgamma, wants_dbeta = wanted
-    dx = _empty_like(x, rows=rows) if wants_dx else None
-    if group is None and dx is not None:
-        sums = loops.backward(samples, dy_samples, *known, parts, _array(dx, rows=rows))
-    else:
+    dx = None
+    if not wants_dx:
         sums = loops.parameter_gradients(samples, dy_samples, *known, parts)
-    if group is not None and dx is not None:
-        size, joint_sums = totals(x.numel() // x.shape[1], tuple(map(torch.from_numpy, sums)), group)
-        dgamma_dbeta = (total.numpy() for total in joint_sums)
-        loops.input_gradient(samples, dy_samples, *known, *dgamma_dbeta, size, parts, _array(dx, rows=rows))
+    else:
+        dx = _empty_like(x, rows=rows)
+        dx_samples = _array(dx, rows=rows)
+        if group is not None:
+            sums = loops.parameter_gradients(samples, dy_samples, *known, parts)
+            size, joint_sums = totals(x.numel() // x.shape[1], tuple(map(torch.from_numpy, sums)), group)
+            dgamma_dbeta = (total.numpy() for total in joint_sums)
+            loops.input_gradient(samples, dy_samples, *known, *dgamma_dbeta, size, parts, dx_samples)
+        else:
+            sums = loops.backward(samples, dy_samples, *known, parts, dx_samples)
     dgamma = _tensor(sums[0], dtype) if wants_dgamma else None
     dbeta = _tensor(sums[1], dtype) if wants_dbeta else None
     return dx, dgamma, dbeta

@@ -6,7 +6,8 @@ counts as a sample, and B as B·P; bfloat16 comes as its bits, and is computed i
 returns, and y too, unless a LeakyReLU of ``slope`` a follows (0: ReLU; None: no activation).
 
 Everything is said by x − origin, where origin is x_1: numbers far from zero lose no digits, and their squares do
-not cancel. μ = origin + rest. Sums are short ones in the dtype of computing, which is that of γ, then float64's.
+not cancel. μ = origin + rest. Sums are short ones in the dtype of computing, which is that of γ, then float64's. The
+first pass each way runs backwards: what it reads last is still in the cache when the second begins.
 """
 
 import numpy as np

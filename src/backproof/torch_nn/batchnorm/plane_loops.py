@@ -13,7 +13,7 @@ from backproof.torch_nn.loop_compiler.compiled import loop_part, summing_loop_pa
 def add_deviations(part: int, parts: int, x: Array, origins: Array, sums: Array) -> None:
     """Add up x − origin and its square."""
     first, end = part_of(x.shape[1], part, parts)
-    for i in range(first, end):
+    for i in range(end - 1, first - 1, -1):
         origin = origins[i]
         for s in range(len(x)):
             x_si = x[s, i]
@@ -54,7 +54,7 @@ def add_gradients(
     leaky_relu.dx:  ∂L/∂z_sip = ∂L/∂y_sip (1 if z_sip > 0 else a)
     """
     first, end = part_of(x.shape[1], part, parts)
-    for i in range(first, end):
+    for i in range(end - 1, first - 1, -1):
         origin, scale, offset = channels.origin[i], channels.scale[i], channels.offset[i]
         for s in range(len(x)):
             x_si, dy_si = x[s, i], dy[s, i]

@@ -17,10 +17,10 @@ SAMPLES = 16
 def add_deviations(part: int, parts: int, x: Array, origin: Array, sums: Array) -> None:
     """Add up x − origin and its square."""
     first, end = part_of(len(x), part, parts)
-    for start in range(first, end, SAMPLES):
+    for stop in range(end, first, -SAMPLES):
         short_sums = np.zeros((2, len(origin)), origin.dtype)
         total, squares = short_sums
-        for s in range(start, min(start + SAMPLES, end)):
+        for s in range(max(first, stop - SAMPLES), stop):
             x_s = x[s]
             for i in range(len(x_s)):
                 deviation = widened(x_s[i]) - origin[i]
@@ -57,10 +57,10 @@ def add_gradients(
     """
     origin, scale, offset = channels
     first, end = part_of(len(x), part, parts)
-    for start in range(first, end, SAMPLES):
+    for stop in range(end, first, -SAMPLES):
         short_sums = np.zeros((2, len(origin)), origin.dtype)
         products, total = short_sums
-        for s in range(start, min(start + SAMPLES, end)):
+        for s in range(max(first, stop - SAMPLES), stop):
             x_s, dy_s = x[s], dy[s]
             for i in range(len(x_s)):
                 deviation, dz = widened(x_s[i]) - origin[i], widened(dy_s[i])
