@@ -53,16 +53,55 @@ def _batch_norm_rows(results: dict[str, Any]) -> list[tuple[str, str]]:
     plain, kept = (results[name]["geometric_means"] for name in ("batch_norm", "batch_norm_memory_kept"))
     return [
         (
-            f"batch norm, forward and backward, {what}, beside eager `torch.nn.functional.batch_norm`; "
-            "geometric mean over six shapes",
-            f"**{plain[key]:.2f} ×** ({kept[key]:.2f} × with freed memory kept)",
+            f"batch norm, forward and backward, {what}; geometric mean over six shapes",
+            f"**{plain[f'{key}_over_native']:.2f} ×** "
+            f"({kept[f'{key}_over_native']:.2f} × with freed memory kept)",
         )
         for key, what in (
-            ("manual_over_native", "written by hand"),
-            ("compiled_over_native", "written by hand and compiled"),
-            ("autograd_over_native", "by autograd"),
+            ("manual", "written by hand, beside eager `torch.nn.functional.batch_norm`"),
+            ("manual_relu", "written by hand, with ReLU, beside eager `batch_norm` and `relu`"),
+            ("manual_bf16", "written by hand, bfloat16, beside eager `batch_norm`"),
+            (
+                "manual_relu_bf16",
+                "written by hand, bfloat16, with ReLU, beside eager `batch_norm` and `relu`",
+            ),
+            ("compiled", "written by hand, by torch.compile, beside eager `batch_norm`"),
+            ("autograd", "by autograd, beside eager `batch_norm`"),
         )
     ]
+
+
+def _training_rows(cases: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
+    rows = []
+    for case in cases.values():
+        recipe, batch = case["recipe"], case["batch"]
+        throughputs = [
+            f"{kind} {batch / case[f'{kind}_ms'] * 1e3:,.0f} images/s, "
+            f"**{1 / case[f'{kind}_over_plain']:.2f} ×**"
+            for kind in ("default", "fast")
+            if f"{kind}_ms" in case
+        ]
+        rows.append(
+            (
+                f"training throughput of `{recipe}`, batch {batch:.0f}, over a plain eager fp32 loop",
+                f"{batch / case['plain_ms'] * 1e3:,.0f} images/s; " + "; ".join(throughputs),
+            )
+        )
+        floors = [
+            f"{kind} {case[f'{kind}_ms']:.0f} ms to {case[f'{kind}_floor_ms']:.0f} ms, "
+            f"**{case[f'{kind}_over_floor']:.2f} ×**"
+            for kind in ("default", "fast")
+            if f"{kind}_over_floor" in case
+        ]
+        if floors:
+            floor = "its convolutions" if recipe == "convnet" else "its matrix products and its update"
+            rows.append(
+                (
+                    f"one training step of `{recipe}`, batch {batch:.0f}, beside {floor} alone",
+                    "; ".join(floors),
+                )
+            )
+    return rows
 
 
 def _training_rows(cases: dict[str, dict[str, float]]) -> list[tuple[str, str]]:

@@ -175,9 +175,9 @@ class Side:
         self._process.communicate()
 
 
-def measure(cases: list[str] | None = None) -> dict[str, dict[str, float]]:
+def measure(cases: list[str] | None = None) -> dict[str, dict[str, Any]]:
     """Return milliseconds a step, and ratios to the plain loop and to the floor, by case."""
-    results: dict[str, dict[str, float]] = {}
+    results: dict[str, dict[str, Any]] = {}
     for name in cases or CASES:
         case = CASES[name]
         sides = {kind: Side(kind, name) for kind in ("plain", *case.sides)}
@@ -187,7 +187,7 @@ def measure(cases: list[str] | None = None) -> dict[str, dict[str, float]]:
                 times[kind].append(side.seconds(case.steps))
         for side in sides.values():
             side.end()
-        row: dict[str, float] = {"batch": case.batch}
+        row: dict[str, Any] = {"recipe": case.recipe, "batch": case.batch}
         for kind, values in times.items():
             row[f"{kind}_ms"] = 1e3 * statistics.median(values)
             if kind in ("default", "fast"):

@@ -34,5 +34,7 @@ def widened(value: Any) -> Any:
 )
 def rounded(value: Any, array: npt.NDArray[Any]) -> Any:
     """Return a float as ``array`` holds it: where that is uint16, bfloat16's bits, rounded to nearest even."""
+    if array.dtype != np.uint16:
+        return value
     with np.errstate(over="ignore"):  # where NaN is, which is not rounded
-        return _rounded_bits(value, array) if array.dtype == np.uint16 else value
+        return _rounded_bits(value, array)
