@@ -99,7 +99,7 @@ def _is_transformed(*inputs: Tensor) -> bool:
 
 @cache
 def _numba_is_installed() -> bool:
-    """Import numba, not before the first use: one that is too old for what else is installed counts as none."""
+    """Import numba, not before the first use: one that does not fit the NumPy beside it counts as none."""
     if import_module("backproof.torch_nn.loop_compiler.compiled").HAS_NUMBA:
         return True
     logging.getLogger(__name__).warning(

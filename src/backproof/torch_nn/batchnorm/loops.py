@@ -5,11 +5,12 @@ same. Axes: s and r sample 1…B, i channel 1…C. Arrays are rows (N, C) or pla
 counts as a sample, and B as B·P; bfloat16 comes as its bits, and is computed in float32. z is what batch norm
 returns, and y too, unless a LeakyReLU of ``slope`` a follows (0: ReLU; None: no activation).
 
-Sums are of x − x_1, not of x, as squares far from zero would cancel: short ones in the dtype of computing, which
-is that of γ, then in float64.
+Sums are of x − o, where o is one of the channel's numbers, as squares far from zero would cancel: short ones in
+the dtype of computing, which is that of γ, then in float64.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from backproof.torch_nn.loop_compiler.compiled import Loop, called_by_loops, in_
 
 @Loop
 def statistics(x: Array, gamma: Array, parts: int) -> tuple[Array, Array, Array]:
-    """Return x_1 and μ − x_1, which add up to the mean, and the biased variance of each channel (C,).
+    """Return o and μ − o, which add up to the mean, and the biased variance of each channel (C,).
 
     bn.mu:   μ_i = (1/B) Σ_s x_si
     bn.var:  σ²_i = (1/B) Σ_s (x_si − μ_i)²
@@ -31,7 +32,7 @@ def statistics(x: Array, gamma: Array, parts: int) -> tuple[Array, Array, Array]
     sums = np.zeros((parts, 2, n_channels))
     origin = np.zeros_like(gamma)
     for i in range(n_channels):
-        origin[i] = widened(x[0, i] if x.ndim == 2 else x[0, i, 0])
+        origin[i] = _origin_of(x, i)
     if x.ndim == 2:
         in_parts(row_loops.add_deviations, parts, (x, origin, sums))
     else:
@@ -40,6 +41,18 @@ def statistics(x: Array, gamma: Array, parts: int) -> tuple[Array, Array, Array]
     rest = totals[0] / size
     # Rounding may make a constant channel's variance negative.
     return origin, rest, np.maximum(totals[1] / size - rest * rest, 0)
+
+
+@called_by_loops
+def _origin_of(x: Array, i: int) -> Any:
+    """Return one of channel i's numbers: of three, the one between the others, which is hardly an outlier."""
+    middle, last = len(x) // 2, len(x) - 1
+    if x.ndim == 2:
+        a, b, c = widened(x[0, i]), widened(x[middle, i]), widened(x[last, i])
+    else:
+        p = x.shape[2]
+        a, b, c = widened(x[0, i, 0]), widened(x[middle, i, p // 2]), widened(x[last, i, p - 1])
+    return max(min(a, b), min(max(a, b), c))
 
 
 @called_by_loops

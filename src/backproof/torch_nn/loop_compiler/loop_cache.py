@@ -103,8 +103,8 @@ def _load(path: Path, context: Any) -> Any:
     try:
         if not _is_own(path.parent):
             _say_once(
-                f"others can write to {path.parent}, so compiled loops are not loaded from there, and every process "
-                "compiles them again; remove that folder, or set BACKPROOF_CACHE to one of your own"
+                f"others can write to {path.parent}, so compiled loops are not loaded from there, and every "
+                "process compiles them again; remove that folder, or set BACKPROOF_CACHE to one of your own"
             )
             return None
         return CompileResult._rebuild(context, *pickle.loads(path.read_bytes()))
