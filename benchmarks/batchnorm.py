@@ -1,8 +1,8 @@
 """Time batch norm's forward and backward pass beside torch's own: python benchmarks/batchnorm.py.
 
-Training, all three gradients, two threads. Every figure is a ratio to eager torch.nn.functional.batch_norm, with
-ReLU behind it where ours has one, in the same turns. With ``--keep-memory`` freed memory stays with the process,
-as in this project's training; without, all sides pay for fresh pages, as a library's users do.
+Training, all three gradients, two threads. Every figure is a ratio to eager torch.nn.functional.batch_norm,
+with ReLU behind it where ours has one, in the same turns. With ``--keep-memory`` freed memory stays with the
+process, as in this project's training; without, all sides pay for fresh pages, as a library's users do.
 """
 
 import json

@@ -1,9 +1,9 @@
-"""Training steps of the PyTorch networks, beside the plain eager loop that users write, and beside their floor.
+"""Training steps of the PyTorch networks beside the plain eager loop that users write, and beside a floor.
 
-The floor is what no step can do without: the convolutions, or the matrix products and the optimizer's update, as
-torch computes them alone. Each side lives in a process of its own, since memory settings hold for a whole
-process, and they take turns. Run as a script it is one side: ``training.py SIDE CASE``, then a number of steps on
-each line of standard input, answered by their seconds.
+The floor is what no step can do without: the convolutions, or the matrix products and the optimizer's update,
+as torch computes them alone. Each side lives in a process of its own, since memory settings hold for a whole
+process, and they take turns. ``training.py CASE …`` measures some cases alone; ``training.py SIDE CASE`` is one
+side, to which each line of standard input says a number of steps, and which answers by their seconds.
 """
 
 import statistics

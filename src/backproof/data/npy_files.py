@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from backproof.data.cache import cache_folder, cache_lock, is_cached
-from backproof.files import atomic_folder
+from backproof.data.cache import cache_lock, is_cached
+from backproof.files import atomic_folder, cache_folder
 
 _FORMAT = "v1"
 """Part of the folder's name; changes when the layout of its files does."""

@@ -29,6 +29,9 @@ _COMPOSED = "layers in a row; tests/numpy_nn/test_gradients.py compares MLP's gr
 _GROUPS = "needs a group of processes; tests/torch_nn/test_batchnorm_joint_statistics.py starts them"
 _AUTOGRAD = "has no formula; tests/torch_nn/test_batchnorm_function.py compares it under every transform"
 _CHOICE = "chooses between forms that proofs run one by one; tests/torch_nn/test_which_form_runs.py"
+_ORIGIN = (
+    "any of a channel's numbers will do; tests/torch_nn/test_batchnorm_far_from_zero.py tests which is taken"
+)
 _INITIAL = "draws weights, which proofs replace; tests/numpy_nn/test_layer_inputs.py tests their distribution"
 EXEMPT = {
     "numpy_nn.losses.one_hot": "zeros and ones, as equations have them by δ",
@@ -40,6 +43,7 @@ EXEMPT = {
     "torch_nn.batchnorm.function.runs_loops": _CHOICE,
     "torch_nn.batchnorm.function._is_recorded": _CHOICE,
     "torch_nn.batchnorm.function._is_transformed": _CHOICE,
+    "torch_nn.batchnorm.loops._origin_of": _ORIGIN,
     "torch_nn.batchnorm.joint_statistics._AllReduce": _GROUPS,
     "torch_nn.batchnorm.joint_statistics.joint_statistics": _GROUPS,
     "torch_nn.batchnorm.joint_statistics.sum_over_processes": _GROUPS,

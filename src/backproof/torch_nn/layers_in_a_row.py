@@ -10,8 +10,8 @@ from backproof.torch_nn.batchnorm.batch_norm_modules import BatchNorm
 def run_in_a_row(layers: Iterable[nn.Module], x: Tensor) -> Tensor:
     """Return what the last layer makes of what those before it made of x.
 
-    A ReLU or LeakyReLU right behind batch norm is computed in batch norm's own passes over memory, with the same
-    result; not where one of them has hooks, which are to see what each returns.
+    A ReLU or LeakyReLU right behind batch norm is computed in batch norm's own passes over memory, with the
+    same result; not where one of them has hooks, which are to see what each returns.
     """
     norm: BatchNorm | None = None
     for layer in layers:

@@ -1,4 +1,4 @@
-"""Batch norm by loops, compiled and uncompiled, by formulas and by modules, in every layout; and PyTorch's."""
+"""Batch norm by loops, compiled and not, by formulas and by modules, in every layout; and PyTorch's."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

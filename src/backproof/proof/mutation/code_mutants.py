@@ -25,10 +25,7 @@ _LONGEST = 80
 """Characters that a change is shown with, if it is not longer itself."""
 
 
-_FUNCTION, _LOOPS, _CPU_PASSES = (
-    f"torch_nn.batchnorm.{name}" for name in ("function", "loops", "cpu_passes")
-)
-_ORIGIN = "widened(x[0, i] if x.ndim == 2 else x[0, i, 0])"
+_FUNCTION, _CPU_PASSES = (f"torch_nn.batchnorm.{name}" for name in ("function", "cpu_passes"))
 _SHAPES = "return array.reshape(-1, c) if rows else array.reshape(b, c, -1)"
 EQUIVALENT = {
     (
@@ -41,12 +38,6 @@ EQUIVALENT = {
             f"{_SHAPES} → {changed}",
         ): "NumPy takes any negative size to mean what is left"
         for changed in (_SHAPES.replace("-1,", "-2,"), _SHAPES.replace("-1)", "-2)"))
-    },
-    **{
-        (f"{_LOOPS}.statistics", f"origin[i] = {_ORIGIN} → origin[i] = {_ORIGIN.replace(*change)}"): (
-            "deviations may be taken from any of a channel's numbers"
-        )
-        for change in (("x[0, i] ", "x[1, i] "), ("x[0, i, 0]", "x[1, i, 0]"), ("x[0, i, 0]", "x[0, i, 1]"))
     },
     (
         f"{_FUNCTION}.PlainBatchNorm.forward",

@@ -12,7 +12,7 @@ Array = npt.NDArray[Any]
 class Channels(NamedTuple):
     """The line z = scale (x − origin) + offset of each channel i, (C,) in the dtype of computing.
 
-    It is γ_i x̂_si + β_i, and loses no digits however far from zero x is, as origin is one of the channel's numbers.
+    It is γ_i x̂_si + β_i. As origin is one of the channel's numbers, no digit is lost far from zero.
     """
 
     origin: Array

@@ -1,4 +1,4 @@
-"""Batch norm forward and backward on a processor: tensors are laid out for the loops, sums taken over processes.
+"""Batch norm forward and backward on a processor: the loops, for tensors, and over a group of processes.
 
 Formulas stand with the loops. ``slope`` is that of a LeakyReLU which follows (0: ReLU), or None: y and dy are
 behind it.
@@ -41,14 +41,15 @@ def forward(
     samples, parameters = _array(x, rows=rows), _parameters(x, gamma, beta)
     eps, slope = float(eps), _scalar(slope, x)
     if group is None:
-        statistics = loops.forward(samples, *parameters, eps, slope, parts, _array(y, rows=rows))
-        return y, Known(*parameters, eps, *statistics, slope)
+        origin, rest, var = loops.forward(samples, *parameters, eps, slope, parts, _array(y, rows=rows))
+        return y, Known(*parameters, eps, origin, rest, var, slope)
     origin, rest, var = loops.statistics(samples, parameters[0], parts)
     size = x.numel() // x.shape[1]
     _, joint_mean, joint_var = joint_statistics(
         size, torch.from_numpy(origin + rest), torch.from_numpy(var * size), group
     )
-    known = Known(*parameters, eps, origin, joint_mean.numpy() - origin, joint_var.numpy(), slope)
+    rest, var = joint_mean.numpy() - origin, joint_var.numpy()
+    known = Known(*parameters, eps, origin, rest, var, slope)
     loops.normalise(samples, *known, parts, _array(y, rows=rows))
     return y, known
 

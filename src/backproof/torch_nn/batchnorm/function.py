@@ -33,9 +33,9 @@ def batch_norm(
 ) -> Normalised:
     """Normalise x (B, C, …) with γ and β (C,): return y like x, mean and biased variance (C,).
 
-    With ``slope``, y goes through a LeakyReLU of this slope (0: ReLU). With a process group, the statistics are
-    those of all its processes' batches together. Shapes that do not fit, an empty batch, and one value per
-    channel are a ValueError.
+    With ``slope``, y goes through a LeakyReLU of this slope (0: ReLU). With a process group, the statistics
+    are those of all its processes' batches together. Shapes that do not fit, an empty batch, and one value
+    per channel are a ValueError.
     """
     require_input(x, gamma, beta)
     require_two_values(x, process_group)
@@ -99,7 +99,7 @@ def _is_transformed(*inputs: Tensor) -> bool:
 
 @cache
 def _numba_is_installed() -> bool:
-    """Import numba, not before the first use: one that is too old for what else is installed counts as none."""
+    """Import numba, not before the first use: one that does not fit the NumPy beside it counts as none."""
     if import_module("backproof.torch_nn.loop_compiler.compiled").HAS_NUMBA:
         return True
     logging.getLogger(__name__).warning(
@@ -135,7 +135,7 @@ class LoopBatchNorm(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor | None, ...]:
-        """Return dx, dγ and dβ, None where not needed; by formulas where these are differentiated or batched."""
+        """Return dx, dγ and dβ, None where not needed: by formulas if they are differentiated or batched."""
         dy = grad_outputs[0]
         x, gamma, beta = ctx.saved_tensors
         wanted, known, group = ctx.needs_input_grad[:3], ctx.known, ctx.process_group
@@ -190,7 +190,8 @@ def _by_formulas(
 class BatchNormFunction(torch.autograd.Function):
     """Batch norm with hand-written derivatives: backward, forward mode, and both again under vmap.
 
-    ``apply(x, gamma, beta, eps, process_group)`` returns y; and without gradient mean and biased variance (C,).
+    ``apply(x, gamma, beta, eps, process_group)`` returns y; and mean and biased variance (C,), which have no
+    gradient.
     """
 
     @staticmethod

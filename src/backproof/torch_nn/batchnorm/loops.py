@@ -5,10 +5,12 @@ same. Axes: s and r sample 1…B, i channel 1…C. Arrays are rows (N, C) or pla
 counts as a sample, and B as B·P; bfloat16 comes as its bits, and is computed in float32. z is what batch norm
 returns, and y too, unless a LeakyReLU of ``slope`` a follows (0: ReLU; None: no activation).
 
-Everything is said by x − origin, where origin is x_1: numbers far from zero lose no digits, and their squares do
-not cancel. μ = origin + rest. Sums are short ones in the dtype of computing, which is that of γ, then float64's. The
-first pass each way runs backwards: what it reads last is still in the cache when the second begins.
+Everything is said by x − origin, where origin is one of the channel's numbers: far from zero no digit is lost,
+and squares do not cancel. μ = origin + rest. Short sums are taken in the dtype of computing, which is γ's, and
+added up in float64. The first pass each way runs backwards: what it reads last is in the cache for the second.
 """
+
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +30,7 @@ def statistics(x: Array, gamma: Array, parts: int) -> tuple[Array, Array, Array]
     sums = np.zeros((parts, 2, len(gamma)))
     origin = np.zeros_like(gamma)
     for i in range(len(gamma)):
-        origin[i] = widened(x[0, i] if x.ndim == 2 else x[0, i, 0])
+        origin[i] = _origin_of(x, i)
     if x.ndim == 2:
         in_parts(row_loops.add_deviations, parts, (x, origin, sums))
     else:
@@ -36,6 +38,18 @@ def statistics(x: Array, gamma: Array, parts: int) -> tuple[Array, Array, Array]
     rest, squares = sums.sum(0) / (x.size // len(gamma))
     # Rounding may make a constant channel's variance negative.
     return origin, rest, np.maximum(squares - rest * rest, 0)
+
+
+@called_by_loops
+def _origin_of(x: Array, i: int) -> Any:
+    """Return one of channel i's numbers: of three, the one between the others, which is hardly an outlier."""
+    middle, last = len(x) // 2, len(x) - 1
+    if x.ndim == 2:
+        a, b, c = widened(x[0, i]), widened(x[middle, i]), widened(x[last, i])
+    else:
+        p = x.shape[2]
+        a, b, c = widened(x[0, i, 0]), widened(x[middle, i, p // 2]), widened(x[last, i, p - 1])
+    return max(min(a, b), min(max(a, b), c))
 
 
 @called_by_loops

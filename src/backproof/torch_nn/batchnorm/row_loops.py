@@ -1,4 +1,4 @@
-"""Batch norm over rows (N, C), where a sample's channels are neighbours in memory: each call takes some samples.
+"""Batch norm over rows (N, C), where a sample's channels are neighbours: each call takes some samples.
 
 Letters are those of loops.py.
 """

@@ -16,24 +16,30 @@ def _widened_bits(value: Any) -> Any:
     return np.uint32(np.uint32(value) << _WIDTH).view(np.float32)
 
 
-def _rounded_bits(value: Any, array: Any) -> Any:  # noqa: ARG001 (the signature of ``rounded``)
+def _rounded_bits(value: Any, array: Any) -> Any:  # noqa: ARG001
     # Adding half of the last digit that stays, or less by one where that digit is even, carries to round up.
     bits = np.float32(value).view(np.uint32)
     nearest = np.uint32(bits + _HALF + ((bits >> _WIDTH) & _ONE)) >> _WIDTH
     return np.uint16(nearest) if value == value else _NAN
 
 
-@overloaded(lambda value: _widened_bits if str(value) == "uint16" else lambda value: value)
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _unchanged(value: Any, array: Any) -> Any:  # noqa: ARG001
+    return value
+
+
+@overloaded(lambda value: _widened_bits if str(value) == "uint16" else _as_it_is)
 def widened(value: Any) -> Any:
     """Return the float32 that bfloat16's bits stand for; any other number as it is."""
     return _widened_bits(value) if isinstance(value, np.uint16) else value
 
 
-@overloaded(
-    lambda value, array: _rounded_bits if str(array.dtype) == "uint16" else lambda value, array: value
-)
+@overloaded(lambda _, array: _rounded_bits if str(array.dtype) == "uint16" else _unchanged)
 def rounded(value: Any, array: npt.NDArray[Any]) -> Any:
-    """Return a float as ``array`` holds it: where that is uint16, bfloat16's bits, rounded to nearest even."""
+    """Return a float as ``array`` holds it: where that is of uint16, bfloat16's bits, to nearest even."""
     if array.dtype != np.uint16:
         return value
     with np.errstate(over="ignore"):  # where NaN is, which is not rounded

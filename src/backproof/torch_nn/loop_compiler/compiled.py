@@ -22,17 +22,17 @@ _is_uncompiled = False
 
 
 class Loop:
-    """A function of arrays, for Python to call; numba compiles it at its first call for each choice of dtypes.
+    """A function of arrays that Python calls; numba compiles it at the first call for each choice of dtypes.
 
     What was compiled is kept for later processes. Without numba, and within ``uncompiled``, Python runs it.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         update_wrapper(self, function)
-        self._function = self._compiled = function
+        self._function = function
+        self._compiled: Any = _jitted(function, _OPTIONS)
         if HAS_NUMBA:
-            self._compiled = numba.njit(**_OPTIONS)(function)
-            self._compiled._cache = LoopCache(function)  # what ``cache=True`` sets, to numba's own
+            self._compiled._cache = LoopCache(function)  # ``cache=True`` would set numba's own
             overloaded(lambda *_: function)(self)  # for other loops that call this one
 
     def __call__(self, *arguments: Any) -> Any:
@@ -75,7 +75,7 @@ def overloaded(choose: Callable[..., Callable[..., Any]]) -> Callable[[_Function
 
 @overloaded(lambda *_: openmp.call_in_threads if openmp.FOUND else openmp.call_in_turn)
 def in_parts(loop: Callable[..., None], parts: int, arguments: tuple[Any, ...]) -> None:
-    """Call ``loop(part, parts, *arguments)`` for part 0 … parts − 1: compiled, each in a thread of its own."""
+    """Call ``loop(part, parts, *arguments)`` for part 0 … parts − 1: if compiled, each in its own thread."""
     for part in range(parts):
         getattr(loop, "py_func", loop)(part, parts, *arguments)
 

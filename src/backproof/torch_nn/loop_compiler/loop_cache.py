@@ -1,7 +1,8 @@
 """Keep what numba compiled for later processes, in this program's cache folder.
 
-There is one file for each loop, choice of dtypes, processor, version of numba, and text of the loops. So nothing
-stale is loaded, and processes that write at the same time do not disturb each other, as in numba's own cache.
+There is one file for each loop, choice of dtypes, processor, version of numba, and text of the loops. So
+nothing stale is loaded, and processes that write at the same time do not disturb each other, as they do in
+numba's own cache.
 """
 
 import hashlib
@@ -40,7 +41,7 @@ class LoopCache(_Cache):  # type: ignore[misc]
         return str(_folder())
 
     def load_overload(self, signature: Any, context: Any) -> Any:
-        """Return what was compiled before, by a process that is still at it if need be; None if nothing was."""
+        """Return what was compiled before, if need be after waiting for who is at it; None if nothing was."""
         context.refresh()
         self._unlock()  # what an interrupted compilation left locked
         path = self._path(signature, context.codegen())
@@ -60,8 +61,8 @@ class LoopCache(_Cache):  # type: ignore[misc]
             write_atomically(path, serialize.dumps(compiled._reduce()))
         except OSError as error:
             _say_once(
-                f"cannot keep the compiled loops in {path.parent} ({error.strerror or error}), so every process "
-                "compiles them again; set BACKPROOF_CACHE to a folder with room that you may write to"
+                f"cannot keep the compiled loops in {path.parent} ({error.strerror or error}), so every "
+                "process compiles them again; set BACKPROOF_CACHE to a folder with room that you may write to"
             )
         self._unlock()
 
@@ -103,8 +104,8 @@ def _load(path: Path, context: Any) -> Any:
     try:
         if not _is_own(path.parent):
             _say_once(
-                f"others can write to {path.parent}, so compiled loops are not loaded from there, and every process "
-                "compiles them again; remove that folder, or set BACKPROOF_CACHE to one of your own"
+                f"others can write to {path.parent}, so compiled loops are not loaded from there, and every "
+                "process compiles them again; remove that folder, or set BACKPROOF_CACHE to one of your own"
             )
             return None
         return CompileResult._rebuild(context, *pickle.loads(path.read_bytes()))
@@ -113,7 +114,7 @@ def _load(path: Path, context: Any) -> Any:
 
 
 def _is_own(folder: Path) -> bool:
-    """Tell whether none but this user and the administrator can write: what is loaded from here is executed."""
+    """Tell whether only this user and the administrator can write: what is loaded from here is executed."""
     if not hasattr(os, "geteuid"):
         return True
     status = folder.stat()

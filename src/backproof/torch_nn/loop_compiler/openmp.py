@@ -54,7 +54,10 @@ def n_threads(n_values: int) -> int:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _enter_region(
-    typing_context: Any, loop: Any, parts: Any, arguments: Any
+    typing_context: Any,
+    loop: Any,
+    parts: Any,  # noqa: ARG001
+    arguments: Any,
 ) -> tuple[Any, Callable[..., Any]]:
     """Call ``loop(part, parts, *arguments)`` for all parts in as many threads, and wait for all of them.
 
