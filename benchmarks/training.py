@@ -2,8 +2,8 @@
 
 The floor is what no step can do without: the convolutions, or the matrix products and the optimizer's update,
 as torch computes them alone. Each side lives in a process of its own, since memory settings hold for a whole
-process, and they take turns. ``training.py CASE …`` measures some cases alone; ``training.py SIDE CASE`` is one
-side, to which each line of standard input says a number of steps, and which answers by their seconds.
+process, and they take turns. ``training.py CASE …`` measures some cases alone; ``training.py SIDE CASE`` is
+one side, which answers each number of steps on standard input by their seconds.
 """
 
 import statistics

@@ -53,7 +53,7 @@ def _rows_and_planes(samples: Array) -> tuple[Array, Array]:
 
 
 def _changing_nothing(v: Sample) -> tuple[object, ...]:
-    """Return γ, β, ε, both parts of μ and σ² that make batch norm change nothing, and the activation's slope."""
+    """Return γ, β, ε, both parts of μ, and σ² that make batch norm x itself; and the activation's slope."""
     zeros = np.zeros(v[x].shape[1])
     return zeros + 1, zeros, 0.0, zeros, zeros, zeros + 1, float(v[SLOPE])
 

@@ -113,7 +113,7 @@ def _tensor(values: Array, dtype: torch.dtype) -> Tensor:
 
 def _are_rows(x: Tensor) -> bool:
     """Tell whether a sample's channels are neighbours in memory."""
-    return x.ndim == 2 or x.movedim(1, -1).is_contiguous()
+    return x.ndim == 2 or (x.shape[1] > 1 and x.movedim(1, -1).is_contiguous())
 
 
 def _empty_like(x: Tensor, *, rows: bool) -> Tensor:

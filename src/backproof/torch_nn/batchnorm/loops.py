@@ -5,11 +5,13 @@ same. Axes: s and r sample 1…B, i channel 1…C. Arrays are rows (N, C) or pla
 counts as a sample, and B as B·P; bfloat16 comes as its bits, and is computed in float32. z is what batch norm
 returns, and y too, unless a LeakyReLU of ``slope`` a follows (0: ReLU; None: no activation).
 
-Everything is said by x − origin, where origin is one of the channel's numbers: far from zero no digit is lost,
-and squares do not cancel. μ = origin + rest. Short sums are taken in the dtype of computing, which is γ's, and
-added up in float64. The first pass each way runs backwards: what it reads last is in the cache for the second.
+Everything is said by x − origin, where origin is one of the channel's numbers: far from zero no digit is
+lost, and squares do not cancel. μ = origin + rest. Short sums are taken in the dtype of computing, that of γ,
+and added up in float64. The first pass each way runs backwards: what it reads last is in the cache for the
+second.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -35,9 +37,22 @@ def statistics(x: Array, gamma: Array, parts: int) -> tuple[Array, Array, Array]
         in_parts(row_loops.add_deviations, parts, (x, origin, sums))
     else:
         in_parts(plane_loops.add_deviations, parts, (x, origin, sums))
-    rest, squares = sums.sum(0) / (x.size // len(gamma))
-    # Rounding may make a constant channel's variance negative.
-    return origin, rest, np.maximum(squares - rest * rest, 0)
+    size = x.size // len(gamma)
+    rest, var = np.zeros(len(gamma)), np.zeros(len(gamma))
+    for i in range(len(gamma)):
+        rest[i] = _over_parts(sums, 0, i) / size
+        # Rounding may make a constant channel's variance negative.
+        var[i] = max(_over_parts(sums, 1, i) / size - rest[i] * rest[i], 0.0)
+    return origin, rest, var
+
+
+@called_by_loops
+def _over_parts(sums: Array, number: int, i: int) -> float:
+    """Return what all parts together have of one of the sums, for channel i."""
+    total = 0.0
+    for part in range(len(sums)):
+        total += sums[part, number, i]
+    return total
 
 
 @called_by_loops
@@ -58,8 +73,12 @@ def lines(gamma: Array, beta: Array, eps: float, origin: Array, rest: Array, var
 
     bn.xhat:  x̂_si = (x_si − μ_i)/√(σ²_i + ε)
     """
-    scale = gamma / np.sqrt(var + eps)
-    return Channels(origin, scale.astype(gamma.dtype), (beta - scale * rest).astype(gamma.dtype))
+    scale, offset = np.zeros_like(gamma), np.zeros_like(gamma)
+    for i in range(len(gamma)):
+        exact_scale = gamma[i] / math.sqrt(var[i] + eps)
+        scale[i] = exact_scale
+        offset[i] = beta[i] - exact_scale * rest[i]
+    return Channels(origin, scale, offset)
 
 
 @Loop
@@ -111,8 +130,11 @@ def parameter_gradients(
         in_parts(row_loops.add_gradients, parts, (x, dy, channels, slope, sums))
     else:
         in_parts(plane_loops.add_gradients, parts, (x, dy, channels, slope, sums))
-    products, dbeta = sums.sum(0)
-    return (products - rest * dbeta) / np.sqrt(var + eps), dbeta
+    dgamma, dbeta = np.zeros(len(gamma)), np.zeros(len(gamma))
+    for i in range(len(gamma)):
+        dbeta[i] = _over_parts(sums, 1, i)
+        dgamma[i] = (_over_parts(sums, 0, i) - rest[i] * dbeta[i]) / math.sqrt(var[i] + eps)
+    return dgamma, dbeta
 
 
 @Loop
@@ -137,11 +159,14 @@ def input_gradient(
     bn.dx:  ∂L/∂x_si = (γ_i/(B √(σ²_i + ε))) (B ∂L/∂z_si − Σ_r ∂L/∂z_ri − x̂_si Σ_r ∂L/∂z_ri x̂_ri)
     """
     channels = lines(gamma, beta, eps, origin, rest, var)
-    # Of x − origin, the part behind ∂L/∂z is a line too.
-    invstd = 1 / np.sqrt(var + eps)
-    dx_slope = gamma * invstd * invstd * dgamma / size
-    dx_offset = gamma * invstd * dbeta / size - dx_slope * rest
-    line = dx_slope.astype(gamma.dtype), dx_offset.astype(gamma.dtype)
+    # What is subtracted from γ/√(σ² + ε) ∂L/∂z is a line over x − origin, too.
+    dx_slope, dx_offset = np.zeros_like(gamma), np.zeros_like(gamma)
+    for i in range(len(gamma)):
+        invstd = 1 / math.sqrt(var[i] + eps)
+        exact_slope = gamma[i] * invstd * invstd * dgamma[i] / size
+        dx_slope[i] = exact_slope
+        dx_offset[i] = gamma[i] * invstd * dbeta[i] / size - exact_slope * rest[i]
+    line = dx_slope, dx_offset
     if x.ndim == 2:
         in_parts(row_loops.input_gradient, parts, (x, dy, channels, slope, line, dx))
     else:

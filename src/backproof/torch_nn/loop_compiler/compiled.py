@@ -29,10 +29,11 @@ class Loop:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         update_wrapper(self, function)
-        self._function = function
-        self._compiled: Any = _jitted(function, _OPTIONS)
+        self._function = self._compiled = function
         if HAS_NUMBA:
-            self._compiled._cache = LoopCache(function)  # ``cache=True`` would set numba's own
+            dispatcher = numba.njit(**_OPTIONS)(function)
+            dispatcher._cache = LoopCache(function)  # ``cache=True`` would set numba's own
+            self._compiled = dispatcher
             overloaded(lambda *_: function)(self)  # for other loops that call this one
 
     def __call__(self, *arguments: Any) -> Any:
