@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from measure import median_ratio
 
-ROUNDS = 9
+ROUNDS = 5
 
 
 class Case(NamedTuple):
