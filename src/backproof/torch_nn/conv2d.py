@@ -18,7 +18,7 @@ _AUTOCAST_FROM = (torch.float32, torch.bfloat16, torch.float16)
 
 
 class Conv2d(nn.Conv2d):
-    """torch.nn.Conv2d, but faster where images are as small as its kernel.
+    """torch.nn.Conv2d, but faster where images are little larger than its kernel.
 
     That needs a processor, weights that lie channels last, and a kernel that moves pixel by pixel and leaves
     the image's size as it is. All else is torch's, transforms and compilation too.

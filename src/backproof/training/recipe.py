@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 from backproof.errors import ConfigError
@@ -147,7 +148,8 @@ class Recipe:
             raise ConfigError(f"recipe {self.name} has one speed: leave --fast out")
         torch_device = import_with_torch("backproof.training.learners.torch_device", f"recipe {self.name}")
         settings: dict[str, Any] = torch_device.fast_settings(device)
-        on_processor = torch_device.find_device(device).type == "cpu"  # where the one by hand is the faster
-        if processes == 1 and "batch_norm" in self.settings and not on_processor:
+        # On processors the one by hand is the faster, if numba compiles it.
+        by_hand = torch_device.find_device(device).type == "cpu" and find_spec("numba") is not None
+        if processes == 1 and "batch_norm" in self.settings and not by_hand:
             settings["batch_norm"] = "native"  # several processes share statistics by ours
         return settings

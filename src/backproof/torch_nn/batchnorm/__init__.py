@@ -1,4 +1,4 @@
-"""Batch normalisation: a hand-written autograd Function, formulas for autograd, and a module for each.
+"""Batch normalisation: by hand, in compiled loops or differentiable formulas, and by autograd; modules.
 
 Source: Ioffe and Szegedy (2015), Batch Normalization, https://arxiv.org/abs/1502.03167.
 """

@@ -94,7 +94,7 @@ class BatchNormAutograd(BatchNorm):
 
 
 class BatchNormManual(BatchNorm):
-    """Batch norm whose gradients are written by hand: BatchNormFunction's."""
+    """Batch norm whose gradients are written by hand: see ``batch_norm``."""
 
     def _normalise(self, x: Tensor, slope: float | None) -> tuple[Tensor, Tensor, Tensor]:
         return batch_norm(x, self.weight, self.bias, self.eps, self.process_group, slope)

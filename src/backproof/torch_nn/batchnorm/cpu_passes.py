@@ -105,7 +105,7 @@ def mean_and_var(known: Known) -> tuple[Tensor, Tensor]:
 
 
 def _tensor(values: Array, dtype: torch.dtype) -> Tensor:
-    """Return float64 numbers as a tensor; NumPy rounds a few of them sooner than torch."""
+    """Return float64 numbers as a tensor; NumPy converts short arrays in less time than torch."""
     if dtype == torch.float32:
         return torch.from_numpy(values.astype(np.float32))
     return torch.from_numpy(values).to(dtype)
@@ -140,11 +140,9 @@ def _array(tensor: Tensor, *, rows: bool) -> Array:
 
 
 def _parameters(x: Tensor, gamma: Tensor, beta: Tensor) -> tuple[Array, Array]:
-    """Return γ and β in the dtype of computing."""
+    """Return copies of γ and β in the dtype of computing: memory that NumPy holds cannot be resized."""
     dtype = statistics_dtype(x)
-    if gamma.dtype != dtype or beta.dtype != dtype:
-        gamma, beta = gamma.to(dtype), beta.to(dtype)
-    return gamma.detach().contiguous().numpy(), beta.detach().contiguous().numpy()
+    return gamma.detach().to(dtype, copy=True).numpy(), beta.detach().to(dtype, copy=True).numpy()
 
 
 def _scalar(slope: float | None, x: Tensor) -> Any:

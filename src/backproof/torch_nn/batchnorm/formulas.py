@@ -1,4 +1,4 @@
-"""Batch norm in differentiable operations, for autograd, forward mode and vmap.
+"""Batch norm in differentiable operations: for autograd, forward mode, vmap, torch.compile, other devices.
 
 Axes: s and r sample 1…B, i channel 1…C. In (B, C, H, W) every pixel counts as a sample, and B as B·H·W.
 Dotted letters are tangents.
@@ -70,21 +70,18 @@ def forward_with_statistics(
 
 
 def activated(z: Tensor, slope: float | None) -> Tensor:
-    """Return LeakyReLU of this slope of z, or z where there is none.
-
-    leaky_relu.y:  y_si = max(0, z_si) + a min(0, z_si)
-    """
+    """Return what torch's LeakyReLU of this slope (0: ReLU) makes of z, or z where there is none."""
     if slope is None:
         return z
     return F.leaky_relu(z, slope) if slope else F.relu(z)
 
 
-def before_activation(dy: Tensor, z: Tensor, slope: float | None) -> Tensor:
-    """Return ∂L/∂z, given dy = ∂L/∂y behind LeakyReLU, or dy where there is none.
+def before_activation(dy: Tensor, z: Tensor, slope: float) -> Tensor:
+    """Return ∂L/∂z, given dy = ∂L/∂y behind LeakyReLU.
 
     leaky_relu.dx:  ∂L/∂z_si = ∂L/∂y_si (1 if z_si > 0 else a)
     """
-    return dy if slope is None else torch.where(z > 0, dy, slope * dy)
+    return torch.where(z > 0, dy, slope * dy)
 
 
 def backward(

@@ -71,11 +71,9 @@ def batch_norm_with_statistics(
 def runs_loops(x: Tensor, *others: Tensor) -> bool:
     """Tell whether the compiled loops run, not the formulas: for plain tensors of the processor alone."""
     return (
-        x.is_cpu
-        and type(x) in (Tensor, nn.Parameter)
-        and x.dtype != torch.float16  # which numba lacks
+        all(tensor.is_cpu and type(tensor) in (Tensor, nn.Parameter) for tensor in (x, *others))
+        and x.dtype in (torch.float32, torch.float64, torch.bfloat16)
         and x.numel() > 0
-        and not torch.compiler.is_compiling()
         and not _is_recorded()
         and not _is_transformed(x, *others)
         and _numba_is_installed()
@@ -83,15 +81,19 @@ def runs_loops(x: Tensor, *others: Tensor) -> bool:
 
 
 def _is_recorded() -> bool:
-    """Tell whether torch.jit.trace or a dispatch mode, as make_fx has one, must see each operation."""
-    return torch._C._get_tracing_state() is not None or torch._C._len_torch_dispatch_stack() > 0
+    """Tell whether torch.compile, torch.jit.trace or a dispatch mode (make_fx's) must see each operation."""
+    return (
+        torch.compiler.is_compiling()
+        or torch._C._get_tracing_state() is not None
+        or torch._C._len_torch_dispatch_stack() > 0
+    )
 
 
 def _is_transformed(*inputs: Tensor) -> bool:
     """Tell whether a transform of torch.func is active, autograd's older vmap, or forward mode."""
     if torch._C._are_functorch_transforms_active():
         return True
-    if torch._C._functorch.is_legacy_batchedtensor(inputs[0]):
+    if any(map(torch._C._functorch.is_legacy_batchedtensor, inputs)):
         return True
     in_forward_mode = forward_ad._current_level >= 0
     return in_forward_mode and any(_unpack_dual(tensor).tangent is not None for tensor in inputs)

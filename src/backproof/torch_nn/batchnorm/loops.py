@@ -160,13 +160,13 @@ def input_gradient(
     """
     channels = lines(gamma, beta, eps, origin, rest, var)
     # What is subtracted from γ/√(σ² + ε) ∂L/∂z is a line over x − origin, too.
-    dx_slope, dx_offset = np.zeros_like(gamma), np.zeros_like(gamma)
+    dx_scale, dx_offset = np.zeros_like(gamma), np.zeros_like(gamma)
     for i in range(len(gamma)):
         invstd = 1 / math.sqrt(var[i] + eps)
-        exact_slope = gamma[i] * invstd * invstd * dgamma[i] / size
-        dx_slope[i] = exact_slope
-        dx_offset[i] = gamma[i] * invstd * dbeta[i] / size - exact_slope * rest[i]
-    line = dx_slope, dx_offset
+        exact_scale = gamma[i] * invstd * invstd * dgamma[i] / size
+        dx_scale[i] = exact_scale
+        dx_offset[i] = gamma[i] * invstd * dbeta[i] / size - exact_scale * rest[i]
+    line = dx_scale, dx_offset
     if x.ndim == 2:
         in_parts(row_loops.input_gradient, parts, (x, dy, channels, slope, line, dx))
     else:

@@ -1,12 +1,14 @@
 """Batch norm over planes (B, C, P), where a channel's pixels are neighbours: each call takes some channels.
 
-Letters are those of loops.py; p is a pixel. One image's pixels are added up in the dtype of computing, before
-float64 adds their sums.
+Letters are those of loops.py; p is a pixel.
 """
 
 from backproof.torch_nn.batchnorm.channels import Array, Channels, part_of
 from backproof.torch_nn.loop_compiler.bfloat16 import rounded, widened
 from backproof.torch_nn.loop_compiler.compiled import loop_part, summing_loop_part
+
+PIXELS = 1024
+"""How many of an image are added up in the dtype of computing, before float64 adds their sums."""
 
 
 @summing_loop_part
@@ -17,13 +19,14 @@ def add_deviations(part: int, parts: int, x: Array, origins: Array, sums: Array)
         origin = origins[i]
         for s in range(len(x)):
             x_si = x[s, i]
-            total = squares = origins.dtype.type(0)
-            for p in range(len(x_si)):
-                deviation = widened(x_si[p]) - origin
-                total += deviation
-                squares += deviation * deviation
-            sums[part, 0, i] += total
-            sums[part, 1, i] += squares
+            for start in range(0, len(x_si), PIXELS):
+                total = squares = origins.dtype.type(0)
+                for p in range(start, min(start + PIXELS, len(x_si))):
+                    deviation = widened(x_si[p]) - origin
+                    total += deviation
+                    squares += deviation * deviation
+                sums[part, 0, i] += total
+                sums[part, 1, i] += squares
 
 
 @loop_part
@@ -58,15 +61,16 @@ def add_gradients(
         origin, scale, offset = channels.origin[i], channels.scale[i], channels.offset[i]
         for s in range(len(x)):
             x_si, dy_si = x[s, i], dy[s, i]
-            products = total = channels.origin.dtype.type(0)
-            for p in range(len(x_si)):
-                deviation, dz = widened(x_si[p]) - origin, widened(dy_si[p])
-                if slope is not None:
-                    dz = dz if scale * deviation + offset > 0 else slope * dz
-                products += dz * deviation
-                total += dz
-            sums[part, 0, i] += products
-            sums[part, 1, i] += total
+            for start in range(0, len(x_si), PIXELS):
+                products = total = channels.origin.dtype.type(0)
+                for p in range(start, min(start + PIXELS, len(x_si))):
+                    deviation, dz = widened(x_si[p]) - origin, widened(dy_si[p])
+                    if slope is not None:
+                        dz = dz if scale * deviation + offset > 0 else slope * dz
+                    products += dz * deviation
+                    total += dz
+                sums[part, 0, i] += products
+                sums[part, 1, i] += total
 
 
 @loop_part
@@ -80,18 +84,18 @@ def input_gradient(
     gradient_line: tuple[Array, Array],
     dx: Array,
 ) -> None:
-    """Write ∂L/∂x = scale ∂L/∂z − (slope (x − origin) + offset) of the gradient's line.
+    """Write ∂L/∂x = scale ∂L/∂z − (dx_scale (x − origin) + dx_offset), the last two from ``gradient_line``.
 
     leaky_relu.dx:  ∂L/∂z_sip = ∂L/∂y_sip (1 if z_sip > 0 else a)
     """
     first, end = part_of(x.shape[1], part, parts)
     for i in range(first, end):
         origin, scale, offset = channels.origin[i], channels.scale[i], channels.offset[i]
-        dx_slope, dx_offset = gradient_line[0][i], gradient_line[1][i]
+        dx_scale, dx_offset = gradient_line[0][i], gradient_line[1][i]
         for s in range(len(x)):
             x_si, dy_si, dx_si = x[s, i], dy[s, i], dx[s, i]
             for p in range(len(x_si)):
                 deviation, dz = widened(x_si[p]) - origin, widened(dy_si[p])
                 if slope is not None:
                     dz = dz if scale * deviation + offset > 0 else slope * dz
-                dx_si[p] = rounded(scale * dz - (dx_slope * deviation + dx_offset), dx_si)
+                dx_si[p] = rounded(scale * dz - (dx_scale * deviation + dx_offset), dx_si)

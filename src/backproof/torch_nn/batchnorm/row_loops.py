@@ -90,12 +90,12 @@ def input_gradient(
     gradient_line: tuple[Array, Array],
     dx: Array,
 ) -> None:
-    """Write ∂L/∂x = scale ∂L/∂z − (slope (x − origin) + offset) of the gradient's line.
+    """Write ∂L/∂x = scale ∂L/∂z − (dx_scale (x − origin) + dx_offset), the last two from ``gradient_line``.
 
     leaky_relu.dx:  ∂L/∂z_si = ∂L/∂y_si (1 if z_si > 0 else a)
     """
     origin, scale, offset = channels
-    dx_slope, dx_offset = gradient_line
+    dx_scale, dx_offset = gradient_line
     first, end = part_of(len(x), part, parts)
     for s in range(first, end):
         x_s, dy_s, dx_s = x[s], dy[s], dx[s]
@@ -103,4 +103,4 @@ def input_gradient(
             deviation, dz = widened(x_s[i]) - origin[i], widened(dy_s[i])
             if slope is not None:
                 dz = dz if scale[i] * deviation + offset[i] > 0 else slope * dz
-            dx_s[i] = rounded(scale[i] * dz - (dx_slope[i] * deviation + dx_offset[i]), dx_s)
+            dx_s[i] = rounded(scale[i] * dz - (dx_scale[i] * deviation + dx_offset[i]), dx_s)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 try:
     import numba
     from numba.extending import overload
-except ImportError:  # also of a numba that does not fit the NumPy beside it
+except (ImportError, OSError):  # also of a numba that does not fit the NumPy beside it
     HAS_NUMBA = False
 else:
     HAS_NUMBA = True

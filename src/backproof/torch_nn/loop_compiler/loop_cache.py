@@ -10,18 +10,22 @@ import logging
 import os
 import pickle
 import stat
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import filelock
+import llvmlite
 import numba
+import numpy as np
 from numba.core import serialize
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
 
 from backproof.files import cache_folder, write_atomically
+from backproof.torch_nn.loop_compiler import openmp
 
 _LOG = logging.getLogger(__name__)
 _TIMEOUT = 60
@@ -32,7 +36,7 @@ class LoopCache(_Cache):  # type: ignore[misc]
     """The cache that a loop's dispatcher asks before it compiles, and tells afterwards."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        self._name = function.__qualname__
+        self._name, self._module = function.__qualname__, function.__module__
         self._lock: filelock.BaseFileLock | None = None
 
     @property
@@ -59,6 +63,7 @@ class LoopCache(_Cache):  # type: ignore[misc]
         path = self._path(signature, compiled.codegen)
         try:
             write_atomically(path, serialize.dumps(compiled._reduce()))
+            path.chmod(0o600)  # as what is loaded from here is executed
         except OSError as error:
             _say_once(
                 f"cannot keep the compiled loops in {path.parent} ({error.strerror or error}), so every "
@@ -72,7 +77,8 @@ class LoopCache(_Cache):  # type: ignore[misc]
             self._lock = None
 
     def _path(self, signature: Any, codegen: Any) -> Path:
-        key = repr((signature, codegen.magic_tuple(), numba.__version__, _source()))
+        built = sys.implementation.cache_tag, numba.__version__, llvmlite.__version__, np.__version__
+        key = repr((self._module, signature, codegen.magic_tuple(), built, openmp.FOUND, _source()))
         return _folder() / f"{self._name}-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
 
     def enable(self) -> None:
@@ -102,7 +108,9 @@ def _source() -> str:
 def _load(path: Path, context: Any) -> Any:
     """Return what a file holds; None if there is none, another user may have written it, or it is damaged."""
     try:
-        if not _is_own(path.parent):
+        if not path.exists():
+            return None
+        if not (_is_own(path.parent) and _is_own(path)):
             _say_once(
                 f"others can write to {path.parent}, so compiled loops are not loaded from there, and every "
                 "process compiles them again; remove that folder, or set BACKPROOF_CACHE to one of your own"
@@ -113,11 +121,11 @@ def _load(path: Path, context: Any) -> Any:
         return None
 
 
-def _is_own(folder: Path) -> bool:
+def _is_own(path: Path) -> bool:
     """Tell whether only this user and the administrator can write: what is loaded from here is executed."""
     if not hasattr(os, "geteuid"):
         return True
-    status = folder.stat()
+    status = path.stat()
     return status.st_uid in (0, os.geteuid()) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
@@ -125,7 +133,7 @@ def _lock(path: Path) -> filelock.BaseFileLock | None:
     """Wait until no other process compiles this; None where no lock can be had, as in a read-only folder."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return filelock.FileLock(path.with_suffix(".lock"), timeout=_TIMEOUT).acquire().lock
+        return filelock.FileLock(path.with_name(f"{path.name}.lock"), timeout=_TIMEOUT).acquire().lock
     except (OSError, NotImplementedError):  # the second where the file system has no locks
         return None
 

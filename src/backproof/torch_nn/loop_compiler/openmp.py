@@ -95,7 +95,7 @@ def _enter_region(
             for name in (_PREFIX + _THREAD_NUMBER, _PREFIX + _N_THREADS)
         )
         with cgutils.for_range_slice(inside, number, n_parts, n_threads) as (part, _):
-            # Loops raise nothing, so there is no exception to pass on.
+            # Loops raise nothing, unless memory for a few numbers is lacking; there is nowhere to pass it on.
             context.call_internal_no_propagate(
                 inside, result.fndesc, result.signature, [part, n_parts, *unpacked]
             )
