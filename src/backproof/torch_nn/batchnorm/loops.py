@@ -21,6 +21,9 @@ from backproof.torch_nn.batchnorm.channels import Array, Channels
 from backproof.torch_nn.loop_compiler.bfloat16 import widened
 from backproof.torch_nn.loop_compiler.compiled import Loop, called_by_loops, in_parts
 
+N_SUMS = 2
+"""A pass adds up deviations and their squares, or what γ's and β's gradients are made of."""
+
 
 @Loop
 def statistics(x: Array, gamma: Array, parts: int) -> tuple[Array, Array, Array]:
@@ -29,7 +32,7 @@ def statistics(x: Array, gamma: Array, parts: int) -> tuple[Array, Array, Array]
     bn.mu:   μ_i = (1/B) Σ_s x_si
     bn.var:  σ²_i = (1/B) Σ_s (x_si − μ_i)²
     """
-    sums = np.zeros((parts, 2, len(gamma)))
+    sums = np.zeros((parts, N_SUMS, len(gamma)))
     origin = np.zeros_like(gamma)
     for i in range(len(gamma)):
         origin[i] = _origin_of(x, i)
@@ -125,7 +128,7 @@ def parameter_gradients(
     bn.dbeta:   ∂L/∂β_i = Σ_s ∂L/∂z_si
     """
     channels = lines(gamma, beta, eps, origin, rest, var)
-    sums = np.zeros((parts, 2, len(gamma)))
+    sums = np.zeros((parts, N_SUMS, len(gamma)))
     if x.ndim == 2:
         in_parts(row_loops.add_gradients, parts, (x, dy, channels, slope, sums))
     else:

@@ -26,7 +26,7 @@ def add_deviations(part: int, parts: int, x: Array, origin: Array, sums: Array) 
     """Add up x − origin and its square."""
     first, end = part_of(len(x), part, parts)
     for stop in range(end, first, -SAMPLES):
-        short_sums = np.zeros((2, len(origin)), origin.dtype)
+        short_sums = np.zeros(sums.shape[1:], origin.dtype)
         total, squares = short_sums[0], short_sums[1]
         for s in range(max(first, stop - SAMPLES), stop):
             x_s = x[s]
@@ -66,7 +66,7 @@ def add_gradients(
     origin, scale, offset = channels
     first, end = part_of(len(x), part, parts)
     for stop in range(end, first, -SAMPLES):
-        short_sums = np.zeros((2, len(origin)), origin.dtype)
+        short_sums = np.zeros(sums.shape[1:], origin.dtype)
         products, total = short_sums[0], short_sums[1]
         for s in range(max(first, stop - SAMPLES), stop):
             x_s, dy_s = x[s], dy[s]
