@@ -17,11 +17,13 @@ from backproof.proof.formula.notation import grad
 from backproof.proof.signatures import Code, Tensors, Torch
 from backproof.torch_nn.batchnorm import cpu_passes, formulas
 from backproof.torch_nn.batchnorm.batch_norm_modules import BatchNorm, BatchNormAutograd, BatchNormManual
+from backproof.torch_nn.batchnorm.function import PlainBatchNorm, batch_norm_with_statistics
 from backproof.torch_nn.loop_compiler.compiled import uncompiled
 
 # torch leaves these without types.
 _jacobian: Callable[..., Tensor] = torch.autograd.functional.jacobian
 _jvp: Callable[..., tuple[Tensor, Tensor]] = torch.autograd.functional.jvp
+_by_formulas: Callable[..., tuple[Tensor, Tensor, Tensor]] = PlainBatchNorm.apply
 
 _FORWARD, _BACKWARD = ("y", "mu", "var"), ("dx", "dgamma", "dbeta")
 _SLOPE = 0.5
@@ -58,7 +60,7 @@ def all_implementations(name: str, letters: Any) -> Code:
             statistics = torch.tensor(v[letters.mu]), torch.tensor(v[letters.var])
             yield formulas.forward_with_statistics(x, *parameters, *statistics).numpy()
             with uncompiled_loops():
-                yield cpu_passes.forward_with_statistics(x, *parameters, *statistics, None).numpy()
+                yield batch_norm_with_statistics(x, *parameters, *statistics).numpy()
 
     return code
 
@@ -149,11 +151,14 @@ def _uncompiled(run: Pass) -> Pass:
 
 
 def _formulas_forward(x: Tensor, _: Tensor, gamma: Tensor, beta: Tensor, eps: float) -> dict[str, Tensor]:
-    return dict(zip(_FORWARD, formulas.forward(x, gamma, beta, eps, None), strict=True))
+    return dict(zip(_FORWARD, _by_formulas(x, gamma, beta, eps, None), strict=True))
 
 
-def _formulas_backward(x: Tensor, dy: Tensor, gamma: Tensor, _: Tensor, eps: float) -> dict[str, Tensor]:
-    return dict(zip(_BACKWARD, formulas.backward(x, gamma, eps, None, dy), strict=True))
+def _formulas_backward(x: Tensor, dy: Tensor, gamma: Tensor, beta: Tensor, eps: float) -> dict[str, Tensor]:
+    inputs = [tensor.detach().requires_grad_() for tensor in (x, gamma, beta)]
+    with torch.enable_grad():
+        y = _by_formulas(*inputs, eps, None)[0]
+    return dict(zip(_BACKWARD, torch.autograd.grad(y, inputs, dy), strict=True))
 
 
 # Uncompiled first, as what is broken shows there soonest.
