@@ -66,10 +66,12 @@ def test_every_public_function_is_run_by_a_proof_or_exempt() -> None:
 
 def test_no_exemption_outlives_its_reason() -> None:
     computing = computing_functions()
-    for exempt in EXEMPT:
+    # These run, but no result depends on what they choose; the tests that their reasons name judge them.
+    choosing = docstring_labels._CHOICE, docstring_labels._ORIGIN
+    for exempt, reason in EXEMPT.items():
         exempted = {function.name for function in functions() if f"{function.name}.".startswith(f"{exempt}.")}
         assert exempted, exempt
-        assert not exempted & computing, exempt
+        assert reason in choosing or not exempted & computing, exempt
 
 
 def test_reasons_name_tests_that_are_there() -> None:
