@@ -9,7 +9,8 @@ import sys
 import torch
 from torch import nn
 
-from backproof.torch_nn.batchnorm import formulas, function
+from backproof.torch_nn.batchnorm import formulas
+from backproof.torch_nn.batchnorm.function import PlainBatchNorm
 from backproof.torch_nn.batchnorm.input_checks import require_input, require_two_values
 
 
@@ -50,13 +51,15 @@ class CustomBatchNormManualFunction(torch.autograd.Function):
     def forward(ctx, input, gamma, beta, eps=1e-5):
         """Normalise input (B, C) with gamma and beta (C,), other shapes being a ValueError; return (B, C)."""
         _require_matrix(input, gamma)
-        y, _, _ = function.forward(ctx, input, gamma, beta, eps, None)
+        require_input(input, gamma, beta)
+        require_two_values(input, None)
+        y, _, _ = PlainBatchNorm.forward(ctx, input, gamma, beta, eps, None)
         return y
 
     @staticmethod
     def backward(ctx, grad_output):
         """Return the gradients of input (B, C), gamma and beta (C,), None where not needed or for eps."""
-        return *function.backward(ctx, grad_output), None
+        return *PlainBatchNorm.backward(ctx, grad_output)[:3], None
 
 
 class CustomBatchNormManualModule(_BatchNorm):

@@ -251,7 +251,10 @@ def test_the_convnet_script(rng: np.random.Generator) -> None:
         "train_convnet_pytorch.py", "--data_dir", "small", "--max_steps", 2, "--batch_size", 4,
         "--eval_freq", 1,
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
+    said = [
+        line for line in done.stderr.splitlines() if not line.startswith("compiling loops")
+    ]  # once a session
+    assert (done.returncode, said) == (0, [])
     lines = done.stdout.splitlines()
     assert lines[:5] == [
         "learning_rate : 0.0001", "max_steps : 2", "batch_size : 4", "eval_freq : 1", "data_dir : small",

@@ -43,6 +43,7 @@ EXEMPT = {
     "torch_nn.batchnorm.function.runs_loops": _CHOICE,
     "torch_nn.batchnorm.function._is_recorded": _CHOICE,
     "torch_nn.batchnorm.function._is_transformed": _CHOICE,
+    "torch_nn.batchnorm.function._numba_is_installed": _CHOICE,
     "torch_nn.batchnorm.loops._origin_of": _ORIGIN,
     "torch_nn.batchnorm.joint_statistics._AllReduce": _GROUPS,
     "torch_nn.batchnorm.joint_statistics.joint_statistics": _GROUPS,

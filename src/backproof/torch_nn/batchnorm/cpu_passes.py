@@ -118,7 +118,8 @@ def _are_rows(x: Tensor) -> bool:
 
 def _empty_like(x: Tensor, *, rows: bool) -> Tensor:
     """Make a tensor that is rows or planes itself."""
-    in_order = torch.preserve_format if rows and x.ndim > 2 else torch.contiguous_format
+    is_in_order = x.is_contiguous() or (rows and x.ndim > 2)
+    in_order = torch.preserve_format if is_in_order else torch.contiguous_format
     return torch.empty_like(x, memory_format=in_order)
 
 

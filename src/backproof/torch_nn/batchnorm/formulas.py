@@ -79,7 +79,7 @@ def activated(z: Tensor, slope: float | None) -> Tensor:
 def before_activation(dy: Tensor, z: Tensor, slope: float) -> Tensor:
     """Return ∂L/∂z, given dy = ∂L/∂y behind LeakyReLU.
 
-    leaky_relu.dx:  ∂L/∂z_si = ∂L/∂y_si (1 if z_si > 0 else a)
+    leaky_relu.dx:  ∂L/∂x_si = ∂L/∂y_si (1 if x_si > 0 else a)
     """
     return torch.where(z > 0, dy, slope * dy)
 

@@ -179,7 +179,7 @@ def _backward_by_formulas(ctx: Any, dy: Tensor | None) -> InputGradients:
     if dy is None:
         return None, None, None
     x, gamma = ctx.saved_tensors
-    return _by_formulas(x, gamma, ctx.eps, ctx.process_group, ctx.needs_input_grad[:3], dy)
+    return _by_formulas(x, gamma, ctx.eps, ctx.process_group, ctx.needs_input_grad, dy)
 
 
 def _by_formulas(

@@ -2,8 +2,9 @@
 
 The loops take arrays alone: compiled by numba they run in torch's threads, uncompiled in Python, and are the
 same. Axes: s and r sample 1…B, i channel 1…C. Arrays are rows (N, C) or planes (B, C, P), where every pixel
-counts as a sample, and B as B·P; bfloat16 comes as its bits, and is computed in float32. z is what batch norm
-returns, and y too, unless a LeakyReLU of ``slope`` a follows (0: ReLU; None: no activation).
+counts as a sample, and B as B·P; bfloat16 comes as its bits, and is computed in float32. Where a LeakyReLU of
+``slope`` a follows (0: ReLU; None: no activation), ``y`` and ``dy`` are behind it; what lies between it and
+batch norm, the y of the one and the x of the other, is called z.
 
 Everything is said by x − origin, where origin is one of the channel's numbers: far from zero no digit is
 lost, and squares do not cancel. μ = origin + rest. Short sums are taken in the dtype of computing, that of γ,
@@ -99,8 +100,8 @@ def normalise(
 ) -> None:
     """Write y like x, given γ, β, μ = origin + rest, and σ² (C,).
 
-    bn.y:          z_si = γ_i x̂_si + β_i
-    leaky_relu.y:  y_si = max(0, z_si) + a min(0, z_si)
+    bn.y:          y_si = γ_i x̂_si + β_i
+    leaky_relu.y:  y_si = max(0, x_si) + a min(0, x_si)
     """
     channels = lines(gamma, beta, eps, origin, rest, var)
     if x.ndim == 2:
@@ -124,8 +125,8 @@ def parameter_gradients(
 ) -> tuple[Array, Array]:
     """Return ∂L/∂γ and ∂L/∂β (C,) in float64, given ∂L/∂y like x.
 
-    bn.dgamma:  ∂L/∂γ_i = Σ_s ∂L/∂z_si x̂_si
-    bn.dbeta:   ∂L/∂β_i = Σ_s ∂L/∂z_si
+    bn.dgamma:  ∂L/∂γ_i = Σ_s ∂L/∂y_si x̂_si
+    bn.dbeta:   ∂L/∂β_i = Σ_s ∂L/∂y_si
     """
     channels = lines(gamma, beta, eps, origin, rest, var)
     sums = np.zeros((parts, N_SUMS, len(gamma)))
@@ -159,7 +160,7 @@ def input_gradient(
 ) -> None:
     """Write ∂L/∂x like x, given ∂L/∂y like x, and ∂L/∂γ and ∂L/∂β (C,) over all ``size`` samples.
 
-    bn.dx:  ∂L/∂x_si = (γ_i/(B √(σ²_i + ε))) (B ∂L/∂z_si − Σ_r ∂L/∂z_ri − x̂_si Σ_r ∂L/∂z_ri x̂_ri)
+    bn.dx:  ∂L/∂x_si = (γ_i/(B √(σ²_i + ε))) (B ∂L/∂y_si − Σ_r ∂L/∂y_ri − x̂_si Σ_r ∂L/∂y_ri x̂_ri)
     """
     channels = lines(gamma, beta, eps, origin, rest, var)
     # What is subtracted from γ/√(σ² + ε) ∂L/∂z is a line over x − origin, too.

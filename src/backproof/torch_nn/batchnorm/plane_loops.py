@@ -1,6 +1,6 @@
 """Batch norm over planes (B, C, P), where a channel's pixels are neighbours: each call takes some channels.
 
-Letters are those of loops.py; p is a pixel.
+Letters are those of loops.py; p stands for a pixel's h and v.
 """
 
 from backproof.torch_nn.batchnorm.channels import Array, Channels, part_of
@@ -33,8 +33,8 @@ def add_deviations(part: int, parts: int, x: Array, origins: Array, sums: Array)
 def normalise(part: int, parts: int, x: Array, channels: Channels, slope: float | None, y: Array) -> None:
     """Write y.
 
-    bn2d.y:        z_sip = γ_i x̂_sip + β_i
-    leaky_relu.y:  y_sip = max(0, z_sip) + a min(0, z_sip)
+    bn2d.y:        y_sihv = γ_i x̂_sihv + β_i
+    leaky_relu.y:  y_si = max(0, x_si) + a min(0, x_si)
     """
     first, end = part_of(x.shape[1], part, parts)
     for i in range(first, end):
@@ -54,7 +54,7 @@ def add_gradients(
 ) -> None:
     """Add up ∂L/∂z (x − origin) and ∂L/∂z.
 
-    leaky_relu.dx:  ∂L/∂z_sip = ∂L/∂y_sip (1 if z_sip > 0 else a)
+    leaky_relu.dx:  ∂L/∂x_si = ∂L/∂y_si (1 if x_si > 0 else a)
     """
     first, end = part_of(x.shape[1], part, parts)
     for i in range(end - 1, first - 1, -1):
@@ -86,7 +86,7 @@ def input_gradient(
 ) -> None:
     """Write ∂L/∂x = scale ∂L/∂z − (dx_scale (x − origin) + dx_offset), the last two from ``gradient_line``.
 
-    leaky_relu.dx:  ∂L/∂z_sip = ∂L/∂y_sip (1 if z_sip > 0 else a)
+    leaky_relu.dx:  ∂L/∂x_si = ∂L/∂y_si (1 if x_si > 0 else a)
     """
     first, end = part_of(x.shape[1], part, parts)
     for i in range(first, end):

@@ -41,8 +41,8 @@ def add_deviations(part: int, parts: int, x: Array, origin: Array, sums: Array) 
 def normalise(part: int, parts: int, x: Array, channels: Channels, slope: float | None, y: Array) -> None:
     """Write y.
 
-    bn.y:          z_si = γ_i x̂_si + β_i
-    leaky_relu.y:  y_si = max(0, z_si) + a min(0, z_si)
+    bn.y:          y_si = γ_i x̂_si + β_i
+    leaky_relu.y:  y_si = max(0, x_si) + a min(0, x_si)
     """
     origin, scale, offset = channels
     first, end = part_of(len(x), part, parts)
@@ -61,7 +61,7 @@ def add_gradients(
 ) -> None:
     """Add up ∂L/∂z (x − origin) and ∂L/∂z.
 
-    leaky_relu.dx:  ∂L/∂z_si = ∂L/∂y_si (1 if z_si > 0 else a)
+    leaky_relu.dx:  ∂L/∂x_si = ∂L/∂y_si (1 if x_si > 0 else a)
     """
     origin, scale, offset = channels
     first, end = part_of(len(x), part, parts)
@@ -92,7 +92,7 @@ def input_gradient(
 ) -> None:
     """Write ∂L/∂x = scale ∂L/∂z − (dx_scale (x − origin) + dx_offset), the last two from ``gradient_line``.
 
-    leaky_relu.dx:  ∂L/∂z_si = ∂L/∂y_si (1 if z_si > 0 else a)
+    leaky_relu.dx:  ∂L/∂x_si = ∂L/∂y_si (1 if x_si > 0 else a)
     """
     origin, scale, offset = channels
     dx_scale, dx_offset = gradient_line
