@@ -64,7 +64,7 @@ def test_bounds_themselves_are_allowed() -> None:
 def test_optimizers_are_those_of_the_table() -> None:
     assert choices("optimizer") == tuple(OPTIMIZERS)
     assert optimizer_names(in_torch=True) == list(OPTIMIZERS)
-    assert optimizer_names(in_torch=False) == ["sgd"]
+    assert optimizer_names(in_torch=False) == list(OPTIMIZERS)
     numpy_classes = {info.numpy_class for info in OPTIMIZERS.values() if info.numpy_class}
     assert numpy_classes == set(numpy_optimizers.__all__) - {"Optimizer"}
 

@@ -16,17 +16,9 @@ from backproof.training.learners.protocol import Learner
 from backproof.training.learners.torch_learner import TorchLearner
 from backproof.training.optimizers import OPTIMIZERS, OptimizerInfo, optimizer_names
 from backproof.training.processes import SingleProcess
-from backproof.training.recipes import RECIPES, find_recipe
+from backproof.training.recipes import find_recipe
 
 SHAPE = (3, 8, 8)
-SMALL: dict[str, dict[str, Any]] = {
-    "mlp-torch": {
-        "data": "digits", "hidden": (12, 9), "initialization": "uniform", "optimizer": "adam",
-        "weight_decay": 1e-3, "dropout": 0.3, "batch_norm": "manual", "batch_size": 20, "steps": 8,
-        "eval_every": 3,
-    },
-    "convnet": {"data": "digits", "batch_size": 4, "steps": 4, "eval_every": 2, "validation_size": 20},
-}  # fmt: skip
 
 
 def mlp(**settings: Any) -> TorchLearner:
@@ -47,43 +39,6 @@ def assert_same_states(ours: Learner, theirs: Learner) -> None:
     assert mine.keys() == other.keys()
     for name, array in mine.items():
         np.testing.assert_array_equal(array, other[name], err_msg=name)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(name for name, recipe in RECIPES.items() if recipe.network.in_torch))
-def test_every_recipe_builds_and_steps(name: str, rng: np.random.Generator) -> None:
-    recipe = find_recipe(name)
-    learner = recipe.make_learner(recipe.configure(), (3, 32, 32), 10, rng)
-    images = 60 * rng.normal(size=(4, 3, 32, 32)).astype(np.float32)
-    before = {key: array.copy() for key, array in learner.state().items()}
-    assert np.isfinite(learner.step(images, np.array([1, 2, 3, 3])).loss)
-    moved = [key for key, array in learner.state().items() if not np.array_equal(array, before.get(key))]
-    assert len(moved) >= len(before) - 2
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(SMALL))
-@pytest.mark.parametrize(
-    "change", [{"threads": 2}, {"precision": "bf16"}, {"optimizer": "adamw"}, {"optimizer": "sgd"}]
-)
-def test_a_stopped_run_ends_bit_equal(name: str, change: dict[str, Any]) -> None:
-    recipe = find_recipe(name)
-    settings = recipe.configure(SMALL[name], change)
-    whole = run.start(recipe, settings, Path("whole"))
-    assert trainer.train(whole) is not None
-    cut = run.start(recipe, settings, Path("cut"))
-    for stop in (1, 3):
-        assert (
-            trainer.train(
-                cut, trainer.Callbacks(should_stop=lambda cut=cut, stop=stop: cut.progress.step >= stop)
-            )
-            is None
-        )
-        cut = run.resume(Path("cut"))
-    assert trainer.train(cut) is not None
-    assert_same_states(run.resume(Path("cut")).learner, whole.learner)
-    points = [checkpoint.read(Path(folder)).progress.curves for folder in ("whole", "cut")]
-    assert points[0] == points[1]
 
 
 def test_the_state_holds_all_that_an_update_needs(batch: tuple[np.ndarray, np.ndarray]) -> None:
@@ -314,7 +269,10 @@ def test_predicting_with_a_torch_run(cli: Callable[..., tuple[int, str, str]]) -
 def test_settings_that_play_no_part_are_refused(cli: Callable[..., tuple[int, str, str]]) -> None:
     for arguments, message in (
         (("convnet", "--hidden", "5"), "recipe convnet has no setting 'hidden'"),
-        (("mlp-numpy", "--optimizer", "adam"), "recipe mlp-numpy has no setting 'optimizer'"),
+        (("mlp-numpy", "--precision", "bf16"), "recipe mlp-numpy has no setting 'precision'"),
+        (("convnet-numpy", "--dropout", "0.5"), "recipe convnet-numpy has no setting 'dropout'"),
+        (("convnet-numpy", "--batch-norm", "native"), "in NumPy batch norm is written by hand"),
+        (("convnet-numpy", "--batch-norm", "none"), "the ConvNet has batch norm after every convolution"),
         (("convnet", "--dropout", "0.5"), "recipe convnet has no setting 'dropout'"),
         (("mlp-numpy", "--fast"), "recipe mlp-numpy has one speed"),
     ):
@@ -324,7 +282,7 @@ def test_settings_that_play_no_part_are_refused(cli: Callable[..., tuple[int, st
 
 
 def test_records_hold_the_settings_that_played_a_part() -> None:
-    for name in ("mlp-numpy", "mlp-torch", "convnet"):
+    for name in ("mlp-numpy", "mlp-torch", "convnet", "convnet-numpy"):
         recipe = find_recipe(name)
         kept = recipe.settings_of(recipe.configure())
         assert kept.keys() == recipe.network.settings

@@ -1,0 +1,91 @@
+"""What holds for the learners of both frameworks: every recipe steps, and a stopped run ends bit-equal."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backproof.training import checkpoint, run, trainer
+from backproof.training.learners.protocol import Learner
+from backproof.training.recipes import RECIPES, find_recipe
+
+_MLP: dict[str, Any] = {
+    "data": "digits", "hidden": (12, 9), "initialization": "uniform", "optimizer": "adam",
+    "weight_decay": 1e-3, "dropout": 0.3, "batch_norm": "manual", "batch_size": 20, "steps": 8,
+    "eval_every": 3,
+}  # fmt: skip
+_CONVNET = {"data": "digits", "batch_size": 4, "steps": 4, "eval_every": 2, "validation_size": 20}
+SMALL = {"mlp-torch": _MLP, "convnet": _CONVNET, "mlp-numpy-batchnorm": _MLP, "convnet-numpy": _CONVNET}
+CHANGES: list[dict[str, Any]] = [{}, {"optimizer": "adamw"}, {"optimizer": "sgd"}]
+CASES = [(name, change) for name in SMALL for change in CHANGES] + [
+    (name, change) for name in ("mlp-torch", "convnet") for change in ({"threads": 2}, {"precision": "bf16"})
+]
+
+
+def assert_same_states(ours: Learner, theirs: Learner) -> None:
+    mine, other = ours.state(), theirs.state()
+    assert mine.keys() == other.keys()
+    for name, array in mine.items():
+        np.testing.assert_array_equal(array, other[name], err_msg=name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_every_recipe_builds_and_steps(name: str, rng: np.random.Generator) -> None:
+    recipe = find_recipe(name)
+    learner = recipe.make_learner(recipe.configure(), (3, 32, 32), 10, rng)
+    images = 60 * rng.normal(size=(4, 3, 32, 32)).astype(np.float32)
+    before = {key: array.copy() for key, array in learner.state().items()}
+    assert np.isfinite(learner.step(images, np.array([1, 2, 3, 3])).loss)
+    moved = [key for key, array in learner.state().items() if not np.array_equal(array, before.get(key))]
+    assert len(moved) >= len(before) - 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "change"), CASES)
+def test_a_stopped_run_ends_bit_equal(name: str, change: dict[str, Any]) -> None:
+    recipe = find_recipe(name)
+    settings = recipe.configure(SMALL[name], change)
+    whole = run.start(recipe, settings, Path("whole"))
+    assert trainer.train(whole) is not None
+    cut = run.start(recipe, settings, Path("cut"))
+    for stop in (1, 3):
+        assert (
+            trainer.train(
+                cut, trainer.Callbacks(should_stop=lambda cut=cut, stop=stop: cut.progress.step >= stop)
+            )
+            is None
+        )
+        cut = run.resume(Path("cut"))
+    assert trainer.train(cut) is not None
+    assert_same_states(run.resume(Path("cut")).learner, whole.learner)
+    points = [checkpoint.read(Path(folder)).progress.curves for folder in ("whole", "cut")]
+    assert points[0] == points[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [("mlp-numpy-batchnorm", "mlp-torch"), ("convnet-numpy", "convnet")]
+)
+def test_numpy_and_pytorch_train_alike(ours: str, theirs: str, rng: np.random.Generator) -> None:
+    images, labels = rng.normal(size=(20, 3, 32, 32)).astype(np.float32), rng.integers(0, 10, 20)
+    learners: list[Learner] = []
+    for name in (ours, theirs):
+        recipe = find_recipe(name)
+        settings = recipe.configure(
+            {**SMALL[name], "data": "cifar10"}, {"dropout": 0.0} if "mlp" in name else {}
+        )
+        learners.append(recipe.make_learner(settings, (3, 32, 32), 10, np.random.default_rng(3)))
+    in_numpy, in_torch = learners
+    weights = {name: array for name, array in in_numpy.state().items() if not name.startswith("optimizer.")}
+    in_torch.load_state(
+        in_torch.state() | {f"network.{name}": array.copy() for name, array in weights.items()}
+    )
+    for _ in range(3):
+        metrics = [learner.step(images, labels) for learner in learners]
+        assert metrics[0] == pytest.approx(metrics[1], rel=1e-3)
+    evaluated = [learner.evaluate([(images, labels)]) for learner in learners]
+    assert evaluated[0] == pytest.approx(evaluated[1], rel=1e-3)
+    assert in_numpy.gradient_norms() == pytest.approx(in_torch.gradient_norms(), rel=1e-2)
+    assert in_numpy.first_weights() == pytest.approx(in_torch.first_weights(), rel=1e-2, abs=1e-4)
