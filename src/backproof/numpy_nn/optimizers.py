@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-import numpy as np
-
+from backproof.numpy_nn.adam import Adam, AdamW
 from backproof.numpy_nn.array_checks import Array
+from backproof.numpy_nn.sgd import SGD
 
-__all__ = ["SGD", "Optimizer"]
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
 
 
 class Optimizer(Protocol):
@@ -24,35 +24,3 @@ class Optimizer(Protocol):
 
     def step(self) -> None:
         """Take one step with the gradients as they are now."""
-
-
-_CHUNK = 1 << 16
-"""Numbers updated at a time: a chunk and its update stay in the processor's cache."""
-
-
-class SGD:
-    """Plain gradient descent on contiguous arrays (ValueError for others).
-
-    sgd.step:  w_i ← w_i − η ∂L/∂w_i
-    """
-
-    def __init__(self, params: Mapping[str, Array], grads: Mapping[str, Array], learning_rate: float) -> None:
-        self.learning_rate = learning_rate
-        self.state: dict[str, Array] = {}
-        self._chunks = [
-            (param[start : start + _CHUNK], grad[start : start + _CHUNK])
-            for param, grad in ((_vector(params[name]), _vector(grads[name])) for name in params)
-            for start in range(0, param.size, _CHUNK)
-        ]
-        self._update = np.empty(_CHUNK, np.result_type(*params.values()))
-
-    def step(self) -> None:
-        """Take one step with the gradients as they are now."""
-        for param, grad in self._chunks:
-            update = np.multiply(grad, self.learning_rate, out=self._update[: param.size])
-            np.subtract(param, update, out=param)
-
-
-def _vector(x: Array) -> Array:
-    """View an array as a vector, on the same memory (ValueError if its layout allows none)."""
-    return x.reshape(-1, copy=False)
