@@ -12,7 +12,12 @@ __all__ = ["Adam", "AdamW"]
 
 
 class Adam:
-    """Adam, as torch.optim.Adam does it, in place.
+    """Adam, as torch.optim.Adam does it, in place; m and v start at zero, and t counts the steps from 1.
+
+    weight_decay.g:  g_i = ∂L/∂w_i + λ w_i
+    adam.m:  m′_i = β_1 m_i + (1 − β_1) g_i
+    adam.v:  v′_i = β_2 v_i + (1 − β_2) g_i²
+    adam.step:  w_i ← w_i − η (m′_i/(1 − β_1^t))/(√(v′_i/(1 − β_2^t)) + ε)
 
     Args:
         params: Arrays of any floating dtype and shape, contiguous in memory in any order of their axes.
@@ -23,8 +28,8 @@ class Adam:
         weight_decay: λ of a penalty λ/2 Σ w², whose gradient is added before the means are taken.
 
     Raises:
-        ValueError: for a negative number or NaN, betas outside [0, 1), and arrays whose layouts differ or have
-            gaps.
+        ValueError: for a negative number or NaN, betas outside [0, 1), and arrays of which chunks_of
+            makes no vectors.
     """
 
     def __init__(
@@ -56,7 +61,11 @@ class Adam:
 
 
 class AdamW:
-    """Adam with decoupled weight decay, as torch.optim.AdamW does it, in place.
+    """Adam with decoupled weight decay, as torch.optim.AdamW does it, in place; g is ∂L/∂w itself.
+
+    adam.m:  m′_i = β_1 m_i + (1 − β_1) g_i
+    adam.v:  v′_i = β_2 v_i + (1 − β_2) g_i²
+    adamw.step:  w_i ← (1 − η λ) w_i − η (m′_i/(1 − β_1^t))/(√(v′_i/(1 − β_2^t)) + ε)
 
     Args:
         params: Arrays of any floating dtype and shape, contiguous in memory in any order of their axes.
@@ -67,8 +76,8 @@ class AdamW:
         weight_decay: λ; every step shrinks the parameters by η λ, beside Adam's update.
 
     Raises:
-        ValueError: for a negative number or NaN, betas outside [0, 1), and arrays whose layouts differ or have
-            gaps.
+        ValueError: for a negative number or NaN, betas outside [0, 1), and arrays of which chunks_of
+            makes no vectors.
     """
 
     def __init__(
@@ -121,9 +130,9 @@ class _Moments:
         self._steps += 1
 
     def update(self, gradient: Array, mean: Array, square: Array, learning_rate: float) -> Array:
-        """Take a chunk's gradient into its means; return, in the scratch, what to subtract from the parameters.
+        """Take a chunk's gradient into its means; return, in the scratch, what the parameters lose.
 
-        The corrections of the means' start at zero are taken out of the arrays, into two numbers.
+        What corrects the means for their start at zero is put into two numbers, out of the arrays.
         """
         beta_1, beta_2 = self._betas
         steps = int(self._steps)

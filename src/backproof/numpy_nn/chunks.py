@@ -6,28 +6,23 @@ import numpy as np
 
 from backproof.numpy_nn.array_checks import Array
 
-CHUNK = 1 << 14
-"""Numbers updated at a time: Adam's four chunks and its scratch, in float32, are 384 KB and stay in a cache of 512 KB."""
+CHUNK = 1 << 16
+"""Numbers updated at a time: measured, fewer cost calls, and more leave the second core's cache."""
 
 
 def chunks_of(params: Mapping[str, Array], *others: Mapping[str, Array]) -> list[tuple[Array, ...]]:
-    """Return vectors on the memory of every parameter and of the others' arrays of its name, in step.
+    """Return, piece by piece, vectors on the memory of every parameter and of the others' arrays of its name.
 
-    Any order of the axes in memory will do that all arrays of a name share; gaps between the numbers will not.
+    Arrays of a name may have their axes in any order in memory, the same in all.
 
     Raises:
-        ValueError: if the arrays of a name differ in shape or layout, or a vector would be a copy.
+        ValueError: if the arrays of a name differ in shape, dtype or layout, or have gaps in memory.
     """
     chunks: list[tuple[Array, ...]] = []
     for name, param in params.items():
-        arrays = [param, *(other[name] for other in others)]
-        for array in arrays:
-            if (array.shape, _layout(array)) != (param.shape, _layout(param)):
-                raise ValueError(
-                    f"{name}: a parameter of shape {param.shape} and strides {param.strides}, but its gradient or "
-                    f"state has shape {array.shape} and strides {array.strides}"
-                )
-        vectors = [_vector(name, array) for array in arrays]
+        for other in others:
+            require_same_layout(name, param, other[name])
+        vectors = [_vector(name, array) for array in (param, *(other[name] for other in others))]
         chunks += [
             tuple(vector[start : start + CHUNK] for vector in vectors)
             for start in range(0, param.size, CHUNK)
@@ -40,16 +35,21 @@ def scratch_for(params: Mapping[str, Array]) -> Array:
     return np.empty(CHUNK, np.result_type(*params.values()))
 
 
-def _layout(x: Array) -> list[int]:
-    """Return the distances in memory, in numbers, along the axes that have more than one entry."""
-    return [stride // x.itemsize for stride, length in zip(x.strides, x.shape, strict=True) if length > 1]
+def require_same_layout(name: str, param: Array, other: Array) -> None:
+    """Refuse an array unlike the parameter (ValueError); where an axis has one entry, its stride is free."""
+    if (param.shape, param.dtype) != (other.shape, other.dtype) or any(
+        mine != its and length > 1
+        for mine, its, length in zip(param.strides, other.strides, param.shape, strict=True)
+    ):
+        raise ValueError(
+            f"{name}: the parameter's shape, dtype and strides are {param.shape}, {param.dtype}, {param.strides}; "
+            f"its gradient's are {other.shape}, {other.dtype}, {other.strides}"
+        )
 
 
 def _vector(name: str, x: Array) -> Array:
     """View an array as a vector in the order of its memory."""
     vector = x.ravel(order="K")
     if x.size and not np.may_share_memory(vector, x):
-        raise ValueError(
-            f"{name}: an array of shape {x.shape} and strides {x.strides} is not contiguous in memory"
-        )
+        raise ValueError(f"{name}: an array of shape {x.shape} and strides {x.strides} has gaps in memory")
     return vector

@@ -12,9 +12,13 @@ __all__ = ["SGD"]
 
 
 class SGD:
-    """Gradient descent, as torch.optim.SGD does it (dampening 0), in place.
+    """Gradient descent, as torch.optim.SGD does it (dampening 0), in place; v starts at zero.
 
+    weight_decay.g:  g_i = ∂L/∂w_i + λ w_i
     sgd.step:  w_i ← w_i − η ∂L/∂w_i
+    momentum.v:  v′_i = m v_i + g_i
+    momentum.step:  w_i ← w_i − η v′_i
+    nesterov.step:  w_i ← w_i − η (g_i + m v′_i)
 
     Args:
         params: Arrays of any floating dtype and shape, contiguous in memory in any order of their axes.
@@ -25,8 +29,8 @@ class SGD:
         weight_decay: λ of a penalty λ/2 Σ w², whose gradient is added.
 
     Raises:
-        ValueError: for a negative number or NaN, nesterov without momentum, and arrays whose layouts differ or
-            have gaps.
+        ValueError: for a negative number or NaN, nesterov without momentum, and arrays of which chunks_of
+            makes no vectors.
     """
 
     def __init__(
