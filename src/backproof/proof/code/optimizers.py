@@ -1,27 +1,158 @@
-"""SGD, and PyTorch's."""
+"""The optimizers, and PyTorch's."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 import torch
 
-from backproof.numpy_nn.optimizers import SGD
-from backproof.proof.equations.optimizers import ETA, w
+from backproof.numpy_nn.optimizers import SGD, Adam, AdamW
+from backproof.proof.equations.optimizers import (
+    BETA_1,
+    BETA_2,
+    DECAY,
+    ETA,
+    MOMENTUM,
+    STEPS,
+    g,
+    mean,
+    mean_new,
+    v,
+    v_new,
+    w,
+)
 from backproof.proof.formula.expression import Array
 from backproof.proof.formula.graph import Sample
-from backproof.proof.formula.notation import grad
+from backproof.proof.formula.letters import EPSILON
+from backproof.proof.formula.notation import Name, grad
 from backproof.proof.signatures import Code, Tensors, Torch
 
 
-def _step(v: Sample) -> Array:
-    params, grads = {"w": v[w].copy()}, {"w": v[grad(w)].copy()}
-    SGD(params, grads, float(v[ETA])).step()
+def _step(s: Sample) -> Array:
+    params, grads = {"w": s[w].copy()}, {"w": s[grad(w)].copy()}
+    SGD(params, grads, float(s[ETA])).step()
     return params["w"]
 
 
-def _torch_step(v: Tensors) -> Tensors:
-    param = torch.nn.Parameter(v[w].clone())
-    param.grad = v[grad(w)]
-    torch.optim.SGD([param], lr=v[ETA].item()).step()
-    return {w: param.detach()}
+def _decayed(s: Sample) -> Iterator[Array]:
+    """Tell the gradient by the step of length 1, and by Adam's first mean."""
+    params, grads = {"w": s[w].copy()}, {"w": s[grad(w)]}
+    SGD(params, grads, 1.0, weight_decay=float(s[DECAY])).step()
+    yield s[w] - params["w"]
+    adam = Adam({"w": s[w].copy()}, grads, 1.0, betas=(0.5, 0.5), weight_decay=float(s[DECAY]))
+    adam.step()
+    yield adam.state["w.exp_avg"] / 0.5
 
 
-CODE: dict[str, Code] = {"sgd.step": _step}
-TORCH: dict[str, Torch] = {"sgd": _torch_step}
+def _momentum(name: Name, *, nesterov: bool = False) -> Code:
+    def code(s: Sample) -> Iterator[Array]:
+        for decay in (0.0, float(s[DECAY])):
+            params, grads = {"w": s[w].copy()}, {"w": s[g] - decay * s[w]}
+            optimizer = SGD(
+                params,
+                grads,
+                float(s[ETA]),
+                momentum=float(s[MOMENTUM]),
+                nesterov=nesterov,
+                weight_decay=decay,
+            )
+            buffer = optimizer.state["w.momentum_buffer"]
+            buffer[...] = s[v]
+            optimizer.step()
+            yield params["w"] if name is w else buffer
+
+    return code
+
+
+def _adam_settings(s: Sample) -> dict[str, Any]:
+    return {"betas": (float(s[BETA_1]), float(s[BETA_2])), "eps": float(s[EPSILON])}
+
+
+def _after_step(s: Sample, optimizer: Adam | AdamW, params: dict[str, Array]) -> dict[Name, Array]:
+    state = optimizer.state
+    state["steps"][...] = s[STEPS] - 1
+    state["w.exp_avg"][...] = s[mean]
+    state["w.exp_avg_sq"][...] = s[v]
+    optimizer.step()
+    return {w: params["w"], mean_new: state["w.exp_avg"], v_new: state["w.exp_avg_sq"]}
+
+
+def _adam(s: Sample) -> Iterator[dict[Name, Array]]:
+    for decay in (0.0, float(s[DECAY])):
+        params, grads = {"w": s[w].copy()}, {"w": s[g] - decay * s[w]}
+        optimizer = Adam(params, grads, float(s[ETA]), **_adam_settings(s), weight_decay=decay)
+        yield _after_step(s, optimizer, params)
+
+
+def _adamw(s: Sample) -> Iterator[dict[Name, Array]]:
+    params, grads = {"w": s[w].copy()}, {"w": s[g]}
+    optimizer = AdamW(params, grads, float(s[ETA]), **_adam_settings(s), weight_decay=float(s[DECAY]))
+    yield _after_step(s, optimizer, params)
+
+
+def _after(name: Name, *optimizers: Callable[[Sample], Iterator[dict[Name, Array]]]) -> Code:
+    return lambda s: (after[name] for optimizer in optimizers for after in optimizer(s))
+
+
+CODE: dict[str, Code] = {
+    "sgd.step": _step,
+    "weight_decay.g": _decayed,
+    "momentum.v": _momentum(v_new),
+    "momentum.step": _momentum(w),
+    "nesterov.step": _momentum(w, nesterov=True),
+    "adam.m": _after(mean_new, _adam, _adamw),
+    "adam.v": _after(v_new, _adam, _adamw),
+    "adam.step": _after(w, _adam),
+    "adamw.step": _after(w, _adamw),
+}
+
+
+def _torch_step(
+    optimizer: Callable[..., torch.optim.Optimizer],
+    w: torch.Tensor,
+    gradient: torch.Tensor,
+    **state: torch.Tensor,
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Take PyTorch's step from a state; return the parameter and the new state."""
+    param = torch.nn.Parameter(w.clone())
+    param.grad = gradient
+    made = optimizer([param])
+    made.state[param].update({name: value.clone() for name, value in state.items()})
+    made.step()
+    return param.detach(), made.state[param]
+
+
+def _torch_sgd(s: Tensors) -> Tensors:
+    lr, decay = s[ETA].item(), s[DECAY].item()
+    after, _ = _torch_step(partial(torch.optim.SGD, lr=lr), s[w], s[grad(w)])
+    with_decay, _ = _torch_step(partial(torch.optim.SGD, lr=1, weight_decay=decay), s[w], s[grad(w)])
+    return {w: after, g: s[w] - with_decay}
+
+
+def _torch_momentum(s: Tensors, *, nesterov: bool) -> Tensors:
+    sgd = partial(torch.optim.SGD, lr=s[ETA].item(), momentum=s[MOMENTUM].item(), nesterov=nesterov)
+    after, state = _torch_step(sgd, s[w], s[g], momentum_buffer=s[v])
+    return {w: after, v_new: state["momentum_buffer"]}
+
+
+def _torch_adam(s: Tensors, *, decoupled: bool) -> Tensors:
+    settings: dict[str, Any] = {
+        "lr": s[ETA].item(),
+        "betas": (s[BETA_1].item(), s[BETA_2].item()),
+        "eps": s[EPSILON].item(),
+        "weight_decay": s[DECAY].item() if decoupled else 0,
+    }
+    optimizer = partial(torch.optim.AdamW if decoupled else torch.optim.Adam, **settings)
+    after, state = _torch_step(
+        optimizer, s[w], s[g], step=(s[STEPS] - 1).float(), exp_avg=s[mean], exp_avg_sq=s[v]
+    )
+    return {w: after, mean_new: state["exp_avg"], v_new: state["exp_avg_sq"]}
+
+
+TORCH: dict[str, Torch] = {
+    "sgd": _torch_sgd,
+    "momentum": partial(_torch_momentum, nesterov=False),
+    "nesterov": partial(_torch_momentum, nesterov=True),
+    "adam": partial(_torch_adam, decoupled=False),
+    "adamw": partial(_torch_adam, decoupled=True),
+}

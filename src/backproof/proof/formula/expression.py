@@ -158,6 +158,7 @@ OPERATORS = {
     "^(−1)": Operator(lambda x: 1 / x, "{}⁻¹", "{}^(-1)", POWER, (ATOM,)),
     "^(−1/2)": Operator(lambda x: x**-0.5, "{}^(−1/2)", "{}^(-1\\/2)", POWER, (ATOM,)),
     "^(−3/2)": Operator(lambda x: x**-1.5, "{}^(−3/2)", "{}^(-3\\/2)", POWER, (ATOM,)),
+    "^": Operator(np.power, "{}^{}", "{}^({})", POWER, (ATOM, ATOM), (ATOM, TERMS)),
     "max": Operator(_positive_part, "max(0, {})", "max(0, {})", ATOM, (TERMS,)),
     "min": Operator(_negative_part, "min(0, {})", "min(0, {})", ATOM, (TERMS,)),
     "branch": Operator(

@@ -28,10 +28,6 @@ _LONGEST = 80
 _FUNCTION, _CPU_PASSES = (f"torch_nn.batchnorm.{name}" for name in ("function", "cpu_passes"))
 _SHAPES = "return array.reshape(-1, c) if rows else array.reshape(b, c, -1)"
 EQUIVALENT = {
-    (
-        "numpy_nn.optimizers._vector",
-        "return x.reshape(-1, copy=False) → return x.reshape(-2, copy=False)",
-    ): "NumPy takes any negative size to mean what is left",
     **{
         (
             f"{_CPU_PASSES}._array",

@@ -16,7 +16,7 @@ _EXCHANGED = {
     "+": "−", "−": "+", "max": "min", "min": "max", "^(−1/2)": "^(−3/2)", "^(−3/2)": "^(−1/2)",
 }  # fmt: skip
 _DROPS_EITHER = ("+", "−", "·", "@", "⊙", "⊘")
-_DROPS_THE_REST = ("/",)
+_DROPS_THE_REST = ("/", "^")
 _DROPPED = ("neg", "T", "exp", "log", "√", "²", "^(−1)", "^(−1/2)", "^(−3/2)")
 _SAME = 1e-12
 """Relative difference of numbers that are the same but for rounding."""

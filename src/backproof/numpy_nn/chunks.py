@@ -1,0 +1,55 @@
+"""Arrays taken apart into pieces that fit the processor's cache, for updates in place."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from backproof.numpy_nn.array_checks import Array
+
+CHUNK = 1 << 16
+"""Numbers updated at a time: measured, fewer cost calls, and more leave the second core's cache."""
+
+
+def chunks_of(params: Mapping[str, Array], *others: Mapping[str, Array]) -> list[tuple[Array, ...]]:
+    """Return, piece by piece, vectors on the memory of every parameter and of the others' arrays of its name.
+
+    Arrays of a name may have their axes in any order in memory, the same in all.
+
+    Raises:
+        ValueError: if the arrays of a name differ in shape, dtype or layout, or have gaps in memory.
+    """
+    chunks: list[tuple[Array, ...]] = []
+    for name, param in params.items():
+        for other in others:
+            require_same_layout(name, param, other[name])
+        vectors = [_vector(name, array) for array in (param, *(other[name] for other in others))]
+        chunks += [
+            tuple(vector[start : start + CHUNK] for vector in vectors)
+            for start in range(0, param.size, CHUNK)
+        ]
+    return chunks
+
+
+def scratch_for(params: Mapping[str, Array]) -> Array:
+    """Return room for one chunk of any of the parameters."""
+    return np.empty(CHUNK, np.result_type(*params.values()))
+
+
+def require_same_layout(name: str, param: Array, other: Array) -> None:
+    """Refuse an array unlike the parameter (ValueError); where an axis has one entry, its stride is free."""
+    if (param.shape, param.dtype) != (other.shape, other.dtype) or any(
+        mine != its and length > 1
+        for mine, its, length in zip(param.strides, other.strides, param.shape, strict=True)
+    ):
+        raise ValueError(
+            f"{name}: the parameter's shape, dtype and strides are {param.shape}, {param.dtype}, {param.strides}; "
+            f"its gradient's are {other.shape}, {other.dtype}, {other.strides}"
+        )
+
+
+def _vector(name: str, x: Array) -> Array:
+    """View an array as a vector in the order of its memory."""
+    vector = x.ravel(order="K")
+    if x.size and not np.may_share_memory(vector, x):
+        raise ValueError(f"{name}: an array of shape {x.shape} and strides {x.strides} has gaps in memory")
+    return vector
