@@ -65,6 +65,19 @@ def batch_norms() -> dict[str, object]:
     return figures
 
 
+def numpy_convnet() -> dict[str, object]:
+    """Divide a step of the NumPy ConvNet by kinds of work; and measure short runs' peak memory."""
+    settings = ("--steps", 10, "--eval-every", 10, "--validation-size", 1000)
+    peaks = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for recipe in ("convnet", "convnet-numpy"):
+            out = Path(folder) / recipe
+            run_process("-m", "backproof", "train", recipe, *settings, "--out", out)
+            peaks[recipe] = record.read(out).peak_rss_mb
+    profile = json.loads(run_process(HERE / "numpy_profile.py").output)
+    return {"numpy_convnet_profile_ms": profile, "convnet_peaks_mb": peaks}
+
+
 def main() -> int:
     """Measure everything, cheapest first."""
     try:
@@ -89,6 +102,7 @@ def main() -> int:
             ("the course's script", lambda: course_script(Path(name))),
             ("batch norm, forward and backward, beside torch's", batch_norms),
             ("training steps beside plain eager loops", lambda: {"training": training.measure()}),
+            ("the NumPy ConvNet", numpy_convnet),
         ):
             print(f"\n{title}", flush=True)
             figures = measured()
@@ -105,6 +119,7 @@ def main() -> int:
     scaling.draw(results["scaling"], HERE / "scaling.svg")
     (HERE / "results.json").write_text(json.dumps(results, indent=2) + "\n")
     pages.replace(HERE.parent / "docs" / "speed.md", "speed", pages.table(results))
+    pages.replace(HERE.parent / "docs" / "speed.md", "profile", pages.profile(results))
     print("\nwritten: benchmarks/results.json, docs/speed.md, benchmarks/scaling.svg")
     return 0
 

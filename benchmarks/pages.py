@@ -32,6 +32,11 @@ def table(results: dict[str, Any]) -> str:
         ),
         *_batch_norm_rows(r),
         *_training_rows(r["training"]),
+        (
+            "peak memory of ten steps and an evaluation: `convnet-numpy` beside `convnet`",
+            f"{r['convnet_peaks_mb']['convnet-numpy']:.0f} MB to {r['convnet_peaks_mb']['convnet']:.0f} MB, "
+            f"**{r['convnet_peaks_mb']['convnet-numpy'] / r['convnet_peaks_mb']['convnet']:.2f} ×**",
+        ),
     ]
     environment = r["environment"]
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
@@ -46,6 +51,28 @@ def table(results: dict[str, Any]) -> str:
         "",
         origin,
     ]
+    return "\n".join(lines) + "\n"
+
+
+def profile(results: dict[str, Any]) -> str:
+    """Return what a step of the NumPy ConvNet spends its time on, as Markdown."""
+    milliseconds = results["numpy_convnet_profile_ms"]
+    what = {
+        "products": "products of matrices: y, dW and dz of eight convolutions, and the biases",
+        "im2col": "im2col: windows copied",
+        "col2im": "col2im: windows added up",
+        "BatchNorm": "batch norm",
+        "ReLU": "ReLU",
+        "MaxPool2d": "max pooling",
+        "update": "Adam's update",
+        "rest": "the linear layer, the loss, and all else",
+    }
+    lines = ["| part | ms | share |", "|---|---|---|"]
+    for kind, text in what.items():
+        lines.append(
+            f"| {text} | {milliseconds[kind]:.0f} | {milliseconds[kind] / milliseconds['step']:.0%} |"
+        )
+    lines.append(f"| **a step of `convnet-numpy`, batch 32** | **{milliseconds['step']:.0f}** | |")
     return "\n".join(lines) + "\n"
 
 
@@ -98,7 +125,10 @@ def _training_rows(cases: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
             if f"{kind}_over_floor" in case
         ]
         if floors:
-            floor = "its convolutions" if recipe == "convnet" else "its matrix products and its update"
+            if recipe == "convnet":
+                floor = "its convolutions"
+            else:
+                floor = "its matrix products" + ("" if "numpy" in recipe else " and its update")
             rows.append(
                 (
                     f"one training step of `{recipe}`, batch {batch:.0f}, beside {floor} alone",

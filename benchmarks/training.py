@@ -51,7 +51,7 @@ def plain(case: Case) -> Callable[[], object]:
 
     from backproof.convnet_plan import TABLE_1, Conv
 
-    config, images, labels = _given(case, fast=False)
+    config, images, labels = given(case, fast=False)
     layers: list[nn.Module] = []
     if case.is_convnet:
         for row in TABLE_1:
@@ -94,7 +94,7 @@ def ours(case: Case, fast: bool) -> Callable[[], object]:
     from backproof.training.recipes import find_recipe
 
     keep_freed_memory()
-    config, images, labels = _given(case, fast)
+    config, images, labels = given(case, fast)
     learner = find_recipe(case.recipe).make_learner(config, images.shape[1:], 10, np.random.default_rng(0))
     return lambda: learner.step(images, labels)
 
@@ -108,7 +108,7 @@ def floor(case: Case, fast: bool) -> Callable[[], object]:
     from backproof.training.allocator import keep_freed_memory
 
     keep_freed_memory()
-    config, _, _ = _given(case, fast)
+    config, _, _ = given(case, fast)
     dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
     passes: list[tuple[nn.Module, Tensor, Tensor]] = []
 
@@ -157,7 +157,7 @@ def numpy_products(case: Case) -> Callable[[], object]:
 
     from backproof.convnet_plan import TABLE_1, Conv
 
-    config, _, _ = _given(case, fast=False)
+    config, _, _ = given(case, fast=False)
     shapes: list[tuple[int, int, int]] = []  # rows, inputs of each, outputs of each
     if case.is_convnet:
         pixels = 32
@@ -185,7 +185,7 @@ def numpy_products(case: Case) -> Callable[[], object]:
     return step
 
 
-def _given(case: Case, fast: bool) -> tuple[Any, Any, Any]:
+def given(case: Case, fast: bool) -> tuple[Any, Any, Any]:
     """Return the settings, and one batch of CIFAR-10."""
     from backproof import data
     from backproof.data.batches import Batches
