@@ -21,7 +21,7 @@ _eta, _decay = scalar(ETA), scalar(DECAY)
 
 def draw(rng: np.random.Generator, sizes: Sizes) -> dict[Name, Array]:
     """Draw a parameter, a learning rate and a weight decay."""
-    rates = {name: np.array(rng.uniform(0.1, 1)) for name in (ETA, DECAY)}
+    rates: dict[Name, Array] = {name: np.array(rng.uniform(0.1, 1)) for name in (ETA, DECAY)}
     return {**normal(w)(rng, sizes), **rates}
 
 
