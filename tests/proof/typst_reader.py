@@ -25,7 +25,7 @@ from backproof.proof.formula.notation import Derivative, Name, Size, Symbol
 
 Array = np.ndarray[Any, Any]
 Node = tuple[Any, ...]
-_TOKEN = re.compile(r'(\s*)(arrow\.l|[A-Za-z]+|\d+|"[^"]*"|\\[,/]|[-+=^_(),/>⊙⊘⊗])')
+_TOKEN = re.compile(r'(\s*)(arrow\.l|[A-Za-z]+|\d+|"[^"]*"|\\[,/]|[-+=^_(),/>⊙⊘⊗′])')
 _ACCENTS = ("bold", "hat", "tilde", "dot", "macron")
 _CALLS: dict[str, Callable[[Array], Array]] = {"exp": np.exp, "log": np.log, "sqrt": np.sqrt}
 _PARTS: dict[str, Callable[[Array], Array]] = {
@@ -166,6 +166,8 @@ class _Parser:
             try:
                 found = ("power", found, float(Fraction(exponent.replace("\\/", "/"))))
             except ValueError:
+                if exponent in self.names:  # a number that has a name, such as t
+                    return ("power", found, ("name", exponent, (), False))
                 raise ReadError(f"^({exponent}) is no power, and part of no known name") from None
         if self.peek() == "^":
             raise ReadError("two things above one base")

@@ -6,7 +6,7 @@ import numpy as np
 
 from backproof.numpy_nn.array_checks import Array
 from backproof.numpy_nn.chunks import chunks_of, scratch_for
-from backproof.numpy_nn.optimizer_settings import check_betas, check_not_negative
+from backproof.numpy_nn.optimizer_settings import require_betas, require_not_negative
 
 __all__ = ["Adam", "AdamW"]
 
@@ -42,7 +42,7 @@ class Adam:
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        check_not_negative(learning_rate=learning_rate, weight_decay=weight_decay)
+        require_not_negative(learning_rate=learning_rate, weight_decay=weight_decay)
         self.learning_rate = learning_rate
         self._weight_decay = weight_decay
         self._moments = _Moments(params, grads, betas, eps)
@@ -90,7 +90,7 @@ class AdamW:
         eps: float = 1e-8,
         weight_decay: float = 0.01,
     ) -> None:
-        check_not_negative(learning_rate=learning_rate, weight_decay=weight_decay)
+        require_not_negative(learning_rate=learning_rate, weight_decay=weight_decay)
         self.learning_rate = learning_rate
         self._weight_decay = weight_decay
         self._moments = _Moments(params, grads, betas, eps)
@@ -111,8 +111,8 @@ class _Moments:
     def __init__(
         self, params: Mapping[str, Array], grads: Mapping[str, Array], betas: tuple[float, float], eps: float
     ) -> None:
-        check_betas(betas)
-        check_not_negative(eps=eps)
+        require_betas(betas)
+        require_not_negative(eps=eps)
         self._betas = betas
         self._eps = eps
         self._steps = np.zeros((), np.int64)

@@ -42,8 +42,8 @@ def require_same_layout(name: str, param: Array, other: Array) -> None:
         for mine, its, length in zip(param.strides, other.strides, param.shape, strict=True)
     ):
         raise ValueError(
-            f"{name}: the parameter's shape, dtype and strides are {param.shape}, {param.dtype}, {param.strides}; "
-            f"its gradient's are {other.shape}, {other.dtype}, {other.strides}"
+            f"{name}: shape, dtype and strides are {param.shape}, {param.dtype} and {param.strides}; "
+            f"its gradient's are {other.shape}, {other.dtype} and {other.strides}"
         )
 
 

@@ -1,14 +1,14 @@
 """What an optimizer's settings may be."""
 
 
-def check_not_negative(**settings: float) -> None:
+def require_not_negative(**settings: float) -> None:
     """Refuse a negative number and NaN (ValueError, which says the setting's name)."""
     for name, value in settings.items():
         if not value >= 0:
             raise ValueError(f"{name} has to be 0 or above, but is {value}")
 
 
-def check_betas(betas: tuple[float, float]) -> None:
+def require_betas(betas: tuple[float, float]) -> None:
     """Refuse a share of the old mean outside [0, 1) (ValueError)."""
     for beta in betas:
         if not 0 <= beta < 1:

@@ -6,7 +6,7 @@ import numpy as np
 
 from backproof.numpy_nn.array_checks import Array
 from backproof.numpy_nn.chunks import chunks_of, scratch_for
-from backproof.numpy_nn.optimizer_settings import check_not_negative
+from backproof.numpy_nn.optimizer_settings import require_not_negative
 
 __all__ = ["SGD"]
 
@@ -43,7 +43,7 @@ class SGD:
         nesterov: bool = False,
         weight_decay: float = 0.0,
     ) -> None:
-        check_not_negative(learning_rate=learning_rate, momentum=momentum, weight_decay=weight_decay)
+        require_not_negative(learning_rate=learning_rate, momentum=momentum, weight_decay=weight_decay)
         if nesterov and not momentum:
             raise ValueError("nesterov needs a momentum above 0")
         self.learning_rate = learning_rate

@@ -12,8 +12,8 @@ from backproof.proof.formula.expression import ATOM, POWER, Array, Formula, Styl
 _SUPERSCRIPT = str.maketrans("0123456789+-−()lN′", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁽⁾ˡᴺ′")
 _ACCENTS = {"": "", "hat": "\u0302", "tilde": "\u0303", "dot": "\u0307", "macron": "\u0304"}
 _SPELLED = {
-    "β": "beta", "β_1": "beta_1", "β_2": "beta_2", "γ": "gamma", "ε": "epsilon", "η": "eta", "λ": "lambda",
-    "μ": "mu", "σ": "sigma", "ℓ": "ell",
+    "β": "beta", "β_1": "beta_(1)", "β_2": "beta_(2)", "γ": "gamma", "ε": "epsilon", "η": "eta",
+    "λ": "lambda", "μ": "mu", "σ": "sigma", "ℓ": "ell",
 }  # fmt: skip
 
 
