@@ -1,14 +1,20 @@
 """How Sphinx builds these pages: plain files that open from disk and ask nothing of a network."""
 
 import re
+import sys
 from dataclasses import fields
+from pathlib import Path
 
 import numpy.typing as npt
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 from sphinx.util.typing import stringify_annotation
 
 from backproof import __version__
 from backproof.training.config import TrainConfig
+
+sys.path.append(str(Path(__file__).parent))
+from run_examples import run_examples
 
 project = "backproof"
 author = "The backproof authors"
@@ -77,7 +83,15 @@ def shorten_types(
     return shortened(signature), shortened(returns)
 
 
+def compute_examples(_app: Sphinx, page: str, source: list[str]) -> None:
+    """Compute every number of a page's examples, and build no page that shows another one."""
+    differences = run_examples(page, source[0])
+    if differences:
+        raise ExtensionError(f"{page} does not show what its examples print:\n{differences}")
+
+
 def setup(app: Sphinx) -> None:
-    """Register the two hooks."""
+    """Register the hooks."""
+    app.connect("source-read", compute_examples)
     app.connect("autodoc-process-docstring", keep_formulas)
     app.connect("autodoc-process-signature", shorten_types)

@@ -1,9 +1,7 @@
 """The documentation: its code runs as printed, its formulas are the code's, and its pages need no network."""
 
 import ast
-import doctest
 import importlib.util
-import io
 import re
 import subprocess
 import sys
@@ -18,9 +16,11 @@ from backproof.cli.main import cli as commands
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
+sys.path.append(str(DOCS))
+from run_examples import PYTHON_BLOCK, run_examples  # noqa: E402 — where the pages are
+
 PAGES = sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts)
 TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
-PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FORMULA = re.compile(r"^ *([a-z_]+\.\w+): +(\S.*(?:\n {10,}\S.*)*)$", re.MULTILINE)
 NEEDS_PYTORCH = re.compile(r"^(>>> )?(import|from) torch\b", re.MULTILINE)
 
@@ -43,16 +43,7 @@ def test_examples_print_what_the_page_shows(page: Path) -> None:
     text = TEXTS[page]
     if NEEDS_PYTORCH.search(text) and missing("torch"):
         pytest.skip(missing("torch"))
-    # Everything but the blocks becomes empty lines, so that failures name the page's own line numbers.
-    blocks = [(text.count("\n", 0, match.start(1)), match[1]) for match in PYTHON_BLOCK.finditer(text)]
-    lines = [""] * text.count("\n")
-    for start, block in blocks:
-        lines[start : start + block.count("\n")] = block.splitlines()
-    examples = doctest.DocTestParser().get_doctest("\n".join(lines), {}, page.stem, str(page), 0)
-    assert len(examples.examples) == len(re.findall(r"^>>> ", text, re.MULTILINE))
-    found = io.StringIO()
-    results = doctest.DocTestRunner(verbose=False).run(examples, out=found.write)
-    assert results.failed == 0, found.getvalue()
+    assert not run_examples(page_id(page), text)
 
 
 README_EXAMPLES = PYTHON_BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
