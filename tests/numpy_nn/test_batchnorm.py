@@ -13,7 +13,7 @@ from numpy_nn.layer_proof import assert_layer_proven
 
 SHAPES = [(5, 3), (7, 1), (3, 2, 4, 3), (1, 3, 2, 3), (4, 3, 1, 1)]
 PAIRS = [(2, 4), (2, 1, 1, 1), (1, 2, 1, 2)]
-"""Of two numbers a channel, ε alone keeps x̂ from being ±1 whatever they are; small, it leaves dx no digits."""
+"""Of two numbers a channel, ε alone keeps x̂ from being ±1 whatever they are; small, it leaves dx no digit."""
 OF_BOTH = {2: torch.nn.BatchNorm1d, 4: torch.nn.BatchNorm2d}
 
 
