@@ -1,6 +1,6 @@
 """The NumPy ConvNet beside PyTorch's: from the same weights, nothing tells the two apart.
 
-Most tests make both of a sixteenth of Table 1's channels, to be quick; the 20 steps are also those of the whole.
+Most tests make both of a sixteenth of Table 1's channels, to be quick; 20 steps are taken with the whole, too.
 """
 
 from typing import Any
@@ -120,7 +120,9 @@ def test_the_same_20_steps(settings: dict[str, Any], rng: np.random.Generator) -
 
 @thin
 @pytest.mark.parametrize("mode", ["train", "eval"])
-def test_the_same_output_and_gradients_in_training_and_evaluation(mode: str, rng: np.random.Generator) -> None:
+def test_the_same_output_and_gradients_in_training_and_evaluation(
+    mode: str, rng: np.random.Generator
+) -> None:
     ours, torchs = pair()
     train(ours, torchs, rng, batch=4, steps=3, optimizer="SGD", learning_rate=0.1)
     getattr(ours, mode)()
@@ -133,7 +135,9 @@ def test_the_same_output_and_gradients_in_training_and_evaluation(mode: str, rng
     assert relative_error(ours.forward(x), expected.detach().numpy()) <= 1e-10
     assert relative_error(ours.backward(dout), leaf.grad.numpy()) <= 1e-10
     for name, param in torchs.named_parameters():
-        scale = max(float(param.grad.abs().max()), 1e-3)  # biases before batch norm have no gradient in training
+        scale = max(
+            float(param.grad.abs().max()), 1e-3
+        )  # biases before batch norm have no gradient in training
         assert np.abs(ours.grads[name] - param.grad.numpy()).max() <= 1e-10 * scale, name
 
 
@@ -146,7 +150,10 @@ def test_gradients_are_those_of_the_complex_step(mode: str, rng: np.random.Gener
         getattr(network, mode)()
     x, dout = images(rng, 2), rng.normal(size=(2, 10))
     ours.forward(x)
-    at = {"x": (x, ours.backward(dout)), **{name: (ours.params[name], ours.grads[name]) for name in ours.params}}
+    at = {
+        "x": (x, ours.backward(dout)),
+        **{name: (ours.params[name], ours.grads[name]) for name in ours.params},
+    }
     z = x.astype(np.complex128)
     for name, (value, gradient) in at.items():
         direction = rng.normal(size=value.shape)
@@ -202,7 +209,9 @@ def test_wrong_images_are_named() -> None:
         with pytest.raises(ValueError, match=r"takes images \(B, C, 32, 32\), got shape \("):
             network.forward(np.zeros(shape))
     for shape in [(2, 1, 32, 32), (0, 3, 32, 32)]:
-        with pytest.raises(ValueError, match=r"x has shape \(\d, \d, 32, 32\), but weight of .* \(B, 3, H, W\)"):
+        with pytest.raises(
+            ValueError, match=r"x has shape \(\d, \d, 32, 32\), but weight of .* \(B, 3, H, W\)"
+        ):
             network.forward(np.zeros(shape))
-    with pytest.raises(TypeError, match="float32, but weight .* float64"):
+    with pytest.raises(TypeError, match=r"float32, but weight .* float64"):
         network.forward(np.zeros((2, 3, 32, 32), np.float32))

@@ -81,7 +81,10 @@ def test_copies_share_no_memory() -> None:
     ("network", "message"),
     [
         (MLP(7, [5, 5], 4, 0.02).double(), r"expected arrays linear1.weight, .*linear3.bias, got linear1"),
-        (MLP(7, [5], 4, 0.02, norm="manual").double(), r"expected arrays .*norm1.running_mean.*, got linear1"),
+        (
+            MLP(7, [5], 4, 0.02, norm="manual").double(),
+            r"expected arrays .*norm1.running_mean.*, got linear1",
+        ),
         (MLP(7, [6], 4, 0.02).double(), r"linear1.weight is torch.float64 of shape \(5, 7\), but"),
         (MLP(7, [5], 3, 0.02).double(), r"linear2.weight is torch.float64 of shape \(4, 5\), but"),
         (MLP(7, [5], 4, 0.02), r"is torch.float64 .*, but torch.float32"),
