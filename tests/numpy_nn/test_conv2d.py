@@ -1,5 +1,6 @@
 """Conv2d: every output and gradient, wherever kernels, strides and padding put the windows."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -128,3 +129,12 @@ def test_no_gradient_is_lost_in_a_copy(rng: np.random.Generator) -> None:
     layer.forward(np.ones((1, 3, 4, 4)))
     with pytest.raises(ValueError, match="copy"):
         layer.backward(np.ones((1, 4, 2, 2)))
+
+
+def test_a_copy_fills_its_own_gradients(rng: np.random.Generator) -> None:
+    layer = Conv2d(3, 4, 3, rng=rng)
+    twin = copy.deepcopy(layer)
+    twin.forward(np.ones((1, 3, 4, 4)))
+    twin.backward(np.ones((1, 4, 2, 2)))
+    assert twin.grads["weight"].all()
+    assert not layer.grads["weight"].any()

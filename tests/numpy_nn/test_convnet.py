@@ -1,6 +1,6 @@
 """The NumPy ConvNet beside PyTorch's: from the same weights, nothing tells the two apart.
 
-Most tests make both of a sixteenth of Table 1's channels, to be quick; 20 steps are taken with the whole, too.
+Most tests make both of a sixteenth of Table 1's channels, to be quick; the whole takes 20 steps, too.
 """
 
 from typing import Any
