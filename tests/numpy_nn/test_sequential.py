@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from backproof.gradcheck import complex_step, relative_error
-from backproof.numpy_nn import MLP, LeakyReLU, Linear, Sequential, Softmax
+from backproof.numpy_nn import MLP, BatchNorm, Dropout, LeakyReLU, Linear, Sequential, Softmax
 
 SEED = 3
 
@@ -139,3 +139,73 @@ def test_a_copy_fills_its_own_gradients() -> None:
     twin.backward_params(np.ones((2, 3)))
     assert all(grad.any() for grad in twin.grads.values())
     assert not any(grad.any() for grad in network.grads.values())
+
+
+def modal(dtype: Any = np.float64) -> Sequential:
+    """Layers that training and evaluation compute differently, one of them inside a block."""
+    block = Sequential({"linear": linear(4, 5, dtype), "norm": BatchNorm(5, dtype=dtype)})
+    return Sequential({"block": block, "norm": BatchNorm(5, dtype=dtype), "dropout": Dropout(0.5, seed=1)})
+
+
+def test_buffers_are_named_by_layer_and_are_the_layers_own() -> None:
+    network = modal()
+    names = [f"{norm}.running_{what}" for norm in ("block.norm", "norm") for what in ("mean", "var")]
+    assert list(network.buffers) == names
+    assert network.buffers["norm.running_var"] is network.layers["norm"].buffers["running_var"]
+    assert plain(np.float64).buffers == {}
+
+
+def test_training_and_evaluation_reach_every_layer(rng: np.random.Generator) -> None:
+    network, x = modal(), rng.normal(size=(6, 4))
+    in_step_0 = network.forward(x)
+    network.train(3)
+    in_step_3 = network.forward(x)
+    assert ((in_step_0 == 0) != (in_step_3 == 0)).any()
+    kept = {name: buffer.copy() for name, buffer in network.buffers.items()}
+    network.eval()
+    evaluated = network.forward(x)
+    np.testing.assert_allclose(network.forward(x[:1]), evaluated[:1], rtol=1e-12)
+    for name, buffer in network.buffers.items():
+        np.testing.assert_array_equal(buffer, kept[name])
+    network.train(3)
+    np.testing.assert_array_equal(network.forward(x), in_step_3)
+    for name, buffer in network.buffers.items():
+        assert (buffer != kept[name]).any(), name
+
+
+def test_a_network_computes_the_same_from_the_arrays_it_loads(rng: np.random.Generator) -> None:
+    network, twin = modal(), modal()
+    for array in (network.params | network.buffers).values():
+        array[...] = rng.uniform(1, 2, size=array.shape)
+    arrays = network.params | network.buffers
+    twin.load(dict(reversed(arrays.items())))
+    for one in (network, twin):
+        one.eval()
+    x = rng.normal(size=(6, 4))
+    expected = network.forward(x)
+    np.testing.assert_array_equal(twin.forward(x), expected)
+    for array in arrays.values():
+        array[...] = 7
+    np.testing.assert_array_equal(twin.forward(x), expected)
+
+
+def test_load_takes_all_or_nothing() -> None:
+    network, good = modal(), modal()
+    for array in (good.params | good.buffers).values():
+        array[...] = 7
+    arrays = good.params | good.buffers
+    before = {name: array.copy() for name, array in (network.params | network.buffers).items()}
+    for wrong, error, message in [
+        (good.params, ValueError, r"expected arrays .*norm.running_var, got block.linear.weight"),
+        (arrays | {"more": np.zeros(3)}, ValueError, "got .*, more"),
+        (
+            arrays | {"norm.bias": np.zeros(4)},
+            ValueError,
+            r"norm.bias has shape \(4,\), but its own has \(5,\)",
+        ),
+        (arrays | {"norm.bias": np.zeros(5, np.float32)}, TypeError, "norm.bias .* float32, .* float64"),
+    ]:
+        with pytest.raises(error, match=message):
+            network.load(wrong)
+    for name, array in (network.params | network.buffers).items():
+        np.testing.assert_array_equal(array, before[name])

@@ -30,12 +30,11 @@ def sum_over_pixels(x: Array) -> Array:
     return total
 
 
-def require_images(where: str, name: str, x: Array, n_channels: int | None = None) -> None:
-    """Refuse anything but floating-point images (B, C, H, V), none of them 0, of so many channels.
+def require_images(where: str, name: str, x: Array) -> None:
+    """Refuse anything but floating-point images (B, C, H, V), none of them 0.
 
     Raises ValueError for a wrong shape, TypeError for a wrong dtype.
     """
-    if x.ndim != 4 or x.size == 0 or n_channels not in (None, x.shape[1]):
-        expected = "C" if n_channels is None else n_channels
-        raise ValueError(f"{where}: {name} has shape {x.shape}, expected (B, {expected}, H, W), each ≥ 1")
+    if x.ndim != 4 or x.size == 0:
+        raise ValueError(f"{where}: {name} has shape {x.shape}, expected (B, C, H, W), each ≥ 1")
     require_floating(where, name, x)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backproof.numpy_nn.array_checks import Array, require_dout, require_dtype, require_saved
-from backproof.numpy_nn.channels import channels_first, channels_last, require_images, sum_over_pixels
+from backproof.numpy_nn.channels import channels_first, channels_last, sum_over_pixels
 from backproof.numpy_nn.initialization import draw_uniform
 from backproof.numpy_nn.windows import Windows, make_windows
 
@@ -25,7 +25,8 @@ class Conv2d:
 
     Kernel, stride and padding are numbers for both axes, or pairs (rows, columns); outside the image, x is
     zero. Parameters are drawn from ``rng``, uniformly from ±1/√(C K L) as PyTorch has them, and rounded to
-    ``dtype``; input of any other dtype is refused. Sizes that make no sense are a ValueError.
+    ``dtype``; input of any other dtype is refused. Sizes that make no sense are a ValueError, and so are
+    gradients to be written into an array whose channels are not last in memory.
     """
 
     def __init__(
@@ -59,7 +60,11 @@ class Conv2d:
         conv.y:  y_smhv = Σ_p Σ_q Σ_i z_shvpqi W_mipq + b_m
         """
         weight = self.params["weight"]
-        require_images("Conv2d.forward", "x", x, weight.shape[1])
+        if x.ndim != 4 or x.size == 0 or x.shape[1] != weight.shape[1]:
+            raise ValueError(
+                f"Conv2d.forward: x has shape {x.shape}, but weight of shape {weight.shape} "
+                f"takes (B, {weight.shape[1]}, H, W), each ≥ 1"
+            )
         require_dtype("Conv2d.forward", "x", x, "weight", weight)
         n_windows = self.windows.count_in("Conv2d.forward", x.shape[2:])
         self._image = x.shape[2:]
@@ -91,7 +96,9 @@ class Conv2d:
         require_dout("Conv2d", dout, (n_samples, len(weight), *n_windows), weight.dtype)
         dy = channels_last(dout)
         rows = dy.reshape(-1, len(weight))
-        np.matmul(rows.T, z.reshape(len(rows), -1), out=_matrix(self.grads["weight"]))
+        # A view or an error: written into a copy, the gradient would be lost. Pickling reorders memory.
+        dw = self.grads["weight"].transpose(0, 2, 3, 1).reshape(weight.shape[0], -1, copy=False)
+        np.matmul(rows.T, z.reshape(len(rows), -1), out=dw)
         self.grads["bias"][...] = sum_over_pixels(dy)
 
 

@@ -28,7 +28,7 @@ class Dropout:
         self.fraction = float(fraction)  # a NumPy scalar would promote float32
         self.params: dict[str, Array] = {}
         self.grads: dict[str, Array] = {}
-        self._seed = (seed,) if isinstance(seed, int) else tuple(seed)
+        self._seed = np.random.SeedSequence(seed).entropy
         self._step: int | None = 0
         self._factor: Array | None = None
         self._shape: tuple[int, ...] = ()
@@ -49,7 +49,8 @@ class Dropout:
         require_floating("Dropout.forward", "x", x)
         self._shape, self._factor = x.shape, np.ones((), x.real.dtype)
         if self._step is not None:
-            rng = np.random.default_rng((*self._seed, self._step))
+            # The step apart from the seed: as one more number, seed 1's step 2 would be step 0 of (1, 2).
+            rng = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(self._step,)))
             kept = rng.random(x.shape, np.float32) >= self.fraction
             self._factor = kept.astype(x.real.dtype) / (1 - self.fraction)
         y: Array = x * self._factor

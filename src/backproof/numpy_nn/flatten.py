@@ -2,7 +2,9 @@
 
 import math
 
-from backproof.numpy_nn.array_checks import Array, require_dout, require_saved
+import numpy as np
+
+from backproof.numpy_nn.array_checks import Array, require_dout, require_floating, require_saved
 
 __all__ = ["Flatten"]
 
@@ -13,17 +15,18 @@ class Flatten:
     def __init__(self) -> None:
         self.params: dict[str, Array] = {}
         self.grads: dict[str, Array] = {}
-        self._shape: tuple[int, ...] | None = None
+        self._shape_and_dtype: tuple[tuple[int, ...], np.dtype] | None = None
 
     def forward(self, x: Array) -> Array:
         """Map x (B, …) to y (B, D): a view where memory allows it."""
         if x.ndim < 1 or x.size == 0:
             raise ValueError(f"Flatten.forward: x has shape {x.shape}, expected (B, …), each ≥ 1")
-        self._shape = x.shape
+        require_floating("Flatten.forward", "x", x)
+        self._shape_and_dtype = x.shape, x.dtype
         return x.reshape(len(x), -1)
 
     def backward(self, dout: Array) -> Array:
         """Return dx (B, …), given dout = ∂L/∂y (B, D)."""
-        shape = require_saved("Flatten", self._shape)
-        require_dout("Flatten", dout, (shape[0], math.prod(shape[1:])), dout.dtype)
+        shape, dtype = require_saved("Flatten", self._shape_and_dtype)
+        require_dout("Flatten", dout, (shape[0], math.prod(shape[1:])), dtype)
         return dout.reshape(shape)

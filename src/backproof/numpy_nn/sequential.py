@@ -85,7 +85,7 @@ class Sequential:
     def load(self, arrays: Mapping[str, Array]) -> None:
         """Set all parameters and buffers to copies of the arrays with their names.
 
-        ValueError for other names, shapes or dtypes; nothing is then changed.
+        ValueError for other names or shapes, TypeError for another dtype; nothing is then changed.
         """
         own = self.params | self.buffers
         if arrays.keys() != own.keys():

@@ -1,11 +1,9 @@
 """The multi-layer perceptron in PyTorch, with the layers and names of the NumPy one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -55,24 +53,3 @@ def draw_small_normal(mlp: MLP, rng: np.random.Generator, scale: float = 1e-4) -
         if isinstance(layer, nn.Linear):
             layer.weight.copy_(torch.from_numpy(rng.normal(0.0, scale, size=layer.weight.shape)))
             layer.bias.zero_()
-
-
-def numpy_params(mlp: MLP) -> dict[str, npt.NDArray[Any]]:
-    """Return copies of all parameters, under the names that ``params`` of the NumPy MLP has."""
-    return {name: param.numpy(force=True).copy() for name, param in mlp.named_parameters()}
-
-
-@torch.no_grad()
-def load_numpy_params(mlp: MLP, params: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Set all parameters to ``params`` of a NumPy MLP (ValueError for other names, shapes or dtypes)."""
-    own = dict(mlp.named_parameters())
-    if params.keys() != own.keys():
-        raise ValueError(f"expected parameters {', '.join(own)}, got {', '.join(params)}")
-    for name, array in params.items():
-        value, param = torch.from_numpy(array), own[name]
-        if value.shape != param.shape or value.dtype != param.dtype:
-            raise ValueError(
-                f"{name} is {value.dtype} of shape {tuple(value.shape)}, "
-                f"but {param.dtype} of shape {tuple(param.shape)} here"
-            )
-        param.copy_(value)
