@@ -7,6 +7,8 @@ Window (h, v) has at its offset (p, q) the pixel where g = stride · h + p − p
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import numpy as np
+
 __all__ = ["Offset", "Windows", "make_windows"]
 
 
@@ -63,9 +65,9 @@ def make_windows(
         ("padding", padding, 0),
     ):
         pair: tuple[Any, ...] = size if isinstance(size, tuple) else (size, size)
-        if len(pair) != 2 or not all(isinstance(n, int) and n >= least for n in pair):
+        if len(pair) != 2 or not all(isinstance(n, int | np.integer) and n >= least for n in pair):
             raise ValueError(f"{where}: {name} is a whole number of {least} or more, or two; not {size!r}")
-        sizes.append((pair[0], pair[1]))
+        sizes.append((int(pair[0]), int(pair[1])))
     return Windows(*sizes)
 
 

@@ -145,7 +145,7 @@ MLP_NUMPY_BATCHNORM = Recipe(
     NUMPY_MLP,
     parent=MLP_DEEP_BATCHNORM,
     reference="0.54",
-    in_report=ReportEntry(title="the deep NumPy network"),
+    in_report=ReportEntry(),
     plan=Plan([42], seconds=1200),
     small_plan=Plan([42], seconds=3, settings=_SMALL_DEEP),
 )
@@ -156,11 +156,7 @@ CONVNET_NUMPY = Recipe(
     NUMPY_CONVNET,
     parent=CONVNET_BY_TABLE_1,
     reference="0.75",
-    in_report=ReportEntry(
-        title="the NumPy ConvNet",
-        caption="Accuracy (left) and loss (right) of the ConvNet in NumPy.",
-        predictions=True,
-    ),
+    in_report=ReportEntry(caption="Accuracy (left) and loss (right) of the ConvNet in NumPy."),
     plan=Plan([42], seconds=2400),
     small_plan=Plan([42], seconds=10, settings={"steps": 20, "eval_every": 10}),
 )
