@@ -5,7 +5,7 @@ import pytest
 
 from backproof.proof.formula.expression import Formula, Number, apply
 from backproof.proof.formula.index_form import Delta, Largest, Sum, evaluate
-from backproof.proof.formula.matrix_form import Identity, MatrixContext, Whole, names_in, ones
+from backproof.proof.formula.matrix_form import MatrixContext, Whole, identity, names_in, ones
 from backproof.proof.formula.notation import Derivative, Index, Size, Symbol, grad, scalar
 
 B, D = Size("B"), Size("D")
@@ -101,7 +101,7 @@ def test_matrix_form(arrays: dict[object, np.ndarray]) -> None:
     np.testing.assert_allclose((ones(B).T @ X).value(at), arrays[x].sum(axis=0, keepdims=True))
     np.testing.assert_allclose(apply("diag", Whole(w)).value(at), np.diag(arrays[w]))
     np.testing.assert_allclose(apply("vec", X).value(at), arrays[x].reshape(-1, 1))
-    np.testing.assert_allclose(apply("⊗", Identity(D), X).value(at), np.kron(np.eye(3), arrays[x]))
+    np.testing.assert_allclose(apply("⊗", identity(D), X).value(at), np.kron(np.eye(3), arrays[x]))
     images = np.arange(24.0).reshape(2, 3, 2, 2)
     rows = X.value(MatrixContext(SIZES, {x: images}))
     np.testing.assert_array_equal(rows[5], images[1, :, 0, 1])
