@@ -139,6 +139,13 @@ class Hardmax(Formula):
         return f'upright("hardmax")_({", ".join(letters)}) ({self.body.write(style)})'
 
 
+def sum_over(indices: tuple[Index, ...], body: Formula) -> Formula:
+    """Sum over several indices, the first outermost."""
+    for index in reversed(indices):
+        body = Sum(index, body)
+    return body
+
+
 def indices_in(formula: Formula) -> list[Index]:
     """Name every index in a formula, each once."""
     indices = [formula] if isinstance(formula, Index) else []
