@@ -15,10 +15,14 @@ from backproof.proof.formula.equation import Equation
 from backproof.proof.formula.expression import Array, Formula, Number, apply
 from backproof.proof.formula.graph import Sample
 from backproof.proof.formula.index_form import Delta, Largest, Sum, evaluate, indices_in
+from backproof.proof.formula.letters import KH, KV
 from backproof.proof.formula.matrix_form import MatrixContext, Whole
 from backproof.proof.formula.notation import Derivative, Index, Size, Symbol, grad, scalar
 from backproof.proof.prove import truths
 from proof.typst_reader import Reader, ReadError, as_matrix
+
+WINDOW = {"p": KH, "q": KV}
+"""How far the places of a window go, which stand at no axis where there is no kernel."""
 
 
 def symbols_of(name: Symbol | Derivative) -> list[Symbol]:
@@ -27,7 +31,8 @@ def symbols_of(name: Symbol | Derivative) -> list[Symbol]:
 
 def reader(equation: Equation, sample: Sample) -> Reader:
     known = [each for name in (*sample.arrays, equation.left.name) for each in symbols_of(name)]
-    return Reader(sample.sizes, dict.fromkeys(known), sample)
+    ranges = {letter: sample.sizes[size] for letter, size in WINDOW.items() if size in sample.sizes}
+    return Reader(sample.sizes, dict.fromkeys(known), sample, ranges)
 
 
 @pytest.mark.parametrize("label", EQUATIONS)
@@ -42,6 +47,7 @@ def test_what_is_written_is_true(label: str) -> None:
         names, readings = reader(equation, truth.sample).matrix(equation.write_matrix("typst"))
         assert equation.left.name in names
         exact = as_matrix(equation.left.name, truth.value)
+        exact = exact.reshape(-1, 1) if equation.matrix_is_vec else exact
         [matrix] = (each for each in readings if each.shape == (exact.shape or (1, 1)))
         assert relative_error(matrix.reshape(exact.shape), exact) <= 1e-10
 

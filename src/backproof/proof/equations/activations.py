@@ -24,9 +24,7 @@ def draw_with_slope(rng: np.random.Generator, sizes: Sizes) -> dict[Name, Array]
 
 _leaky = apply("max", x[s, i]) + a * apply("min", x[s, i])
 LEAKY_RELU = Graph("leaky_relu", (B, C), draw_with_slope, (Definition(y, (s, i), _leaky),), (y,))
-RELU = Graph(
-    "relu", (B, C), draw_with_slope, (Definition(y, (s, i), apply("max", x[s, i])),), (y,)
-)
+RELU = Graph("relu", (B, C), draw_with_slope, (Definition(y, (s, i), apply("max", x[s, i])),), (y,))
 _softmax = apply("exp", x[s, i]) / Sum(j, apply("exp", x[s, j]))
 _shifted = x[s, i] - Largest(k, x[s, k])
 _stable = apply("exp", _shifted) / Sum(j, apply("exp", x[s, j] - Largest(k, x[s, k])))

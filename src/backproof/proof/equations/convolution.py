@@ -51,11 +51,10 @@ def draw_sizes(rng: np.random.Generator, _: tuple[Size, ...], stride: int | None
     return drawn
 
 
-_row, _column = Delta(g + PADDING, STRIDE * h + p), Delta(u + PADDING, STRIDE * v + q)
-AT_PIXEL = _row * _column
+AT_PIXEL = Delta(g + PADDING, STRIDE * h + p) * Delta(u + PADDING, STRIDE * v + q)
 """1 where the place (p, q) of the window (h, v) is the pixel (g, u); in the padding there is none."""
-_row_back = Delta(h + KH - 1 - PADDING, g + p)
-_AT_PIXEL_BACK = _row_back * Delta(v + KV - 1 - PADDING, u + q)
+_AT_PIXEL_1 = Delta(g + PADDING, h + p) * Delta(u + PADDING, v + q)
+_AT_PIXEL_BACK = Delta(h + KH - 1 - PADDING, g + p) * Delta(v + KV - 1 - PADDING, u + q)
 _z = sum_over((g, u), AT_PIXEL * x[s, j, g, u])
 _y = sum_over((p, q, j), W[i, j, p, q] * z[s, h, v, p, q, j]) + b[i]
 _flipped = W[i, j, KH - 1 - p, KV - 1 - q]
@@ -138,7 +137,7 @@ EQUATIONS = (
         "conv.dx_flipped",
         grad(x)[s, j, g, u],
         (
-            sum_over((h, v, p, q, i), grad(y)[s, i, h, v] * (W[i, j, p, q] * AT_PIXEL)),
+            sum_over((h, v, p, q, i), grad(y)[s, i, h, v] * (W[i, j, p, q] * _AT_PIXEL_1)),
             sum_over((p, q, i), _flipped * sum_over((h, v), _AT_PIXEL_BACK * grad(y)[s, i, h, v])),
         ),
         STRIDE_1,
