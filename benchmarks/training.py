@@ -42,7 +42,7 @@ def plain(case: Case) -> Callable[[], object]:
     import torch
     from torch import nn
 
-    from backproof.torch_nn.convnet import TABLE_1, Conv
+    from backproof.convnet_plan import TABLE_1, Conv
 
     config, images, labels = _given(case, fast=False)
     layers: list[nn.Module] = []
@@ -97,7 +97,7 @@ def floor(case: Case, fast: bool) -> Callable[[], object]:
     import torch
     from torch import Tensor, nn
 
-    from backproof.torch_nn.convnet import TABLE_1, Conv
+    from backproof.convnet_plan import TABLE_1, Conv
     from backproof.training.allocator import keep_freed_memory
 
     keep_freed_memory()

@@ -11,8 +11,14 @@ the tests use the same labels.
 """
 
 from backproof.numpy_nn.activations import *
+from backproof.numpy_nn.batchnorm import *
+from backproof.numpy_nn.conv2d import *
+from backproof.numpy_nn.convnet import *
+from backproof.numpy_nn.dropout import *
+from backproof.numpy_nn.flatten import *
 from backproof.numpy_nn.linear import *
 from backproof.numpy_nn.losses import *
 from backproof.numpy_nn.mlp import *
 from backproof.numpy_nn.optimizers import *
+from backproof.numpy_nn.pooling import *
 from backproof.numpy_nn.sequential import *

@@ -5,9 +5,44 @@ Axes: s sample 1…B, i and j feature or class 1…C.
 
 import numpy as np
 
-from backproof.numpy_nn.array_checks import Array, require_like, require_matrix, require_saved
+from backproof.numpy_nn.array_checks import (
+    Array,
+    require_dout,
+    require_floating,
+    require_like,
+    require_matrix,
+    require_saved,
+)
 
-__all__ = ["LeakyReLU", "Softmax"]
+__all__ = ["LeakyReLU", "ReLU", "Softmax"]
+
+
+class ReLU:
+    """max(0, x) of an array of any shape; NaN stays NaN. At the kink, x = 0, the derivative is taken as 0."""
+
+    def __init__(self) -> None:
+        self.params: dict[str, Array] = {}
+        self.grads: dict[str, Array] = {}
+        self._y: Array | None = None
+
+    def forward(self, x: Array) -> Array:
+        """Map x to y of the same shape.
+
+        relu.y:  y_si = max(0, x_si)
+        """
+        require_floating("ReLU.forward", "x", x)
+        self._y = np.maximum(x, 0)
+        return self._y
+
+    def backward(self, dout: Array) -> Array:
+        """Return dx, given dout = ∂L/∂y, both of x's shape.
+
+        relu.dx:  ∂L/∂x_si = ∂L/∂y_si (1 if x_si > 0 else 0)
+        """
+        y = require_saved("ReLU", self._y)
+        require_dout("ReLU", dout, y.shape, y.dtype)
+        dx: Array = dout * (y.real > 0)
+        return dx
 
 
 class LeakyReLU:

@@ -16,6 +16,11 @@ def require_matrix(where: str, name: str, x: Array) -> None:
     """
     if x.ndim != 2 or x.size == 0:
         raise ValueError(f"{where}: {name} has shape {x.shape}, expected (B, C) with B, C ≥ 1")
+    require_floating(where, name, x)
+
+
+def require_floating(where: str, name: str, x: Array) -> None:
+    """Refuse an array of no floating dtype (TypeError); complex counts as floating."""
     if not np.issubdtype(x.dtype, np.inexact):
         raise TypeError(f"{where}: {name} of shape {x.shape} has dtype {x.dtype}, expected a floating dtype")
 
@@ -36,6 +41,16 @@ def require_dtype(where: str, name: str, x: Array, reference_name: str, referenc
         raise TypeError(
             f"{where}: {name} of shape {x.shape} is {x.dtype}, but {reference_name} of shape "
             f"{reference.shape} is {reference.dtype}; convert one of them"
+        )
+
+
+def require_dout(layer: str, dout: Array, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
+    """Refuse a ∂L/∂y of another shape (ValueError) or dtype (TypeError) than y, which has these."""
+    if dout.shape != shape:
+        raise ValueError(f"{layer}.backward: dout has shape {dout.shape}, but y has {shape}")
+    if dout.dtype != dtype:
+        raise TypeError(
+            f"{layer}.backward: dout of shape {dout.shape} is {dout.dtype}, but y is {dtype}; convert it"
         )
 
 

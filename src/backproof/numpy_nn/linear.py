@@ -6,7 +6,7 @@ Axes: s sample 1…B, i output feature 1…M, j input feature 1…D.
 import numpy as np
 import numpy.typing as npt
 
-from backproof.numpy_nn.array_checks import Array, require_dtype, require_matrix, require_saved
+from backproof.numpy_nn.array_checks import Array, require_dout, require_dtype, require_saved
 
 __all__ = ["Linear"]
 
@@ -71,11 +71,6 @@ class Linear:
         """
         x = require_saved("Linear", self._x)
         weight = self.params["weight"]
-        require_matrix("Linear.backward", "dout", dout)
-        if dout.shape != (len(x), len(weight)):
-            raise ValueError(
-                f"Linear.backward: dout has shape {dout.shape}, but y has {(len(x), len(weight))}"
-            )
-        require_dtype("Linear.backward", "dout", dout, "weight", weight)
+        require_dout("Linear", dout, (len(x), len(weight)), weight.dtype)
         np.matmul(dout.T, x, out=self.grads["weight"])
         np.sum(dout, axis=0, out=self.grads["bias"])

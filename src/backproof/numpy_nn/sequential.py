@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from itertools import dropwhile
 from typing import Protocol, runtime_checkable
 
-from backproof.numpy_nn.array_checks import Array
+from backproof.numpy_nn.array_checks import Array, require_like
 
-__all__ = ["Layer", "Sequential", "TrainableLayer"]
+__all__ = ["Layer", "ModalLayer", "Sequential", "TrainableLayer"]
 
 
 class Layer(Protocol):
@@ -34,12 +34,25 @@ class TrainableLayer(Layer, Protocol):
         """Fill ``grads`` alone."""
 
 
+@runtime_checkable
+class ModalLayer(Layer, Protocol):
+    """A layer that computes something else in evaluation than in training: batch norm, dropout."""
+
+    def train(self, step: int = 0) -> None:
+        """Compute from now on what training step ``step`` does."""
+
+    def eval(self) -> None:
+        """Compute from now on what evaluation does."""
+
+
 class Sequential:
     """Applies layers one after another; itself a layer, so that a block of layers can stand among others.
 
     ``params`` and ``grads`` hold the layers' own arrays under ``name.parameter``, as in ``linear1.weight``:
-    write into one (``params[name][...] = value``) and the network changes. ValueError for a name that is
-    empty or has a dot, and for a layer that occurs twice: its second forward overwrites what its first saved.
+    write into one (``params[name][...] = value``) and the network changes. ``buffers`` are what layers keep
+    besides, such as running statistics, by the same kind of names. A new network trains. ValueError for a
+    name that is empty or has a dot, and for a layer that occurs twice: its second forward overwrites what
+    its first saved.
     """
 
     def __init__(self, layers: Mapping[str, Layer]) -> None:
@@ -49,20 +62,38 @@ class Sequential:
         if len({id(layer) for layer in layers.values()}) < len(layers):
             raise ValueError(f"Sequential: one layer occurs twice among {', '.join(layers)}; make two")
         self.layers = dict(layers)
-        self.params = {
-            f"{name}.{parameter}": value
-            for name, layer in layers.items()
-            for parameter, value in layer.params.items()
-        }
-        self.grads = {
-            f"{name}.{parameter}": value
-            for name, layer in layers.items()
-            for parameter, value in layer.grads.items()
-        }
+        self.params = _by_full_name({name: layer.params for name, layer in layers.items()})
+        self.grads = _by_full_name({name: layer.grads for name, layer in layers.items()})
+        self.buffers = _by_full_name({name: getattr(layer, "buffers", {}) for name, layer in layers.items()})
         # Gradients of parameters need no layer before the first that has some.
         trained = list(dropwhile(lambda layer: not layer.params, layers.values()))
         self._after_first = trained[1:]
         self._backward_first = _backward_params_of(trained[0]) if trained else None
+
+    def train(self, step: int = 0) -> None:
+        """Compute from now on what training step ``step`` does: batch norm by the batch, dropout at work."""
+        for layer in self.layers.values():
+            if isinstance(layer, ModalLayer):
+                layer.train(step)
+
+    def eval(self) -> None:
+        """Compute from now on what evaluation does: batch norm by running statistics, no dropout."""
+        for layer in self.layers.values():
+            if isinstance(layer, ModalLayer):
+                layer.eval()
+
+    def load(self, arrays: Mapping[str, Array]) -> None:
+        """Set all parameters and buffers to copies of the arrays with their names.
+
+        ValueError for other names, shapes or dtypes; nothing is then changed.
+        """
+        own = self.params | self.buffers
+        if arrays.keys() != own.keys():
+            raise ValueError(f"expected arrays {', '.join(own)}, got {', '.join(arrays)}")
+        for name, array in arrays.items():
+            require_like("Sequential.load", name, array, "its own", own[name])
+        for name, array in arrays.items():
+            own[name][...] = array
 
     def forward(self, x: Array) -> Array:
         """Return the last layer's output."""
@@ -86,6 +117,11 @@ class Sequential:
         for layer in reversed(self._after_first):
             dout = layer.backward(dout)
         self._backward_first(dout)
+
+
+def _by_full_name(arrays: Mapping[str, Mapping[str, Array]]) -> dict[str, Array]:
+    """Return the layers' arrays by ``layer.name``."""
+    return {f"{layer}.{name}": value for layer, own in arrays.items() for name, value in own.items()}
 
 
 def _backward_params_of(layer: Layer) -> Callable[[Array], object]:

@@ -1,47 +1,11 @@
-"""The assignment's ConvNet, a small VGG: Table 1 as data, and the network that it describes."""
-
-from typing import NamedTuple
+"""The assignment's ConvNet in PyTorch: the network that Table 1 describes."""
 
 from torch import Tensor, nn
 
+from backproof.convnet_plan import IMAGE_SIZE, LINEAR_INPUTS, TABLE_1, MaxPool
 from backproof.torch_nn.conv2d import Conv2d
 from backproof.torch_nn.layers_in_a_row import Block
 from backproof.torch_nn.make_batch_norm import make_batch_norm
-
-
-class Conv(NamedTuple):
-    """A convolution, kernel 3 × 3, stride 1, padding 1, followed by batch norm and ReLU."""
-
-    name: str
-    channels_in: int
-    channels_out: int
-
-
-class MaxPool(NamedTuple):
-    """A maximum over 3 × 3 pixels, stride 2, padding 1: so height and width are halved."""
-
-    name: str
-
-
-TABLE_1 = (
-    Conv("conv1", 3, 64),
-    MaxPool("maxpool1"),
-    Conv("conv2", 64, 128),
-    MaxPool("maxpool2"),
-    Conv("conv3_a", 128, 256),
-    Conv("conv3_b", 256, 256),
-    MaxPool("maxpool3"),
-    Conv("conv4_a", 256, 512),
-    Conv("conv4_b", 512, 512),
-    MaxPool("maxpool4"),
-    Conv("conv5_a", 512, 512),
-    Conv("conv5_b", 512, 512),
-    MaxPool("maxpool5"),
-)  # fmt: skip
-IMAGE_SIZE = (32, 32)
-"""Height and width of the images that the network takes."""
-LINEAR_INPUTS = 512
-"""Five times halved, 32 × 32 pixels are one, of 512 channels."""
 
 
 class ConvNet(nn.Module):
