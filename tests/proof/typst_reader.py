@@ -34,6 +34,8 @@ _PARTS: dict[str, Callable[[Array], Array]] = {
     "max": lambda x: np.where(x.real > 0, x, 0),
     "min": lambda x: np.where(x.real > 0, 0, x),
 }
+_LARGEST = 5000
+"""Rows or columns: no reading that was meant has more."""
 _ENDS = (")", "+", "-", "=", "arrow.l", ",", ">", "⊙", "⊘", "⊗", '"if"', '"else"', "\\,", "")
 
 
@@ -534,7 +536,7 @@ class Reader:
         found: list[Array] = []
         for parts in itertools.product(*(readings(part) for part in node[1:])):
             value = _matrix_operation(node[0], *parts)
-            if value is None or max(value.shape, default=0) > lengths[-1]:  # larger than all that has a name
+            if value is None or max(value.shape, default=0) > _LARGEST:
                 continue
             if not any(np.array_equal(value, each) for each in found):
                 found.append(value)

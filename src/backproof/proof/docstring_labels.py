@@ -17,13 +17,13 @@ from typing import Any, get_origin
 
 from backproof import numpy_nn
 from backproof.proof.equations import EQUATIONS
-from backproof.torch_nn import batchnorm
+from backproof.torch_nn import batchnorm, offset_products
 
 MODULES = [
     import_module(f"{package.__name__}.{file.name}")
     for package in (numpy_nn, batchnorm)
     for file in iter_modules(package.__path__)
-]
+] + [offset_products]
 """All modules of hand-written code."""
 _COMPOSED = "layers in a row; tests/numpy_nn/test_gradients.py compares MLP's gradients with numerical ones"
 _GROUPS = "needs a group of processes; tests/torch_nn/test_batchnorm_joint_statistics.py starts them"

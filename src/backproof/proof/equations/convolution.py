@@ -15,7 +15,7 @@ from backproof.proof.formula.notation import Derivative, Index, Size, Symbol, gr
 
 ORDER = 9
 
-s, r, i, j, k = Index("s", B), Index("r", B), Index("i", M), Index("j", C), Index("k", C)
+s, r, m, i, j = Index("s", B), Index("r", B), Index("m", M), Index("i", C), Index("j", C)
 h, v, g, u = Index("h", HY), Index("v", VY), Index("g", H), Index("u", V)
 """A window's row and column, and a pixel's."""
 p, q = Index("p", KH), Index("q", KV)
@@ -55,13 +55,13 @@ AT_PIXEL = Delta(g + PADDING, STRIDE * h + p) * Delta(u + PADDING, STRIDE * v + 
 """1 where the place (p, q) of the window (h, v) is the pixel (g, u); in the padding there is none."""
 _AT_PIXEL_1 = Delta(g + PADDING, h + p) * Delta(u + PADDING, v + q)
 _AT_PIXEL_BACK = Delta(h + KH - 1 - PADDING, g + p) * Delta(v + KV - 1 - PADDING, u + q)
-_z = sum_over((g, u), AT_PIXEL * x[s, j, g, u])
-_y = sum_over((p, q, j), W[i, j, p, q] * z[s, h, v, p, q, j]) + b[i]
-_flipped = W[i, j, KH - 1 - p, KV - 1 - q]
+_z = sum_over((g, u), AT_PIXEL * x[s, i, g, u])
+_y = sum_over((p, q, i), W[m, i, p, q] * z[s, h, v, p, q, i]) + b[m]
+_flipped = W[m, i, KH - 1 - p, KV - 1 - q]
 _DEFINITIONS = (
     Definition(n, (h, v, p, q, g, u), AT_PIXEL),
-    Definition(z, (s, h, v, p, q, j), _z),
-    Definition(y, (s, i, h, v), _y),
+    Definition(z, (s, h, v, p, q, i), _z),
+    Definition(y, (s, m, h, v), _y),
 )
 CONVOLUTION = Graph(
     "convolution",
@@ -77,20 +77,20 @@ STRIDE_1 = replace(
     draw_sizes=partial(draw_sizes, stride=1),
     definitions=(
         *_DEFINITIONS,
-        Definition(W_flipped, (j, i, p, q), _flipped),
+        Definition(W_flipped, (i, m, p, q), _flipped),
         Definition(n_back, (g, u, p, q, h, v), _AT_PIXEL_BACK),
     ),
 )
 _Z, _W, _G, _1 = Whole(z), Whole(W), Whole(grad(y)), ones(B, HY, VY)
 _im2col = apply("⊗", identity(B), apply("⊗", Whole(n), identity(C)))
 _im2col_back = apply("⊗", identity(B), apply("⊗", Whole(n_back), identity(M)))
-_dz = grad(z)[r, h, v, p, q, k]
-_everywhere = (r, h, v, p, q, k)
+_dz = grad(z)[r, h, v, p, q, j]
+_everywhere = (r, h, v, p, q, j)
 
 EQUATIONS = (
     Equation(
         "conv.z",
-        z[s, h, v, p, q, j],
+        z[s, h, v, p, q, i],
         (_z,),
         CONVOLUTION,
         _im2col @ apply("vec", Whole(x)),
@@ -98,36 +98,36 @@ EQUATIONS = (
     ),
     Equation(
         "conv.y",
-        y[s, i, h, v],
-        (sum_over((p, q, j), W[i, j, p, q] * _z) + b[i], _y),
+        y[s, m, h, v],
+        (sum_over((p, q, i), W[m, i, p, q] * _z) + b[m], _y),
         CONVOLUTION,
         _Z @ _W.T + _1 @ Whole(b).T,
     ),
-    Equation("conv.db", grad(b)[i], (sum_over((s, h, v), grad(y)[s, i, h, v]),), CONVOLUTION, _G.T @ _1),
+    Equation("conv.db", grad(b)[m], (sum_over((s, h, v), grad(y)[s, m, h, v]),), CONVOLUTION, _G.T @ _1),
     Equation(
         "conv.dW",
-        grad(W)[i, j, p, q],
+        grad(W)[m, i, p, q],
         (
-            sum_over((s, h, v), grad(y)[s, i, h, v] * _z),
-            sum_over((s, h, v), grad(y)[s, i, h, v] * z[s, h, v, p, q, j]),
+            sum_over((s, h, v), grad(y)[s, m, h, v] * _z),
+            sum_over((s, h, v), grad(y)[s, m, h, v] * z[s, h, v, p, q, i]),
         ),
         CONVOLUTION,
         _G.T @ _Z,
     ),
     Equation(
         "conv.dz",
-        grad(z)[s, h, v, p, q, j],
-        (sum_over((i,), grad(y)[s, i, h, v] * W[i, j, p, q]),),
+        grad(z)[s, h, v, p, q, i],
+        (sum_over((m,), grad(y)[s, m, h, v] * W[m, i, p, q]),),
         CONVOLUTION,
         _G @ _W,
     ),
     Equation(
         "conv.dx",
-        grad(x)[s, j, g, u],
+        grad(x)[s, i, g, u],
         (
-            sum_over(_everywhere, _dz * Derivative(x, z)[r, h, v, p, q, k, s, j, g, u]),
-            sum_over(_everywhere, _dz * (Delta(r, s) * Delta(k, j) * AT_PIXEL)),
-            sum_over((h, v, p, q), grad(z)[s, h, v, p, q, j] * AT_PIXEL),
+            sum_over(_everywhere, _dz * Derivative(x, z)[r, h, v, p, q, j, s, i, g, u]),
+            sum_over(_everywhere, _dz * (Delta(r, s) * Delta(j, i) * AT_PIXEL)),
+            sum_over((h, v, p, q), grad(z)[s, h, v, p, q, i] * AT_PIXEL),
         ),
         CONVOLUTION,
         _im2col.T @ apply("vec", Whole(grad(z))),
@@ -135,10 +135,10 @@ EQUATIONS = (
     ),
     Equation(
         "conv.dx_flipped",
-        grad(x)[s, j, g, u],
+        grad(x)[s, i, g, u],
         (
-            sum_over((h, v, p, q, i), grad(y)[s, i, h, v] * (W[i, j, p, q] * _AT_PIXEL_1)),
-            sum_over((p, q, i), _flipped * sum_over((h, v), _AT_PIXEL_BACK * grad(y)[s, i, h, v])),
+            sum_over((h, v, p, q, m), grad(y)[s, m, h, v] * (W[m, i, p, q] * _AT_PIXEL_1)),
+            sum_over((p, q, m), _flipped * sum_over((h, v), _AT_PIXEL_BACK * grad(y)[s, m, h, v])),
         ),
         STRIDE_1,
         apply("⊗", identity(B, H, V), Whole(W_flipped)) @ (_im2col_back @ apply("vec", _G)),

@@ -118,8 +118,8 @@ def _instead(formula: Formula, around: Around) -> Iterator[Formula]:
             yield from _instead_of_operation(formula)
         case Number(n):
             yield Number(n + 1)
-        case Index(_, size):  # within an index that is computed
-            yield from _other_indices(formula, size, around)
+        case Index():  # within an index that is computed
+            yield from _other_indices(formula, formula.size, around)
         case Size():
             yield formula + 1
         case Sum():
