@@ -56,7 +56,7 @@ class Conv2d:
     def forward(self, x: Array) -> Array:
         """Map x (B, C, H, V) to y (B, M, H′, V′).
 
-        conv.y:  y_smhv = Σ_p Σ_q Σ_i z_shvpqi W_mipq + b_m
+        conv.y:  y_smhv = Σ_p Σ_q Σ_i W_mipq z_shvpqi + b_m
         """
         weight = self.params["weight"]
         require_images("Conv2d.forward", "x", x, weight.shape[1])
@@ -98,7 +98,7 @@ class Conv2d:
 def im2col(x: Array, windows: Windows) -> Array:
     """Copy each window of x (B, H, V, C) into z (B, H′, V′, K, L, C), zeros where it leaves the image.
 
-    conv.z:  z_shvpqi = Σ_g Σ_u δ δ x_sigu
+    conv.z:  z_shvpqi = Σ_g Σ_u δ_{g + P, S h + p} δ_{u + P, S v + q} x_sigu
     """
     n_windows = windows.count_in("im2col", x.shape[1:3])
     z = np.zeros((len(x), *n_windows, *windows.kernel, x.shape[-1]), x.dtype)
@@ -110,7 +110,7 @@ def im2col(x: Array, windows: Windows) -> Array:
 def col2im(dz: Array, windows: Windows, image: tuple[int, int]) -> Array:
     """Add up at each pixel what its copies in dz (B, H′, V′, K, L, C) have: return dx (B, H, V, C).
 
-    conv.dx:  ∂L/∂x_sigu = Σ_h Σ_v Σ_p Σ_q δ δ ∂L/∂z_shvpqi
+    conv.dx:  ∂L/∂x_sigu = Σ_h Σ_v Σ_p Σ_q ∂L/∂z_shvpqi δ_{g + P, S h + p} δ_{u + P, S v + q}
     """
     dx = np.zeros((len(dz), *image, dz.shape[-1]), dz.dtype)
     for p, q, (h, v), (g, u) in windows.offsets(image):

@@ -34,7 +34,7 @@ class MaxPool2d:
     def forward(self, x: Array) -> Array:
         """Map x (B, C, H, V) to y (B, C, H′, V′).
 
-        max_pool.y:  y_sihv = max
+        max_pool.y:  y_sihv = Σ_g Σ_u n_sihvgu x_sigu
         """
         require_images("MaxPool2d.forward", "x", x)
         pixels, image = channels_last(x), x.shape[2:]
@@ -48,7 +48,7 @@ class MaxPool2d:
     def backward(self, dout: Array) -> Array:
         """Return dx (B, C, H, V), given dout = ∂L/∂y (B, C, H′, V′).
 
-        max_pool.dx:  ∂L/∂x_sigu = Σ_h Σ_v
+        max_pool.dx:  ∂L/∂x_sigu = Σ_h Σ_v ∂L/∂y_sihv n_sihvgu
         """
         x, y = require_saved("MaxPool2d", self._x_and_y)
         require_dout("MaxPool2d", dout, channels_first(y).shape, y.dtype)
@@ -100,7 +100,7 @@ class AvgPool2d:
     def forward(self, x: Array) -> Array:
         """Map x (B, C, H, V) to y (B, C, H′, V′).
 
-        avg_pool.y:  y_sihv = (1/(K L)) Σ_p Σ_q
+        avg_pool.y:  y_sihv = (1/(K_h K_v)) Σ_g Σ_u n_hvgu x_sigu
         """
         require_images("AvgPool2d.forward", "x", x)
         self._x, image = channels_last(x), x.shape[2:]
@@ -114,7 +114,7 @@ class AvgPool2d:
     def backward(self, dout: Array) -> Array:
         """Return dx (B, C, H, V), given dout = ∂L/∂y (B, C, H′, V′).
 
-        avg_pool.dx:  ∂L/∂x_sigu = (1/(K L)) Σ_h Σ_v
+        avg_pool.dx:  ∂L/∂x_sigu = (1/(K_h K_v)) Σ_h Σ_v ∂L/∂y_sihv n_hvgu
         """
         x = require_saved("AvgPool2d", self._x)
         n_windows = self.windows.count_in("AvgPool2d.backward", x.shape[1:3])

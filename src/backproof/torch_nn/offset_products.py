@@ -26,7 +26,7 @@ class Offset(NamedTuple):
 def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Return y, given x, W and b (M,).
 
-    conv.y:  y_sipq = b_i + Σ_k Σ_l Σ_j W_ijkl x_{s j p+k q+l}
+    conv.y:  y_smhv = Σ_p Σ_q Σ_i W_mipq z_shvpqi + b_m
     """
     y = _zeros(x, weight.shape[0])
     if bias is not None:
@@ -39,7 +39,7 @@ def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 def input_gradient(dy: Tensor, weight: Tensor) -> Tensor:
     """Return dx, given dy = ∂L/∂y.
 
-    conv.dx:  dx_sjpq = Σ_k Σ_l Σ_i W_ijkl dy_{s i p−k q−l}
+    conv.dx:  ∂L/∂x_sigu = Σ_h Σ_v Σ_p Σ_q ∂L/∂z_shvpqi δ_{g + P, S h + p} δ_{u + P, S v + q}
     """
     dx = _zeros(dy, weight.shape[-1])
     for offset in _offsets(dy, weight):
@@ -50,7 +50,7 @@ def input_gradient(dy: Tensor, weight: Tensor) -> Tensor:
 def weight_gradient(dy: Tensor, x: Tensor, weight: Tensor) -> Tensor:
     """Return dW, given dy = ∂L/∂y.
 
-    conv.dW:  dW_ijkl = Σ_s Σ_p Σ_q dy_sipq x_{s j p+k q+l}
+    conv.dW:  ∂L/∂W_mipq = Σ_s Σ_h Σ_v ∂L/∂y_smhv z_shvpqi
     """
     dweight = weight.new_empty(weight.shape)
     for offset in _offsets(x, weight):
@@ -61,7 +61,7 @@ def weight_gradient(dy: Tensor, x: Tensor, weight: Tensor) -> Tensor:
 def bias_gradient(dy: Tensor) -> Tensor:
     """Return db (M,), given dy = ∂L/∂y.
 
-    conv.db:  db_i = Σ_s Σ_p Σ_q dy_sipq
+    conv.db:  ∂L/∂b_m = Σ_s Σ_h Σ_v ∂L/∂y_smhv
     """
     return dy.sum((0, 1, 2))
 

@@ -1,4 +1,4 @@
-"""Batch norm by NumPy, by loops, compiled and not, by formulas and modules, in every layout; and PyTorch's."""
+"""Batch norm in NumPy, by loops, compiled and not, by formulas and modules, in all layouts; and PyTorch's."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

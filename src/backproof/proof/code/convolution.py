@@ -1,7 +1,7 @@
 """Conv2d in NumPy, PyTorch's by products over the kernel's offsets, and PyTorch's own."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +19,8 @@ from backproof.proof.formula.notation import Size, grad
 from backproof.proof.signatures import Code, Tensors, Torch
 from backproof.torch_nn import offset_products
 
+_Pixels = int | tuple[int, int]
+
 
 def in_each_layout(images: Array) -> tuple[Array, Array]:
     """Return images with channels first in memory, and last."""
@@ -30,9 +32,7 @@ def kernel_of(v: Sample) -> tuple[int, int]:
     return v.sizes[KH], v.sizes[KV]
 
 
-def _conv(
-    weight: Array, bias: Array, stride: int | tuple[int, int], padding: int | tuple[int, int]
-) -> Conv2d:
+def _conv(weight: Array, bias: Array, stride: _Pixels, padding: _Pixels) -> Conv2d:
     n_out, n_in, *kernel = weight.shape
     layer = Conv2d(
         n_in, n_out, (kernel[0], kernel[1]), stride=stride, padding=padding, rng=np.random.default_rng(0)
@@ -52,7 +52,7 @@ def _windows(v: Sample) -> Windows:
 def _y(v: Sample) -> Iterator[Array]:
     for images in in_each_layout(v[x]):
         yield _conv_of(v).forward(images)
-    yield _by_offsets(v).y()
+    yield _ByOffsets(v).y()
 
 
 def _dz(v: Sample) -> Array:
@@ -69,17 +69,21 @@ def _dz(v: Sample) -> Array:
 
 def _dx(v: Sample) -> Iterator[Array]:
     yield channels_first(col2im(v[grad(z)], _windows(v), (v.sizes[H], v.sizes[V])))
+    yield from _dx_backward(v)
+
+
+def _dx_backward(v: Sample) -> Iterator[Array]:
     for images in in_each_layout(v[x]):
         for dout in in_each_layout(v[grad(y)]):
             layer = _conv_of(v)
             layer.forward(images)
             yield layer.backward(dout)
-    yield _by_offsets(v).dx()
+    yield _ByOffsets(v).dx()
 
 
 def _dx_flipped(v: Sample) -> Iterator[Array]:
     """Go backward; and forward with the flipped kernel, over ∂L/∂y."""
-    yield from _dx(v)
+    yield from _dx_backward(v)
     padding = v.sizes[KH] - 1 - v.sizes[PADDING], v.sizes[KV] - 1 - v.sizes[PADDING]
     if min(padding) >= 0:
         flipped = v[W].transpose(1, 0, 2, 3)[:, :, ::-1, ::-1]
@@ -94,49 +98,58 @@ def _parameter_gradient(name: str, by_offsets: Callable[["_ByOffsets"], Array]) 
                 layer.forward(images)
                 getattr(layer, backward)(v[grad(y)])
                 yield layer.grads[name]
-        yield by_offsets(_by_offsets(v))
+        yield by_offsets(_ByOffsets(v))
 
     return code
 
 
 class _Axis(NamedTuple):
-    """How rows, or columns, of a convolution lie in one whose kernel is odd and moves by single pixels."""
+    """How a kernel's rows, or columns, lie in an odd kernel that moves pixel by pixel."""
 
-    kernel: int
-    """The odd kernel's pixels."""
-    before: int
-    after: int
-    """Pixels of padding that the odd kernel does not have by itself."""
+    kernel: tuple[int, int]
+    """Places of the odd kernel before and after them."""
+    pixels: tuple[int, int]
+    """Padding that the odd kernel does not have by itself."""
     windows: slice
-    """Where the windows' centres lie."""
+    """Where the centres of the windows lie."""
 
 
-def _axis(n_pixels: int, kernel: int, n_windows: int, stride: int, padding: int) -> _Axis:
-    odd = kernel + 1 - kernel % 2
-    before = max(0, padding - odd // 2)
-    first = odd // 2 - padding + before
+def _axis(odd: int, before: int, v: Sample, along: tuple[Size, Size, Size]) -> _Axis:
+    n_pixels, kernel, n_windows = (v.sizes[size] for size in along)
+    stride, padding = v.sizes[STRIDE], v.sizes[PADDING]
+    padded = max(0, padding + before - odd // 2)
+    first = padded + odd // 2 - before - padding
     end = first + stride * (n_windows - 1) + 1
-    return _Axis(odd, before, max(0, end - before - n_pixels), slice(first, end, stride))
+    return _Axis(
+        (before, odd - before - kernel),
+        (padded, max(0, end - padded - n_pixels)),
+        slice(first, end, stride),
+    )
 
 
 class _ByOffsets:
-    """A sample's convolution by offset_products, which has pixels before channels."""
+    """A sample's convolution by offset_products, which has channels last and odd kernels.
+
+    Rows lie at the end of theirs, columns at the beginning, so that the kernel reaches over every edge.
+    """
 
     def __init__(self, v: Sample) -> None:
-        def axis(pixels: Size, kernel: Size, windows: Size) -> _Axis:
-            sizes = (v.sizes[size] for size in (pixels, kernel, windows, STRIDE, PADDING))
-            return _axis(*sizes)
-
-        rows, columns = axis(H, KH, HY), axis(V, KV, VY)
-        self._kernel, self._pixels = kernel_of(v), (v.sizes[H], v.sizes[V])
-        self._before = rows.before, columns.before
-        images, dy = (torch.tensor(v[name]).permute(0, 2, 3, 1) for name in (x, grad(y)))
-        self._x = F.pad(images, (0, 0, columns.before, columns.after, rows.before, rows.after))
-        weight = torch.tensor(v[W]).permute(0, 2, 3, 1)
-        short = rows.kernel - self._kernel[0], columns.kernel - self._kernel[1]
-        self._weight = F.pad(weight, (0, 0, 0, short[1], 0, short[0]))
+        rows = _axis(5, 5 - v.sizes[KH], v, (H, KH, HY))
+        columns = _axis(7, 0, v, (V, KV, VY))
+        images, dy, weight = (torch.tensor(v[name]).permute(0, 2, 3, 1) for name in (x, grad(y), W))
+        self._x = F.pad(images, (0, 0, *columns.pixels, *rows.pixels))
+        self._weight = F.pad(weight, (0, 0, *columns.kernel, *rows.kernel))
         self._bias = torch.tensor(v[b])
-        self._windows: Any = (slice(None), rows.windows, columns.windows)
+        everything = slice(None)
+        self._windows = everything, rows.windows, columns.windows
+        self._pixels = (
+            everything,
+            *(_part(axis.pixels, n) for axis, n in ((rows, v.sizes[H]), (columns, v.sizes[V]))),
+        )
+        self._kernel = (
+            everything,
+            *(_part(axis.kernel, n) for axis, n in ((rows, v.sizes[KH]), (columns, v.sizes[KV]))),
+        )
         self._dy = self._x.new_zeros(*self._x.shape[:3], dy.shape[-1])
         self._dy[self._windows] = dy
 
@@ -144,21 +157,19 @@ class _ByOffsets:
         return _channels_second(offset_products.forward(self._x, self._weight, self._bias)[self._windows])
 
     def dx(self) -> Array:
-        dx = offset_products.input_gradient(self._dy, self._weight)
-        (top, left), (n_rows, n_columns) = self._before, self._pixels
-        return _channels_second(dx[:, top : top + n_rows, left : left + n_columns])
+        return _channels_second(offset_products.input_gradient(self._dy, self._weight)[self._pixels])
 
     def dweight(self) -> Array:
         gradient = offset_products.weight_gradient(self._dy, self._x, self._weight)
-        return _channels_second(gradient[:, : self._kernel[0], : self._kernel[1]])
+        return _channels_second(gradient[self._kernel])
 
     def dbias(self) -> Array:
         gradient: Array = offset_products.bias_gradient(self._dy).numpy()
         return gradient
 
 
-def _by_offsets(v: Sample) -> _ByOffsets:
-    return _ByOffsets(v)
+def _part(padding: tuple[int, int], length: int) -> slice:
+    return slice(padding[0], padding[0] + length)
 
 
 def _channels_second(tensor: Tensor) -> Array:
@@ -181,9 +192,9 @@ def _torch(v: Tensors) -> Tensors:
     stride, padding = int(v[STRIDE]), int(v[PADDING])
     if z in v:
         return {y: torch.einsum("shvpqi,mipq->smhv", v[z], v[W]) + v[b][:, None, None]}
-    n_out, _, *kernel = v[W].shape
+    kernel = int(v[KH]), int(v[KV])
     windows = F.unfold(v[x], kernel, stride=stride, padding=padding)
-    unfolded = windows.unflatten(1, (-1, *kernel)).unflatten(4, (int(v[HY]), int(v[VY])))
+    unfolded = windows.view(*v[x].shape[:2], *kernel, int(v[HY]), int(v[VY]))
     return {
         z: unfolded.permute(0, 4, 5, 2, 3, 1),
         y: F.conv2d(v[x], v[W], v[b], stride=stride, padding=padding),

@@ -14,7 +14,7 @@ _TIMES = 100
 
 
 def _pass(name: str) -> Code:
-    """Run forward, or backward, of a batch that has everything many times, and choose as the sample has it."""
+    """Run a pass of all numbers many times; of each, take one that is kept or dropped as in the sample."""
 
     def code(v: Sample) -> Array:
         layer = Dropout(float(v[FRACTION]), seed=0)
@@ -23,7 +23,8 @@ def _pass(name: str) -> Code:
         array = np.tile(v[x] if name == "forward" else v[grad(y)], (_TIMES, 1))
         value = getattr(layer, name)(array).reshape(_TIMES, *v[x].shape)
         time = (is_kept == (v[kept] > 0)).argmax(axis=0)
-        return np.take_along_axis(value, time[None], axis=0)[0]
+        chosen: Array = np.take_along_axis(value, time[None], axis=0)[0]
+        return chosen
 
     return code
 

@@ -37,11 +37,14 @@ def draw_sizes(rng: np.random.Generator, _: tuple[Size, ...], stride: int | None
     Some pixels at the end may be in no window. Rows are never as many as columns, nor are two of B, C and M
     alike.
     """
-    drawn = {
-        size: int(number)
-        for sizes, numbers in (((B, C, M), (2, 3, 4)), ((KH, KV), (2, 3)), ((HY, VY), (2, 4)))
-        for size, number in zip(sizes, rng.permutation(numbers), strict=True)
+    drawn: dict[Size, int] = {}
+    unlike: dict[tuple[Size, ...], tuple[int, ...]] = {
+        (B, C, M): (2, 3, 4),
+        (KH, KV): (2, 3),
+        (HY, VY): (2, 4),
     }
+    for together, numbers in unlike.items():
+        drawn |= dict(zip(together, rng.permutation(numbers).tolist(), strict=True))
     drawn[STRIDE] = stride or int(rng.integers(1, 3))
     axes = ((H, KH, HY), (V, KV, VY))
     reached = [drawn[STRIDE] * (drawn[out] - 1) + drawn[kernel] for _, kernel, out in axes]
