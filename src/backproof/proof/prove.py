@@ -113,7 +113,7 @@ def prove(equation: Equation, samples: int = SAMPLES, seed: int = SEED) -> Proof
     return Proof(
         equation,
         shapes=_shapes(equation, known[0].sample),
-        index=index,
+        index=max(relative_error(step, truth.value) for step, truth in steps),
         matrix=max(matrix_error(equation, truth) for truth in known),
         code=max(codes),
         torch=max(torches, default=None),

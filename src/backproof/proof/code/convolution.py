@@ -142,14 +142,8 @@ class _ByOffsets:
         self._bias = torch.tensor(v[b])
         everything = slice(None)
         self._windows = everything, rows.windows, columns.windows
-        self._pixels = (
-            everything,
-            *(_part(axis.pixels, n) for axis, n in ((rows, v.sizes[H]), (columns, v.sizes[V]))),
-        )
-        self._kernel = (
-            everything,
-            *(_part(axis.kernel, n) for axis, n in ((rows, v.sizes[KH]), (columns, v.sizes[KV]))),
-        )
+        self._pixels = everything, _part(rows.pixels, v.sizes[H]), _part(columns.pixels, v.sizes[V])
+        self._kernel = everything, _part(rows.kernel, v.sizes[KH]), _part(columns.kernel, v.sizes[KV])
         self._dy = self._x.new_zeros(*self._x.shape[:3], dy.shape[-1])
         self._dy[self._windows] = dy
 

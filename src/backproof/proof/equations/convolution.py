@@ -38,18 +38,13 @@ def draw_sizes(rng: np.random.Generator, _: tuple[Size, ...], stride: int | None
     alike.
     """
     drawn: dict[Size, int] = {}
-    unlike: dict[tuple[Size, ...], tuple[int, ...]] = {
-        (B, C, M): (2, 3, 4),
-        (KH, KV): (2, 3),
-        (HY, VY): (2, 4),
-    }
-    for together, numbers in unlike.items():
-        drawn |= dict(zip(together, rng.permutation(numbers).tolist(), strict=True))
+    for unlike, numbers in (((B, C, M), (2, 3, 4)), ((KH, KV), (2, 3)), ((HY, VY), (2, 4))):
+        drawn |= zip(unlike, rng.permutation(numbers).tolist(), strict=True)
     drawn[STRIDE] = stride or int(rng.integers(1, 3))
     axes = ((H, KH, HY), (V, KV, VY))
-    reached = [drawn[STRIDE] * (drawn[out] - 1) + drawn[kernel] for _, kernel, out in axes]
+    reached = [drawn[STRIDE] * (drawn[out] - 1) + drawn[kernel] for _pixels, kernel, out in axes]
     drawn[PADDING] = int(rng.integers(0, (min(reached) - 1) // 2 + 1))
-    for (pixels, *_), length in zip(axes, reached, strict=True):
+    for (pixels, _kernel, _out), length in zip(axes, reached, strict=True):
         drawn[pixels] = length - 2 * drawn[PADDING] + int(rng.integers(drawn[STRIDE]))
     return drawn
 
