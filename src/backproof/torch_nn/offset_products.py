@@ -1,9 +1,12 @@
 """A convolution as matrix products: one for each offset of the kernel, over the pixels that it reaches.
 
-The kernel moves pixel by pixel, and as many pixels come out as go in. Axes: s sample 1…B, i channel out 1…M,
-j channel in 1…D, (p, q) pixel, (k, l) offset from the kernel's centre, for a 3 × 3 kernel −1…1. Pixels lie
-before channels: x (B, H, V, D), y (B, H, V, M), W (M, K, L, D). Outside the image, x and dy are zero.
-tests/torch_nn/test_conv2d.py holds each formula against torch's convolution, at every index.
+Kernels are odd and move by single pixels, and as many pixels come out as go in. Axes: s sample 1…B, i channel
+in 1…C, m channel out 1…M, (g, u) pixel in, (h, v) pixel out, (p, q) offset in the K_h × K_v kernel. Pixels
+lie before channels: x (B, H, V, C), y (B, H, V, M), W (M, K_h, K_v, C). Outside the image, x and dy are zero,
+and P = (K_h − 1)/2 for rows, (K_v − 1)/2 for columns.
+
+The formulas are those of numpy_nn/conv2d.py with stride S = 1; but z, the pixels of all windows, is never
+made: what one offset (p, q) has of it is a part of x.
 """
 
 from collections.abc import Iterator
