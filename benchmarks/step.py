@@ -16,7 +16,7 @@ from measure import median_ratio, medians_in_turns, run_process
 from backproof import data
 from backproof.data.batches import Batches
 from backproof.training.config import TrainConfig
-from backproof.training.learners.numpy_learner import NumpyLearner
+from backproof.training.learners.numpy_learner import mlp_learner
 
 ROUNDS = 7
 STEPS_A_ROUND = 100
@@ -49,7 +49,7 @@ def numpy_figures(batch: int, hidden: tuple[int, ...], rounds: int, steps: int) 
     config = TrainConfig(batch_size=batch, hidden=hidden)
     dataset = data.load("cifar10")
     batches = Batches(dataset.train, batch, config.seed)
-    learner = NumpyLearner(config, dataset.image_shape, len(dataset.classes), np.random.default_rng(0))
+    learner = mlp_learner(config, dataset.image_shape, len(dataset.classes), np.random.default_rng(0))
     images, labels = batches[1]
     images = images.copy()
     counter = iter(range(1, 1_000_000))

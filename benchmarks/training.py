@@ -1,9 +1,10 @@
-"""Training steps of the PyTorch networks beside the plain eager loop that users write, and beside a floor.
+"""Training steps beside the loop that PyTorch's users write, plain and eager, and beside a floor.
 
 The floor is what no step can do without: the convolutions, or the matrix products and the optimizer's update,
-as torch computes them alone. Each side lives in a process of its own, since memory settings hold for a whole
-process, and they take turns. ``training.py CASE …`` measures some cases alone; ``training.py SIDE CASE`` is
-one side, which answers each number of steps on standard input by their seconds.
+as torch computes them alone; for NumPy's networks, the bare matrix products. Each side lives in a process of
+its own, since memory settings hold for a whole process, and they take turns. ``training.py CASE …`` measures
+some cases alone; ``training.py SIDE CASE`` is one side, which answers each number of steps on standard input
+by their seconds.
 """
 
 import statistics
@@ -26,6 +27,10 @@ class Case(NamedTuple):
     steps: int  # a round
     sides: tuple[str, ...]  # which take turns with the plain loop
 
+    @property
+    def is_convnet(self) -> bool:
+        return self.recipe.startswith("convnet")
+
 
 CASES = {
     "mlp": Case("mlp-torch", 200, 100, ("default",)),
@@ -33,6 +38,8 @@ CASES = {
     "deep_norm": Case("mlp-deep-batchnorm", 200, 3, ("default", "fast", "default_floor", "fast_floor")),
     "convnet32": Case("convnet", 32, 4, ("default", "fast", "default_floor", "fast_floor")),
     "convnet256": Case("convnet", 256, 2, ("default", "fast", "default_floor", "fast_floor")),
+    "deep_norm_numpy": Case("mlp-numpy-batchnorm", 200, 3, ("default", "default_floor")),
+    "convnet_numpy": Case("convnet-numpy", 32, 4, ("default", "default_floor")),
 }
 FLOORS = {"default": "default_floor", "fast": "fast_floor"}
 
@@ -46,7 +53,7 @@ def plain(case: Case) -> Callable[[], object]:
 
     config, images, labels = _given(case, fast=False)
     layers: list[nn.Module] = []
-    if case.recipe == "convnet":
+    if case.is_convnet:
         for row in TABLE_1:
             if isinstance(row, Conv):
                 convolution = nn.Conv2d(row.channels_in, row.channels_out, 3, padding=1)
@@ -114,7 +121,7 @@ def floor(case: Case, fast: bool) -> Callable[[], object]:
     def precision() -> AbstractContextManager[Any]:
         return torch.autocast("cpu", dtype) if config.precision == "bf16" else nullcontext()
 
-    if case.recipe == "convnet":
+    if case.is_convnet:
         pixels = 32
         for row in TABLE_1:
             if isinstance(row, Conv):
@@ -128,7 +135,7 @@ def floor(case: Case, fast: bool) -> Callable[[], object]:
             add(nn.Linear(d, m), torch.randn(case.batch, d))
     parameters = [parameter for layer, _, _ in passes for parameter in layer.parameters()]
     # Of the ConvNet's step only the convolutions are counted.
-    optimizer = None if case.recipe == "convnet" else torch.optim.Adam(parameters, 1e-4, fused=True)
+    optimizer = None if case.is_convnet else torch.optim.Adam(parameters, 1e-4, fused=True)
 
     def step() -> None:
         with precision():
@@ -140,6 +147,40 @@ def floor(case: Case, fast: bool) -> Callable[[], object]:
             optimizer.step()
         for parameter in parameters:
             parameter.grad = None
+
+    return step
+
+
+def numpy_products(case: Case) -> Callable[[], object]:
+    """Make NumPy compute a step's matrix products alone, on arrays that stay in place."""
+    import numpy as np
+
+    from backproof.convnet_plan import TABLE_1, Conv
+
+    config, _, _ = _given(case, fast=False)
+    shapes: list[tuple[int, int, int]] = []  # rows, inputs of each, outputs of each
+    if case.is_convnet:
+        pixels = 32
+        for row in TABLE_1:
+            if isinstance(row, Conv):
+                shapes.append((case.batch * pixels**2, 9 * row.channels_in, row.channels_out))
+            else:
+                pixels //= 2
+        shapes.append((case.batch, 512, 10))
+    else:
+        shapes = [(case.batch, d, m) for d, m in pairwise([3072, *config.hidden, 10])]
+    # Zeros, so that nothing grows from step to step, and written, so that each has memory of its own.
+    layers = [
+        tuple(np.full(shape, 0.0, np.float32) for shape in ((n, d), (m, d), (n, m))) for n, d, m in shapes
+    ]
+
+    def step() -> None:
+        for x, weight, y in layers:
+            np.matmul(x, weight.T, out=y)
+        for number, (x, weight, y) in reversed(list(enumerate(layers))):
+            np.matmul(y.T, x, out=weight)
+            if number:
+                np.matmul(y, weight, out=x)
 
     return step
 
@@ -204,7 +245,12 @@ if __name__ == "__main__":
         sys.exit()
     side, name = sys.argv[1:]
     case, fast = CASES[name], side.startswith("fast")
-    step = plain(case) if side == "plain" else (floor if side in FLOORS.values() else ours)(case, fast)
+    if side == "plain":
+        step = plain(case)
+    elif side not in FLOORS.values():
+        step = ours(case, fast)
+    else:
+        step = numpy_products(case) if "numpy" in name else floor(case, fast)
     for line in sys.stdin:
         began = time.perf_counter()
         for _ in range(int(line)):

@@ -50,7 +50,8 @@ def require_dout(layer: str, dout: Array, shape: tuple[int, ...], dtype: npt.DTy
         raise ValueError(f"{layer}.backward: dout has shape {dout.shape}, but y has {shape}")
     if dout.dtype != dtype:
         raise TypeError(
-            f"{layer}.backward: dout of shape {dout.shape} is {dout.dtype}, but y is {dtype}; convert it"
+            f"{layer}.backward: dout of shape {dout.shape} is {dout.dtype}, but y of shape {shape} is "
+            f"{np.dtype(dtype)}; convert one of them"
         )
 
 

@@ -56,25 +56,23 @@ class TrainConfig:
     weight_decay: float = setting(
         0.0,
         "factor of the L2 penalty; with adamw, of the decoupled decay",
-        only=["torch"],
         bounds=_NOT_NEGATIVE,
     )
     batch_norm: Literal["none", "manual", "autograd", "native"] = setting(
         "none",
         "before every activation: manual has this project's hand-written backward pass, autograd its forward "
-        "pass alone; native is PyTorch's",
-        only=["torch"],
+        "pass alone; native is PyTorch's. In NumPy, all is by hand",
     )
     dropout: float = setting(
         0.0,
         "fraction of every hidden layer's outputs that training drops",
-        only=["mlp", "torch"],
+        only=["mlp"],
         bounds=_FRACTION,
     )
     initialization: Literal["normal", "uniform"] = setting(
         "normal",
         "starting weights: the assignment's N(0, 0.0001²), or PyTorch's uniform ±1/√inputs",
-        only=["mlp", "torch"],
+        only=["mlp"],
     )
     steps: int = setting(1500, "mini-batches to train on", bounds=_COUNT)
     batch_size: int = setting(200, "images in a mini-batch", bounds=_COUNT)

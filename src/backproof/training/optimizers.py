@@ -20,8 +20,8 @@ class OptimizerInfo:
 
 OPTIMIZERS = {
     "sgd": OptimizerInfo("SGD", numpy_class="SGD"),
-    "adam": OptimizerInfo("Adam", fused=True),
-    "adamw": OptimizerInfo("AdamW", fused=True),
+    "adam": OptimizerInfo("Adam", fused=True, numpy_class="Adam"),
+    "adamw": OptimizerInfo("AdamW", fused=True, numpy_class="AdamW"),
 }
 
 

@@ -7,7 +7,8 @@ from backproof.errors import ConfigError
 from backproof.training.config import did_you_mean
 from backproof.training.recipe import NetworkKind, Plan, Recipe, ReportEntry
 
-NUMPY_MLP = NetworkKind("backproof.training.learners.numpy_learner:NumpyLearner", frozenset({"mlp"}))
+NUMPY_MLP = NetworkKind("backproof.training.learners.numpy_learner:mlp_learner", frozenset({"mlp"}))
+NUMPY_CONVNET = NetworkKind("backproof.training.learners.numpy_learner:convnet_learner", frozenset())
 TORCH_MLP = NetworkKind("backproof.training.learners.torch_learner:mlp_learner", frozenset({"mlp", "torch"}))
 CONVNET = NetworkKind("backproof.training.learners.torch_learner:convnet_learner", frozenset({"torch"}))
 
@@ -138,6 +139,32 @@ CONVNET_BY_TABLE_1 = Recipe(
     small_plan=Plan([42], seconds=8, settings={"steps": 50, "eval_every": 10}),
 )
 
+MLP_NUMPY_BATCHNORM = Recipe(
+    "mlp-numpy-batchnorm",
+    "improvement 4 in NumPy: batch norm, Adam and every gradient written by hand",
+    NUMPY_MLP,
+    parent=MLP_DEEP_BATCHNORM,
+    reference="0.54",
+    in_report=ReportEntry(title="the deep NumPy network"),
+    plan=Plan([42], seconds=1200),
+    small_plan=Plan([42], seconds=3, settings=_SMALL_DEEP),
+)
+
+CONVNET_NUMPY = Recipe(
+    "convnet-numpy",
+    "the same ConvNet in NumPy, every gradient written by hand",
+    NUMPY_CONVNET,
+    parent=CONVNET_BY_TABLE_1,
+    reference="0.75",
+    in_report=ReportEntry(
+        title="the NumPy ConvNet",
+        caption="Accuracy (left) and loss (right) of the ConvNet in NumPy.",
+        predictions=True,
+    ),
+    plan=Plan([42], seconds=2400),
+    small_plan=Plan([42], seconds=10, settings={"steps": 20, "eval_every": 10}),
+)
+
 RECIPES = {
     recipe.name: recipe
     for recipe in (
@@ -148,6 +175,8 @@ RECIPES = {
         MLP_DEEP_L2,
         MLP_DEEP_BATCHNORM,
         CONVNET_BY_TABLE_1,
+        MLP_NUMPY_BATCHNORM,
+        CONVNET_NUMPY,
     )
 }
 

@@ -1,4 +1,4 @@
-"""The NumPy network as the training loop sees it."""
+"""The NumPy networks as the training loop sees them."""
 
 import math
 from collections.abc import Iterable
@@ -8,51 +8,101 @@ import numpy as np
 import numpy.typing as npt
 
 from backproof.arrays import Images, Labels, State
+from backproof.errors import ConfigError
 from backproof.numpy_nn import optimizers
 from backproof.numpy_nn.activations import Softmax
 from backproof.numpy_nn.array_checks import Array
+from backproof.numpy_nn.convnet import ConvNet
 from backproof.numpy_nn.losses import SoftmaxCrossEntropy
 from backproof.numpy_nn.mlp import MLP
 from backproof.numpy_nn.optimizers import Optimizer
+from backproof.numpy_nn.sequential import Sequential
 from backproof.training.config import TrainConfig
+from backproof.training.learners.network_settings import require_convnet_settings, require_mlp_settings
 from backproof.training.learners.protocol import Metrics
 from backproof.training.optimizers import OPTIMIZERS
 
+_PIECE = 50
+"""Images that are evaluated at a time, if a batch of training is not larger."""
+
+
+def mlp_learner(
+    config: TrainConfig, image_shape: tuple[int, ...], n_classes: int, rng: np.random.Generator
+) -> "NumpyLearner":
+    """Make the MLP of the settings, its weights drawn from ``rng`` (ConfigError)."""
+    require_mlp_settings(config)
+    _require_by_hand(config)
+    n_inputs = math.prod(image_shape)
+    network = MLP(
+        n_inputs,
+        config.hidden,
+        n_classes,
+        config.negative_slope,
+        norm=config.batch_norm != "none",
+        dropout=config.dropout,
+        dropout_seed=config.seed,
+        initialization=config.initialization,
+        rng=rng,
+        dtype=np.float32,
+    )
+    return NumpyLearner(network, config, (n_inputs,))
+
+
+def convnet_learner(
+    config: TrainConfig, image_shape: tuple[int, ...], n_classes: int, rng: np.random.Generator
+) -> "NumpyLearner":
+    """Make the ConvNet of the settings, its weights drawn from ``rng`` (ConfigError)."""
+    require_convnet_settings(config, image_shape)
+    _require_by_hand(config)
+    return NumpyLearner(ConvNet(image_shape[0], n_classes, rng=rng, dtype=np.float32), config, image_shape)
+
+
+def _require_by_hand(config: TrainConfig) -> None:
+    if config.batch_norm not in ("none", "manual"):
+        raise ConfigError(
+            f"in NumPy batch norm is written by hand: batch_norm is manual, not {config.batch_norm}"
+        )
+
 
 class NumpyLearner:
-    """An MLP trained on softmax cross entropy, in float32."""
+    """A network trained on softmax cross entropy; ``input_shape`` is what it takes of an image."""
 
     device = "cpu"
     notes = ()
 
-    def __init__(
-        self, config: TrainConfig, image_shape: tuple[int, ...], n_classes: int, rng: np.random.Generator
-    ) -> None:
-        self.mlp = MLP(
-            math.prod(image_shape), config.hidden, n_classes, config.negative_slope, rng=rng, dtype=np.float32
-        )
+    def __init__(self, network: Sequential, config: TrainConfig, input_shape: tuple[int, ...]) -> None:
+        self.network = network
         self.loss = SoftmaxCrossEntropy()
         name = OPTIMIZERS[config.optimizer].numpy_class
         assert name is not None  # Recipe.configure refuses those that NumPy's networks lack
         make_optimizer: type[Optimizer] = getattr(optimizers, name)
-        self.optimizer = make_optimizer(self.mlp.params, self.mlp.grads, config.learning_rate)
+        self.optimizer = make_optimizer(
+            network.params, network.grads, config.learning_rate, weight_decay=config.weight_decay
+        )
+        self._input_shape = input_shape
+        self._piece = max(config.batch_size, _PIECE)
+        # Dropout's random numbers are a function of seed and step: resuming needs no generator's state.
+        self._n_steps = np.zeros((), np.int64)
+        self._counts_steps = config.dropout > 0
 
     def step(self, images: Images, labels: Labels) -> Metrics:
         """Train on one batch; the metrics are those before the update."""
         # A diverging run overflows here; the loop sees its loss and raises DivergedError.
         with np.errstate(over="ignore", invalid="ignore"):
-            logits = self.mlp.forward(_flat(images))
+            self.network.train(int(self._n_steps))
+            logits = self._forward(images)
             loss = self.loss.forward(logits, labels)
-            self.mlp.backward_params(self.loss.backward())
+            self.network.backward_params(self.loss.backward())
             self.optimizer.step()
+        self._n_steps += 1
         return Metrics(float(loss.real), _n_correct(logits, labels) / len(labels))
 
     def evaluate(self, batches: Iterable[tuple[Images, Labels]]) -> Metrics:
         """Measure over all the batches, training nothing."""
         loss_sum, n_correct, n = 0.0, 0, 0
         for images, labels in batches:
+            logits = self._evaluated(images)
             with np.errstate(over="ignore", invalid="ignore"):
-                logits = self.mlp.forward(_flat(images))
                 loss_sum += float(self.loss.forward(logits, labels).real) * len(labels)
             n_correct += _n_correct(logits, labels)
             n += len(labels)
@@ -61,35 +111,46 @@ class NumpyLearner:
     def gradient_norms(self) -> dict[str, float]:
         """Return the L2 norm of the latest step's gradient of each layer's weights, from input to output."""
         return {
-            name.removesuffix(".weight"): float(np.linalg.norm(grad.astype(np.float64)))
-            for name, grad in self.mlp.grads.items()
-            if name.endswith(".weight")
+            name.partition(".")[0]: float(np.linalg.norm(grad.astype(np.float64)))
+            for name, grad in self.network.grads.items()
+            if grad.ndim > 1
         }
 
     def first_weights(self) -> npt.NDArray[np.floating[Any]]:
-        """Return a copy of the first layer's weights (M, D)."""
-        return self.mlp.params["linear1.weight"].copy()
+        """Return a copy of the first layer's weights: (M, D), or (M, channels, height, width)."""
+        return next(iter(self.network.params.values())).copy()
 
     def probabilities(self, images: Images) -> npt.NDArray[np.floating[Any]]:
         """Return each image's class probabilities (B, C)."""
-        return Softmax().forward(self.mlp.forward(_flat(images)))
+        return Softmax().forward(self._evaluated(images))
 
     def state(self) -> State:
-        """Return the parameters, and the optimizer's own arrays under ``optimizer.``."""
-        optimizer_state = {f"optimizer.{name}": value for name, value in self.optimizer.state.items()}
-        return self.mlp.params | optimizer_state
+        """Return parameters, running statistics, and the optimizer's own arrays under ``optimizer.``."""
+        arrays = self._arrays()
+        return {name: np.asarray(array, order="C") for name, array in arrays.items()}
 
     def load_state(self, state: State) -> None:
         """Take all arrays from a saved state (ValueError if it is another network's)."""
-        for name, array in self.state().items():
+        for name, array in self._arrays().items():
             if name not in state or state[name].shape != array.shape:
                 raise ValueError(f"the state has no {name} of shape {array.shape}")
             array[...] = state[name]
 
+    def _arrays(self) -> dict[str, Array]:
+        """Name every array that training changes."""
+        optimizer_state = {f"optimizer.{name}": value for name, value in self.optimizer.state.items()}
+        steps = {"steps": self._n_steps} if self._counts_steps else {}
+        return self.network.params | self.network.buffers | optimizer_state | steps
 
-def _flat(images: Images) -> Array:
-    """View each image (channels, height, width) as a vector."""
-    return images.reshape(len(images), -1)
+    def _forward(self, images: Images) -> Array:
+        return self.network.forward(images.reshape(len(images), *self._input_shape))
+
+    def _evaluated(self, images: Images) -> Array:
+        """Return the logits in evaluation, by pieces, so that layers keep no more than in training."""
+        self.network.eval()
+        with np.errstate(over="ignore", invalid="ignore"):
+            pieces = range(0, len(images), self._piece)
+            return np.concatenate([self._forward(images[i : i + self._piece]) for i in pieces])
 
 
 def _n_correct(logits: Array, labels: Labels) -> int:

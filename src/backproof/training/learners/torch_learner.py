@@ -16,10 +16,11 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from backproof.arrays import Images, Labels, State
 from backproof.errors import ConfigError
-from backproof.torch_nn.convnet import IMAGE_SIZE, ConvNet
+from backproof.torch_nn.convnet import ConvNet
 from backproof.torch_nn.mlp import MLP, draw_small_normal
 from backproof.training.config import TrainConfig
 from backproof.training.learners import torch_device, torch_optimizers
+from backproof.training.learners.network_settings import require_convnet_settings, require_mlp_settings
 from backproof.training.learners.protocol import Metrics
 from backproof.training.torch_processes import lost_peers_reported
 
@@ -31,10 +32,7 @@ def mlp_learner(
     config: TrainConfig, image_shape: tuple[int, ...], n_classes: int, rng: np.random.Generator
 ) -> "TorchLearner":
     """Make the MLP of the settings, its weights drawn from ``rng`` (ConfigError)."""
-    if not config.hidden and (config.batch_norm != "none" or config.dropout):
-        raise ConfigError("batch_norm and dropout act on hidden layers, and there is none; leave them out")
-    if config.batch_norm != "none" and config.batch_size == 1:
-        raise ConfigError("batch norm has nothing to average in a batch of one; choose batch_size 2 or more")
+    require_mlp_settings(config)
 
     def build() -> MLP:
         return MLP(
@@ -56,17 +54,8 @@ def mlp_learner(
 def convnet_learner(
     config: TrainConfig, image_shape: tuple[int, ...], n_classes: int, rng: np.random.Generator
 ) -> "TorchLearner":
-    """Make the ConvNet, its weights drawn from ``rng``.
-
-    Without batch norm, and for images of another size than IMAGE_SIZE: ConfigError.
-    """
-    if image_shape[1:] != IMAGE_SIZE:
-        size, expected = (" × ".join(map(str, shape)) for shape in (image_shape[1:], IMAGE_SIZE))
-        raise ConfigError(f"the ConvNet takes images of {expected} pixels, not {size}; an MLP takes any size")
-    if config.batch_norm == "none":
-        raise ConfigError(
-            "the ConvNet has batch norm after every convolution: batch_norm is manual, autograd or native"
-        )
+    """Make the ConvNet of the settings, its weights drawn from ``rng`` (ConfigError)."""
+    require_convnet_settings(config, image_shape)
     network = _seeded(lambda: ConvNet(image_shape[0], n_classes, norm=config.batch_norm), rng)
     # Channels last is the layout in which convolutions and pooling run over neighbouring numbers.
     return TorchLearner(network, config, torch.channels_last)
