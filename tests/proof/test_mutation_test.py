@@ -21,8 +21,8 @@ from backproof.proof.equations import EQUATIONS
 from backproof.proof.formula.equation import Equation
 from backproof.proof.formula.expression import Array, Formula
 from backproof.proof.formula.graph import Sizes, shape
-from backproof.proof.formula.index_form import Sum
-from backproof.proof.formula.letters import B, C
+from backproof.proof.formula.index_form import Delta, Hardmax, Sum
+from backproof.proof.formula.letters import PADDING, B, C, H, V
 from backproof.proof.formula.matrix_form import MatrixContext, Whole, ones
 from backproof.proof.formula.notation import Index, Name, Symbol
 from backproof.proof.mutation import code_mutants, formula_mutants, mutation_test
@@ -236,6 +236,35 @@ def test_a_sum_becomes_a_mean_and_its_indices_are_exchanged() -> None:
     sample = truths(EQUATIONS["bn.mu"], samples=1)[0].sample
     found = {change for change, _ in formula_mutants.formula_mutants(Sum(s, x[s, i]), (i,), sample)}
     assert found == {"Σ_s x_si → (Σ_s x_si)/B", "x_si → x_is"}
+
+
+def test_what_is_in_a_computed_index_is_broken_too() -> None:
+    sample = EQUATIONS["conv.z"].sample(seed=0)
+    s, i, g, u = (Index(letter, size) for letter, size in zip("sigu", (B, C, H, V), strict=True))
+    x = Symbol("x", (B, C, H, V))
+    left = (s, i, g, u, r := Index("r", H))
+    assert r.size == g.size
+    delta = {change for change, _ in formula_mutants.formula_mutants(Delta(g + PADDING, 2 * r), left, sample)}
+    assert delta == {
+        *("δ_{g + P, 2 r} → 1", "g + P → g − P", "g + P → g", "g + P → P", "P → P + 1", "g → r"),
+        *("2 r → 2", "2 r → r", "2 → 3", "r → g"),
+    }
+    mirrored = x[s, i, H - 1 - g, u]
+    sample.arrays[x] = np.arange(sample.arrays[x].size * 1.0).reshape(sample.arrays[x].shape)
+    entry = {change for change, _ in formula_mutants.formula_mutants(mirrored, left, sample)}
+    assert {"H − 1 − g → H − 1 + g", "H − 1 → H", "H → H + 1", "1 → 2", "g → r"} <= entry
+
+
+def test_a_hardmax_is_broken() -> None:
+    s, i = Index("s", B), Index("i", C)
+    sample = EQUATIONS["relu.y"].sample(seed=0)
+    [x, *_] = sample.arrays
+    assert isinstance(x, Symbol)
+    found = formula_mutants.formula_mutants(Hardmax((s, i), x[s, i]), (s, i), sample)
+    assert {change for change, _ in found} == {
+        *("hardmax_si(x_si) → 1", "hardmax_si(x_si) → hardmax_i(x_si)", "hardmax_si(x_si) → hardmax_s(x_si)"),
+        "x_si → x_is",
+    }
 
 
 @pytest.mark.slow

@@ -11,18 +11,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional as F
 
 from backproof.numpy_nn.activations import Softmax
 from backproof.numpy_nn.linear import Linear
 from backproof.proof import code, equations
 from backproof.proof.code import CODE, TORCH
-from backproof.proof.equations import EQUATIONS, batchnorm
+from backproof.proof.equations import EQUATIONS, batchnorm, pooling
 from backproof.proof.formula.expression import Number, apply
 from backproof.proof.formula.index_form import Sum, evaluate
-from backproof.proof.formula.letters import B
+from backproof.proof.formula.letters import HY, KH, KV, PADDING, STRIDE, VY, B, C, H, M, V
 from backproof.proof.formula.matrix_form import Whole, ones
 from backproof.proof.formula.notation import Index, Size
-from backproof.proof.prove import TOLERANCE, choose, prove
+from backproof.proof.prove import SAMPLES, SEED, TOLERANCE, choose, prove
 
 CLI = Callable[..., tuple[int, str, str]]
 SOURCE = Path(__file__).parents[2] / "src" / "backproof"
@@ -73,7 +75,11 @@ def formulas_in(path: Path) -> dict[str, str]:
     return found
 
 
-CODED = [*SOURCE.glob("numpy_nn/*.py"), *SOURCE.glob("torch_nn/batchnorm/*.py")]
+CODED = [
+    *SOURCE.glob("numpy_nn/*.py"),
+    *SOURCE.glob("torch_nn/batchnorm/*.py"),
+    SOURCE / "torch_nn" / "offset_products.py",
+]
 
 
 @pytest.mark.parametrize("path", [path for path in CODED if formulas_in(path)], ids=lambda path: path.stem)
@@ -85,8 +91,12 @@ def test_formulas_of_docstrings_are_the_proven_ones(path: Path) -> None:
 
 def test_docstrings_carry_the_labels_of_the_layers() -> None:
     labels = {label for path in CODED for label in formulas_in(path)}
-    families = {"linear", "leaky_relu", "softmax", "cross_entropy", "softmax_cross_entropy", "sgd"}
-    assert {label for label in EQUATIONS if label.partition(".")[0] in families} <= labels
+    families = {
+        *("linear", "leaky_relu", "softmax", "cross_entropy", "softmax_cross_entropy", "sgd"),
+        *("conv", "max_pool", "avg_pool", "relu", "dropout"),
+    }
+    only_derived = {"conv.dx_flipped"}
+    assert {label for label in EQUATIONS if label.partition(".")[0] in families} <= labels | only_derived
     assert {f"bn.{name}" for name in ("mu", "var", "xhat", "y", "dgamma", "dbeta", "dx", "ydot")} <= labels
 
 
@@ -111,6 +121,35 @@ def test_code_of_another_shape_is_wrong_and_not_an_error(monkeypatch: pytest.Mon
     backward = Softmax.backward
     monkeypatch.setattr(Softmax, "backward", lambda self, dout: backward(self, dout).ravel())
     assert prove(EQUATIONS["softmax.dx"]).code == float("inf")
+
+
+def test_a_convolutions_samples_see_strides_padding_and_pixels_in_no_window() -> None:
+    drawn = [EQUATIONS["conv.dx"].sample(SEED, number).sizes for number in range(SAMPLES)]
+    for sizes in drawn:
+        for pixels, kernel, windows in ((H, KH, HY), (V, KV, VY)):
+            moves = sizes[pixels] + 2 * sizes[PADDING] - sizes[kernel]
+            assert moves // sizes[STRIDE] + 1 == sizes[windows]
+        assert sizes[H] != sizes[V]
+        assert sizes[KH] != sizes[KV]
+        assert len({sizes[B], sizes[C], sizes[M]}) == 3
+    assert {1, 2} <= {sizes[STRIDE] for sizes in drawn}
+    assert any(sizes[STRIDE] > 1 and sizes[PADDING] > 0 for sizes in drawn)
+    assert {
+        sizes[STRIDE] for sizes in (EQUATIONS["conv.dx_flipped"].sample(SEED, n).sizes for n in range(5))
+    } == {1}
+
+
+def test_pooled_images_have_no_ties_and_select_as_pytorch_does() -> None:
+    for number in range(SAMPLES):
+        sample = EQUATIONS["max_pool.dx"].sample(SEED, number)
+        images, sizes = torch.tensor(sample[pooling.x]), sample.sizes
+        flat = images.flatten(2)
+        distances = (flat[..., None] - flat[..., None, :]).abs() + torch.eye(flat.shape[2]) * 9
+        assert distances.min() > 0.25
+        kernel = sizes[KH], sizes[KV]
+        _, indices = F.max_pool2d(images, kernel, sizes[STRIDE], sizes[PADDING], return_indices=True)
+        chosen = F.one_hot(indices, flat.shape[2]).unflatten(-1, images.shape[2:])
+        np.testing.assert_array_equal(sample[pooling.n], chosen.numpy())
 
 
 def test_a_formula_whose_index_is_free_is_refused() -> None:

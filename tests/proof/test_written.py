@@ -14,11 +14,15 @@ from backproof.proof.equations import EQUATIONS
 from backproof.proof.formula.equation import Equation
 from backproof.proof.formula.expression import Array, Formula, Number, apply
 from backproof.proof.formula.graph import Sample
-from backproof.proof.formula.index_form import Delta, Largest, Sum, evaluate, indices_in
+from backproof.proof.formula.index_form import Delta, Hardmax, Infinity, Largest, Sum, evaluate, indices_in
+from backproof.proof.formula.letters import KH, KV
 from backproof.proof.formula.matrix_form import MatrixContext, Whole
 from backproof.proof.formula.notation import Derivative, Index, Size, Symbol, grad, scalar
 from backproof.proof.prove import truths
 from proof.typst_reader import Reader, ReadError, as_matrix
+
+WINDOW = {"p": KH, "q": KV}
+"""How far the places of a window go, which stand at no axis where there is no kernel."""
 
 
 def symbols_of(name: Symbol | Derivative) -> list[Symbol]:
@@ -27,7 +31,8 @@ def symbols_of(name: Symbol | Derivative) -> list[Symbol]:
 
 def reader(equation: Equation, sample: Sample) -> Reader:
     known = [each for name in (*sample.arrays, equation.left.name) for each in symbols_of(name)]
-    return Reader(sample.sizes, dict.fromkeys(known), sample)
+    ranges = {letter: sample.sizes[size] for letter, size in WINDOW.items() if size in sample.sizes}
+    return Reader(sample.sizes, dict.fromkeys(known), sample, ranges)
 
 
 @pytest.mark.parametrize("label", EQUATIONS)
@@ -42,6 +47,7 @@ def test_what_is_written_is_true(label: str) -> None:
         names, readings = reader(equation, truth.sample).matrix(equation.write_matrix("typst"))
         assert equation.left.name in names
         exact = as_matrix(equation.left.name, truth.value)
+        exact = exact.reshape(-1, 1) if equation.matrix_is_vec else exact
         [matrix] = (each for each in readings if each.shape == (exact.shape or (1, 1)))
         assert relative_error(matrix.reshape(exact.shape), exact) <= 1e-10
 
@@ -93,6 +99,8 @@ INDEX: Ways = [
     (1, partial(Sum, j)),
     (1, lambda each: scalar(a) * Sum(j, each)),  # a product that is open at its end
     (1, lambda each: Largest(k, each if indices_in(each) else each + x[s, k])),
+    (1, lambda each: Hardmax((s, i), each + x[s, i])),
+    (1, lambda each: apply("branch", each, x[s, i], -Infinity())),
 ]
 MATRIX: Ways = [
     *BOTH,
@@ -125,6 +133,7 @@ def pairs(leaves: list[Formula], ways: Ways) -> Iterator[Formula]:
 INDEX_LEAVES: list[Formula] = [
     *(x[s, i], x[s, j], x[s, k], g[i], scalar(a), B, Delta(i, j)),
     *(*TAKEN, Number(2), Number(0), Number(-3)),
+    *(Delta(i + 1, B * j), x[s, C - 1 - i], x[s, j] * Delta(i - k, s - 1)),
 ]
 
 
@@ -202,6 +211,9 @@ def test_powers_of_names_with_something_above(entry: Formula) -> None:
         "hat(x)_(s)",
         "b",
         "exp a",
+        "delta_(i + 1 j)",
+        "x_(s, i - 1)",
+        'upright("hardmax")_(s, k) (x_(s i))',
         "a +",
         "(a",
     ],

@@ -9,6 +9,8 @@ I do not say how long they are, or a name has two arrays, shapes tell: every rea
     term    = product [("⊙" | "⊘" | "⊗") product]
     product = {fraction} (fraction | ("sum_(i, j)" | "max_(k)") product)
     fraction = power ["/" power],  power = atom ["^" exponent]
+
+Where a comma is among indices, each is computed, as in (g + P, S h + p).
 """
 
 import itertools
@@ -32,6 +34,8 @@ _PARTS: dict[str, Callable[[Array], Array]] = {
     "max": lambda x: np.where(x.real > 0, x, 0),
     "min": lambda x: np.where(x.real > 0, 0, x),
 }
+_LARGEST = 5000
+"""Rows or columns: no reading that was meant has more."""
 _ENDS = (")", "+", "-", "=", "arrow.l", ",", ">", "⊙", "⊘", "⊗", '"if"', '"else"', "\\,", "")
 
 
@@ -58,6 +62,7 @@ class _Parser:
         self.tokens: list[str] = []
         self.spaced: list[bool] = []
         self.names, self.at, end = names, 0, 0
+        self.letters_are_indices = False
         while text[end:].strip():
             found = _TOKEN.match(text, end)
             if found is None:
@@ -193,9 +198,16 @@ class _Parser:
         if token == "upright":
             self.take()
             self.take("(")
-            word = self.take('"diag"', '"vec"').strip('"')
+            word = self.take('"diag"', '"vec"', '"hardmax"').strip('"')
             self.take(")")
+            if word == "hardmax":
+                self.take("_")
+                letters = self.raw()[1:-1].split(",")
+                return (word, letters, self.bracket())
             return (word, self.bracket())
+        if token == "oo":
+            self.take()
+            return ("number", math.inf)
         if token == "cases":
             return self.cases()
         return self.name()
@@ -228,6 +240,24 @@ class _Parser:
             text += token
         return text
 
+    def raw_ahead(self) -> list[str]:
+        """Look at what is left of a bracket, but for brackets within."""
+        found, depth, at = [], 1, self.at
+        while depth:
+            token = self.tokens[at]
+            depth += {"(": 1, ")": -1}.get(token, 0)
+            if depth == 1:
+                found.append(token)
+            at += 1
+        return found
+
+    def computed_index(self) -> Node:
+        """Read an index such as S h + p, in which unknown letters are indices."""
+        self.letters_are_indices = True
+        found = self.terms()
+        self.letters_are_indices = False
+        return found
+
     def name(self) -> Node:
         """Read a name: its form, with · for each index, its indices, and whether something stands above."""
         form = self.head()
@@ -241,8 +271,11 @@ class _Parser:
                 return ("name", f"{form}_{''.join(self.tokens[start : self.at])}", (), False)
             self.at = start
             self.take("(")
+            parted = "," in self.raw_ahead()
             while self.peek() != ")":
-                indices.append(self.index())
+                if parted and indices:
+                    self.take(",")
+                indices.append(self.computed_index() if parted else self.index())
             self.take(")")
             form += f"_({' '.join('·' for _ in indices)})"
         raised = False
@@ -258,6 +291,8 @@ class _Parser:
             raise ReadError(f"{form} looks like a function")
         if form == "delta_(· ·)":
             return ("delta", *indices)
+        if self.letters_are_indices and form not in self.names and not indices:
+            return ("index", form)
         if form not in self.names:
             raise ReadError(f"no name {form} among {list(self.names)}")
         return ("name", form, tuple(indices), raised)
@@ -355,6 +390,10 @@ class Reader:
                 case ("sum" | "largest" as kind, letters, body):
                     own = [new(letter) for letter in letters]
                     return (kind, own, bind(body, known | {each.letter: each for each in own}))
+                case ("hardmax", letters, body):
+                    if missing := set(letters) - known.keys():
+                        raise ReadError(f"{missing} are neither summed nor on the left")
+                    return ("hardmax", [known[letter] for letter in letters], bind(body, known))
                 case ("index", letter):
                     if letter not in known:
                         raise ReadError(f"{letter} is neither summed nor on the left")
@@ -414,7 +453,10 @@ class Reader:
                 return np.arange(index.length).reshape([-1 if a == index.axis else 1 for a in range(ndim)])
             case ("entry", name, at):
                 array = np.asarray(self.arrays[name])
-                found = array[tuple(value(each) for each in at)]
+                places = [value(each).real for each in at]
+                if any((place < 0).any() for place in places):
+                    raise ReadError(f"an index of {name} below zero")
+                found = array[tuple(place.astype(int) for place in places)]
                 return found.reshape((1,) * ndim) if not at else found
             case ("delta", one, other):
                 return (value(one) == value(other)).astype(float)
@@ -429,6 +471,8 @@ class Reader:
                     else:
                         found = whole.real.max(index.axis, keepdims=True)
                 return found
+            case ("hardmax", indices, body):
+                return _first_largest(value(body).real, [index.axis for index in indices])
             case ("juxtaposed", one, other):
                 return value(one) * value(other)
             case ("/", above, below):
@@ -451,14 +495,14 @@ class Reader:
         parser.take("=", "arrow.l")
         right = parser.terms()
         parser.end()
-        lefts = self._wholes(left)
+        lefts = self._wholes(left[1] if left[0] == "vec" else left)
         lengths = set(self.lengths.values())
 
         def look(node: Any) -> None:
             if isinstance(node, tuple) and node[:1] in (("name",), ("derivative",)):
                 for name in self._wholes(node):
                     shape = [self.lengths.get(size, 0) for size in name.sizes]
-                    lengths.update(as_matrix(name, np.broadcast_to(np.zeros(()), shape)).shape)
+                    lengths.update((math.prod(shape), *as_matrix(name, np.zeros(shape)).shape))
             elif isinstance(node, tuple):
                 for part in node:
                     look(part)
@@ -494,15 +538,43 @@ class Reader:
         found: list[Array] = []
         for parts in itertools.product(*(readings(part) for part in node[1:])):
             value = _matrix_operation(node[0], *parts)
-            if value is None or max(value.shape, default=0) > lengths[-1]:  # larger than all that has a name
+            if value is None or max(value.shape, default=0) > _LARGEST:
                 continue
             if not any(np.array_equal(value, each) for each in found):
                 found.append(value)
         return found
 
 
+def _first_largest(array: Array, axes: list[int]) -> Array:
+    """Return 1 at the first largest entry along axes together, else 0."""
+    found = np.zeros(array.shape)
+    others = [range(1) if axis in axes else range(n) for axis, n in enumerate(array.shape)]
+    for at in itertools.product(*others):
+        place = tuple(slice(None) if axis in axes else n for axis, n in enumerate(at))
+        part = array[place]
+        one = np.zeros(part.size)
+        one[list(part.ravel()).index(part.max())] = 1
+        found[place] = one.reshape(part.shape)
+    return found
+
+
 def as_matrix(name: Name, array: Array) -> Array:
-    """View an array as text has it: ∂y/∂x a row for each entry of y, a vector a column, a pixel a row."""
+    """View an array as text has it: ∂y/∂x a row for each entry of y, a vector a column, a pixel a row.
+
+    What stands in both the rows and the columns makes blocks: zero wherever it differs.
+    """
+    symbol = name.by if isinstance(name, Derivative) else name
+    if symbol.as_matrix and not (isinstance(name, Derivative) and name.of):
+        rows, columns = symbol.as_matrix
+        one, two = ([range(array.shape[axis]) for axis in axes] for axes in (rows, columns))
+        matrix = np.zeros((math.prod(map(len, one)), math.prod(map(len, two))))
+        for (m, above), (n, below) in itertools.product(
+            enumerate(itertools.product(*one)), enumerate(itertools.product(*two))
+        ):
+            at = dict(zip(rows, above, strict=True))
+            if all(at.setdefault(axis, place) == place for axis, place in zip(columns, below, strict=True)):
+                matrix[m, n] = array[tuple(at[axis] for axis in range(array.ndim))]
+        return matrix
     if isinstance(name, Derivative) and name.of is not None:
         return array.reshape(int(np.prod(array.shape[: len(name.of.sizes)])), -1)
     if array.ndim == 4:

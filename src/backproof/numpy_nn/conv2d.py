@@ -1,7 +1,8 @@
 """The convolution, as two products of matrices around a copy of the pixels: im2col and its transpose, col2im.
 
 Axes: s sample 1…B, i channel in 1…C, m channel out 1…M, (g, u) pixel in, (h, v) pixel out, and so window;
-(p, q) offset in the K × L kernel.
+(p, q) offset in the K_h × K_v kernel. It moves by stride S over an image with P pixels of padding at each
+side: δ δ is 1 where the window has the pixel at the offset, else 0. (Columns may have another S and P.)
 
 Arrays have PyTorch's shapes, (B, C, H, V). In memory, channels are best last, so that a pixel's channels are
 neighbours: a window is then copied in runs of C numbers (with channels first, in single ones), rows of
@@ -21,11 +22,11 @@ __all__ = ["Conv2d"]
 
 
 class Conv2d:
-    """y = W ⋆ x + b, with ``params`` and ``grads`` keyed ``weight`` (M, C, K, L) and ``bias`` (M,).
+    """y = W ⋆ x + b, with ``params`` and ``grads`` keyed ``weight`` (M, C, K_h, K_v) and ``bias`` (M,).
 
     Kernel, stride and padding are numbers for both axes, or pairs (rows, columns); outside the image, x is
-    zero. Parameters are drawn from ``rng``, uniformly from ±1/√(C K L) as PyTorch has them, and rounded to
-    ``dtype``; input of any other dtype is refused. Sizes that make no sense are a ValueError, and so are
+    zero. Parameters are drawn from ``rng``, uniformly from ±1/√(C K_h K_v) as PyTorch has them, and rounded
+    to ``dtype``; input of any other dtype is refused. Sizes that make no sense are a ValueError, and so are
     gradients to be written into an array whose channels are not last in memory.
     """
 
@@ -55,9 +56,9 @@ class Conv2d:
         self._image = (0, 0)
 
     def forward(self, x: Array) -> Array:
-        """Map x (B, C, H, V) to y (B, M, H′, V′).
+        """Map x (B, C, H, V) to y (B, M, H_y, V_y).
 
-        conv.y:  y_smhv = Σ_p Σ_q Σ_i z_shvpqi W_mipq + b_m
+        conv.y:  y_smhv = Σ_p Σ_q Σ_i W_mipq z_shvpqi + b_m
         """
         weight = self.params["weight"]
         if x.ndim != 4 or x.size == 0 or x.shape[1] != weight.shape[1]:
@@ -69,12 +70,13 @@ class Conv2d:
         n_windows = self.windows.count_in("Conv2d.forward", x.shape[2:])
         self._image = x.shape[2:]
         self._z = im2col(channels_last(x), self.windows)
-        y = self._z.reshape(-1, weight[0].size) @ _matrix(weight).T
+        kernels = _matrix(weight)
+        y = self._z.reshape(-1, kernels.shape[1]) @ kernels.T
         y += self.params["bias"]
         return channels_first(y.reshape(len(x), *n_windows, -1))
 
     def backward(self, dout: Array) -> Array:
-        """Fill ``grads`` and return dx (B, C, H, V), given dout = ∂L/∂y (B, M, H′, V′).
+        """Fill ``grads`` and return dx (B, C, H, V), given dout = ∂L/∂y (B, M, H_y, V_y).
 
         conv.dz:  ∂L/∂z_shvpqi = Σ_m ∂L/∂y_smhv W_mipq
         """
@@ -97,15 +99,15 @@ class Conv2d:
         dy = channels_last(dout)
         rows = dy.reshape(-1, len(weight))
         # A view or an error: written into a copy, the gradient would be lost. Pickling reorders memory.
-        dw = self.grads["weight"].transpose(0, 2, 3, 1).reshape(weight.shape[0], -1, copy=False)
+        dw = self.grads["weight"].transpose(0, 2, 3, 1).reshape(len(weight), -1, copy=False)
         np.matmul(rows.T, z.reshape(len(rows), -1), out=dw)
         self.grads["bias"][...] = sum_over_pixels(dy)
 
 
 def im2col(x: Array, windows: Windows) -> Array:
-    """Copy each window of x (B, H, V, C) into z (B, H′, V′, K, L, C), zeros where it leaves the image.
+    """Copy each window of x (B, H, V, C) into z (B, H_y, V_y, K_h, K_v, C), zeros where it leaves the image.
 
-    conv.z:  z_shvpqi = Σ_g Σ_u δ δ x_sigu
+    conv.z:  z_shvpqi = Σ_g Σ_u δ_{g + P, S h + p} δ_{u + P, S v + q} x_sigu
     """
     n_windows = windows.count_in("im2col", x.shape[1:3])
     z = np.zeros((len(x), *n_windows, *windows.kernel, x.shape[-1]), x.dtype)
@@ -115,9 +117,9 @@ def im2col(x: Array, windows: Windows) -> Array:
 
 
 def col2im(dz: Array, windows: Windows, image: tuple[int, int]) -> Array:
-    """Add up at each pixel what its copies in dz (B, H′, V′, K, L, C) have: return dx (B, H, V, C).
+    """Add up at each pixel what its copies in dz (B, H_y, V_y, K_h, K_v, C) have: return dx (B, H, V, C).
 
-    conv.dx:  ∂L/∂x_sigu = Σ_h Σ_v Σ_p Σ_q δ δ ∂L/∂z_shvpqi
+    conv.dx:  ∂L/∂x_sigu = Σ_h Σ_v Σ_p Σ_q ∂L/∂z_shvpqi δ_{g + P, S h + p} δ_{u + P, S v + q}
     """
     dx = np.zeros((len(dz), *image, dz.shape[-1]), dz.dtype)
     for p, q, (h, v), (g, u) in windows.offsets(image):
@@ -126,5 +128,5 @@ def col2im(dz: Array, windows: Windows, image: tuple[int, int]) -> Array:
 
 
 def _matrix(weight: Array) -> Array:
-    """View weights (M, C, K, L) as a matrix (M, K L C); one with channels first is copied."""
+    """View weights (M, C, K_h, K_v) as a matrix (M, K_h K_v C); one with channels first is copied."""
     return channels_last(weight).reshape(len(weight), -1)

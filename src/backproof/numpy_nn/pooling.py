@@ -1,6 +1,8 @@
 """Pooling: the largest pixel of each window, or the mean.
 
-Axes: s sample 1…B, i channel 1…C, (h, v) window, so pixel out; (g, u) pixel in; (p, q) offset in a window.
+Axes: s sample 1…B, i channel 1…C, (h, v) window, so pixel out; (g, u) pixel in; (p, q) offset in a window of
+K_h × K_v pixels. n_sihvgu is 1 where the pixel is the first largest of its window, n_hvgu where it is in the
+window at all; else they are 0.
 """
 
 import numpy as np
@@ -33,9 +35,9 @@ class MaxPool2d:
         self._x_and_y: tuple[Array, Array] | None = None
 
     def forward(self, x: Array) -> Array:
-        """Map x (B, C, H, V) to y (B, C, H′, V′).
+        """Map x (B, C, H, V) to y (B, C, H_y, V_y).
 
-        max_pool.y:  y_sihv = max
+        max_pool.y:  y_sihv = Σ_g Σ_u n_sihvgu x_sigu
         """
         require_images("MaxPool2d.forward", "x", x)
         pixels, image = channels_last(x), x.shape[2:]
@@ -47,9 +49,9 @@ class MaxPool2d:
         return channels_first(y)
 
     def backward(self, dout: Array) -> Array:
-        """Return dx (B, C, H, V), given dout = ∂L/∂y (B, C, H′, V′).
+        """Return dx (B, C, H, V), given dout = ∂L/∂y (B, C, H_y, V_y).
 
-        max_pool.dx:  ∂L/∂x_sigu = Σ_h Σ_v
+        max_pool.dx:  ∂L/∂x_sigu = Σ_h Σ_v ∂L/∂y_sihv n_sihvgu
         """
         x, y = require_saved("MaxPool2d", self._x_and_y)
         require_dout("MaxPool2d", dout, channels_first(y).shape, y.dtype)
@@ -60,7 +62,7 @@ class MaxPool2d:
 
 
 def _chosen(x: Array, y: Array, windows: Windows) -> Array:
-    """Return where in x (B, H, V, C), counted through, each window's maximum y (B, H′, V′, C) was found."""
+    """Return where in x (B, H, V, C), counted through, each window's maximum y (B, H_y, V_y, C) was found."""
     image, n_channels = x.shape[1:3], x.shape[-1]
     n_before = np.zeros(y.shape, np.min_scalar_type(windows.kernel[0] * windows.kernel[1]))
     smaller_so_far = np.ones(y.shape, bool)
@@ -99,9 +101,9 @@ class AvgPool2d:
         self._x: Array | None = None
 
     def forward(self, x: Array) -> Array:
-        """Map x (B, C, H, V) to y (B, C, H′, V′).
+        """Map x (B, C, H, V) to y (B, C, H_y, V_y).
 
-        avg_pool.y:  y_sihv = (1/(K L)) Σ_p Σ_q
+        avg_pool.y:  y_sihv = (1/(K_h K_v)) Σ_g Σ_u n_hvgu x_sigu
         """
         require_images("AvgPool2d.forward", "x", x)
         self._x, image = channels_last(x), x.shape[2:]
@@ -113,9 +115,9 @@ class AvgPool2d:
         return channels_first(y)
 
     def backward(self, dout: Array) -> Array:
-        """Return dx (B, C, H, V), given dout = ∂L/∂y (B, C, H′, V′).
+        """Return dx (B, C, H, V), given dout = ∂L/∂y (B, C, H_y, V_y).
 
-        avg_pool.dx:  ∂L/∂x_sigu = (1/(K L)) Σ_h Σ_v
+        avg_pool.dx:  ∂L/∂x_sigu = (1/(K_h K_v)) Σ_h Σ_v ∂L/∂y_sihv n_hvgu
         """
         x = require_saved("AvgPool2d", self._x)
         n_windows = self.windows.count_in("AvgPool2d.backward", x.shape[1:3])

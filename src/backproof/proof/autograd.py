@@ -26,11 +26,16 @@ def _left_side(equation: Equation, sample: Sample) -> Tensor:
     graph, name = equation.graph, equation.left.name
     compute = TORCH[graph.name]
     upstream: Tensors = {grad(symbol): torch.tensor(array) for symbol, array in sample.upstream.items()}
-    given = upstream | {
-        symbol: torch.tensor(array)
-        for symbol, array in sample.arrays.items()
-        if isinstance(symbol, Symbol) and symbol not in graph.defined
-    }
+    lengths: Tensors = {size: torch.tensor(number) for size, number in sample.sizes.items()}
+    given = (
+        lengths
+        | upstream
+        | {
+            symbol: torch.tensor(array)
+            for symbol, array in sample.arrays.items()
+            if isinstance(symbol, Symbol) and symbol not in graph.defined
+        }
+    )
     if isinstance(name, Symbol):
         return compute(given)[name]
     by = torch.tensor(sample[name.by]).requires_grad_()

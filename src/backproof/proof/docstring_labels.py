@@ -17,13 +17,13 @@ from typing import Any, get_origin
 
 from backproof import numpy_nn
 from backproof.proof.equations import EQUATIONS
-from backproof.torch_nn import batchnorm
+from backproof.torch_nn import batchnorm, offset_products
 
 MODULES = [
     import_module(f"{package.__name__}.{file.name}")
     for package in (numpy_nn, batchnorm)
     for file in iter_modules(package.__path__)
-]
+] + [offset_products]
 """All modules of hand-written code."""
 _COMPOSED = "layers in a row; tests/numpy_nn/test_gradients.py compares MLP's gradients with numerical ones"
 _GROUPS = "needs a group of processes; tests/torch_nn/test_batchnorm_joint_statistics.py starts them"
@@ -32,12 +32,26 @@ _CHOICE = "chooses between forms that proofs run one by one; tests/torch_nn/test
 _ORIGIN = (
     "any of a channel's numbers will do; tests/torch_nn/test_batchnorm_far_from_zero.py tests which is taken"
 )
+_MODE = "sets what forward computes; tests/numpy_nn/test_layer_modes.py tests both"
+_PAIRS = "takes a size for both axes or two; tests/numpy_nn/test_layer_modes.py tests both"
+_SHAPE = "has no formula; tests/numpy_nn/test_layer_modes.py compares with PyTorch's"
+_SHARE = "chooses between forms; tests/torch_nn/test_conv2d.py tests both"
 _INITIAL = "draws weights, which proofs replace; tests/numpy_nn/test_layer_inputs.py tests their distribution"
 EXEMPT = {
     "numpy_nn.losses.one_hot": "zeros and ones, as equations have them by δ",
+    "numpy_nn.batchnorm.BatchNorm.eval": _MODE,
+    "numpy_nn.batchnorm.BatchNorm.train": _MODE,
+    "numpy_nn.conv2d.Conv2d.__init__": _INITIAL,
+    "numpy_nn.convnet.ConvNet": _COMPOSED,
+    "numpy_nn.dropout.Dropout.__init__": _MODE,
+    "numpy_nn.dropout.Dropout.eval": _MODE,
+    "numpy_nn.dropout.Dropout.train": _MODE,
+    "numpy_nn.flatten.Flatten": _SHAPE,
+    "numpy_nn.initialization.draw_uniform": _INITIAL,
     "numpy_nn.linear.Linear.__init__": _INITIAL,
     "numpy_nn.mlp.MLP": _COMPOSED,
     "numpy_nn.sequential.Sequential": _COMPOSED,
+    "numpy_nn.windows.make_windows": _PAIRS,
     "torch_nn.batchnorm.function.BatchNormFunction": _AUTOGRAD,
     "torch_nn.batchnorm.cpu_passes._are_rows": _CHOICE,
     "torch_nn.batchnorm.function.runs_loops": _CHOICE,
@@ -49,6 +63,7 @@ EXEMPT = {
     "torch_nn.batchnorm.joint_statistics.joint_statistics": _GROUPS,
     "torch_nn.batchnorm.joint_statistics.sum_over_processes": _GROUPS,
     "torch_nn.batchnorm.joint_statistics.totals": _GROUPS,
+    "torch_nn.offset_products.useful_share": _SHARE,
 }
 """Functions, and classes with all their methods, that compute nothing which a proof compares, and why.
 

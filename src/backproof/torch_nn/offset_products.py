@@ -1,9 +1,12 @@
 """A convolution as matrix products: one for each offset of the kernel, over the pixels that it reaches.
 
-The kernel moves pixel by pixel, and as many pixels come out as go in. Axes: s sample 1…B, i channel out 1…M,
-j channel in 1…D, (p, q) pixel, (k, l) offset from the kernel's centre, for a 3 × 3 kernel −1…1. Pixels lie
-before channels: x (B, H, V, D), y (B, H, V, M), W (M, K, L, D). Outside the image, x and dy are zero.
-tests/torch_nn/test_conv2d.py holds each formula against torch's convolution, at every index.
+Kernels are odd and move by single pixels, and as many pixels come out as go in. Axes: s sample 1…B, i channel
+in 1…C, m channel out 1…M, (g, u) pixel in, (h, v) pixel out, (p, q) offset in the K_h × K_v kernel. Pixels
+lie before channels: x (B, H, V, C), y (B, H, V, M), W (M, K_h, K_v, C). Outside the image, x and dy are zero,
+and P = (K_h − 1)/2 for rows, (K_v − 1)/2 for columns.
+
+The formulas are those of numpy_nn/conv2d.py with stride S = 1; but z, the pixels of all windows, is never
+made: what one offset (p, q) has of it is a part of x.
 """
 
 from collections.abc import Iterator
@@ -26,7 +29,7 @@ class Offset(NamedTuple):
 def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Return y, given x, W and b (M,).
 
-    conv.y:  y_sipq = b_i + Σ_k Σ_l Σ_j W_ijkl x_{s j p+k q+l}
+    conv.y:  y_smhv = Σ_p Σ_q Σ_i W_mipq z_shvpqi + b_m
     """
     y = _zeros(x, weight.shape[0])
     if bias is not None:
@@ -39,7 +42,7 @@ def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 def input_gradient(dy: Tensor, weight: Tensor) -> Tensor:
     """Return dx, given dy = ∂L/∂y.
 
-    conv.dx:  dx_sjpq = Σ_k Σ_l Σ_i W_ijkl dy_{s i p−k q−l}
+    conv.dx:  ∂L/∂x_sigu = Σ_h Σ_v Σ_p Σ_q ∂L/∂z_shvpqi δ_{g + P, S h + p} δ_{u + P, S v + q}
     """
     dx = _zeros(dy, weight.shape[-1])
     for offset in _offsets(dy, weight):
@@ -50,7 +53,7 @@ def input_gradient(dy: Tensor, weight: Tensor) -> Tensor:
 def weight_gradient(dy: Tensor, x: Tensor, weight: Tensor) -> Tensor:
     """Return dW, given dy = ∂L/∂y.
 
-    conv.dW:  dW_ijkl = Σ_s Σ_p Σ_q dy_sipq x_{s j p+k q+l}
+    conv.dW:  ∂L/∂W_mipq = Σ_s Σ_h Σ_v ∂L/∂y_smhv z_shvpqi
     """
     dweight = weight.new_empty(weight.shape)
     for offset in _offsets(x, weight):
@@ -61,7 +64,7 @@ def weight_gradient(dy: Tensor, x: Tensor, weight: Tensor) -> Tensor:
 def bias_gradient(dy: Tensor) -> Tensor:
     """Return db (M,), given dy = ∂L/∂y.
 
-    conv.db:  db_i = Σ_s Σ_p Σ_q dy_sipq
+    conv.db:  ∂L/∂b_m = Σ_s Σ_h Σ_v ∂L/∂y_smhv
     """
     return dy.sum((0, 1, 2))
 

@@ -1,4 +1,4 @@
-"""LeakyReLU, alone and behind batch norm, and softmax; and PyTorch's."""
+"""LeakyReLU, alone and behind batch norm, ReLU, and softmax; and PyTorch's."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from backproof.numpy_nn.activations import LeakyReLU, Softmax
+from backproof.numpy_nn.activations import LeakyReLU, ReLU, Softmax
 from backproof.proof.code.batchnorm import uncompiled_loops
 from backproof.proof.equations.activations import p, x, y
 from backproof.proof.formula.expression import Array
@@ -58,6 +58,12 @@ def _changing_nothing(v: Sample) -> tuple[object, ...]:
     return zeros + 1, zeros, 0.0, zeros, zeros, zeros + 1, float(v[SLOPE])
 
 
+def _relu_dx(v: Sample) -> Array:
+    layer = ReLU()
+    layer.forward(v[x])
+    return layer.backward(v[grad(y)])
+
+
 def beyond_exp(scores: Array) -> list[Array]:
     """Shift scores to where exp overflows or vanishes, and add one class that has no probability there.
 
@@ -82,10 +88,13 @@ def _softmax_dx(v: Sample) -> Array:
 CODE: dict[str, Code] = {
     "leaky_relu.y": _leaky_relu_y,
     "leaky_relu.dx": _leaky_relu_dx,
+    "relu.y": lambda v: ReLU().forward(v[x]),
+    "relu.dx": _relu_dx,
     "softmax.p": _softmax_p,
     "softmax.dx": _softmax_dx,
 }
 TORCH: dict[str, Torch] = {
     "leaky_relu": lambda v: {y: F.leaky_relu(v[x], v[SLOPE].item())},
+    "relu": lambda v: {y: F.relu(v[x])},
     "softmax": lambda v: {p: v[x].softmax(1)},
 }

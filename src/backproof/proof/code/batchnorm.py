@@ -1,4 +1,4 @@
-"""Batch norm by loops, compiled and not, by formulas and by modules, in every layout; and PyTorch's."""
+"""Batch norm in NumPy, by loops, compiled and not, by formulas and modules, in all layouts; and PyTorch's."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from backproof.numpy_nn.batchnorm import BatchNorm as NumPyBatchNorm
+from backproof.numpy_nn.batchnorm import moments
+from backproof.numpy_nn.channels import channels_first, channels_last
 from backproof.proof.equations import batchnorm as symbols
 from backproof.proof.formula.expression import Array
 from backproof.proof.formula.graph import Sample
@@ -42,6 +45,7 @@ def all_implementations(name: str, letters: Any) -> Code:
     passes = _FORWARD_PASSES if name in _FORWARD else _BACKWARD_PASSES
 
     def code(v: Sample) -> Iterator[Array]:
+        yield from _by_numpy(name, v, letters)
         parameters = _parameters(v, letters)
         x, dy = torch.tensor(v[letters.x]), torch.tensor(v[grad(letters.y)])
         shape = x.shape if name in ("y", "dx") else (-1,)
@@ -63,6 +67,40 @@ def all_implementations(name: str, letters: Any) -> Code:
                 yield batch_norm_with_statistics(x, *parameters, *statistics).numpy()
 
     return code
+
+
+def _by_numpy(name: str, v: Sample, letters: Any) -> Iterator[Array]:
+    """Run the NumPy layer: with channels first in memory and last, and y by given statistics too."""
+    x, dy = v[letters.x], v[grad(letters.y)]
+    images = x.ndim == 4
+    if name in ("mu", "var"):
+        mean, _, var = moments(channels_last(x) if images else x)
+        yield mean if name == "mu" else var
+        return
+    for samples in (x, channels_first(channels_last(x))) if images else (x,):
+        layer = numpy_layer(v, letters)
+        value = layer.forward(samples)
+        if name == "y":
+            yield value
+            yield _evaluating(v, letters).forward(samples)
+        else:
+            dx = layer.backward(dy)
+            yield {"dx": dx, "dgamma": layer.grads["weight"], "dbeta": layer.grads["bias"]}[name]
+
+
+def numpy_layer(v: Sample, letters: Any) -> NumPyBatchNorm:
+    """Make the NumPy layer with a sample's parameters."""
+    layer = NumPyBatchNorm(len(v[letters.gamma]), eps=float(v[EPSILON]))
+    layer.params["weight"][...], layer.params["bias"][...] = v[letters.gamma], v[letters.beta]
+    return layer
+
+
+def _evaluating(v: Sample, letters: Any) -> NumPyBatchNorm:
+    """Make one that evaluates, with the batch's statistics."""
+    layer = numpy_layer(v, letters)
+    layer.buffers["running_mean"][...], layer.buffers["running_var"][...] = v[letters.mu], v[letters.var]
+    layer.eval()
+    return layer
 
 
 def _parameters(v: Sample, letters: Any) -> tuple[Tensor, Tensor, float]:
@@ -203,6 +241,7 @@ def xhat(letters: Any) -> Code:
         gamma, beta = torch.ones(x.shape[1], dtype=x.dtype), torch.zeros(x.shape[1], dtype=x.dtype)
         for run in _FORWARD_PASSES:
             yield run(x, x, gamma, beta, eps)["y"].numpy()
+        yield NumPyBatchNorm(len(gamma), eps=eps).forward(v[letters.x])
 
     return code
 
@@ -216,11 +255,14 @@ def _frozen_gradients(v: Sample, x: Tensor, eps: float, mean: Tensor, var: Tenso
     return tuple(gradient.numpy() for gradient in gradients)
 
 
-def _dxhat(v: Sample) -> Array:
-    """Normalise x̂ itself, by the mean 0 and the variance 1."""
+def _dxhat(v: Sample) -> Iterator[Array]:
+    """Normalise x̂ itself, by the mean 0 and the variance 1; and x by given statistics, undone."""
     x = torch.tensor(v[symbols.xhat])
     zeros = torch.zeros(x.shape[1], dtype=x.dtype)
-    return _frozen_gradients(v, x, 0.0, zeros, zeros + 1)[0]
+    yield _frozen_gradients(v, x, 0.0, zeros, zeros + 1)[0]
+    layer = _evaluating(v, symbols)
+    layer.forward(v[symbols.x])
+    yield layer.backward(v[grad(symbols.y)]) * np.sqrt(v[symbols.var] + v[EPSILON])
 
 
 def _with_statistics(v: Sample) -> tuple[Array, ...]:

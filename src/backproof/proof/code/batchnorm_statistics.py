@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch.nn import functional as F
 
+from backproof.numpy_nn.batchnorm import BatchNorm as NumPyBatchNorm
 from backproof.proof.equations.batchnorm_statistics import (
     MOMENTUM,
     TOTAL,
@@ -41,6 +42,11 @@ def _running(name: str) -> Code:
     def code(v: Sample) -> Iterator[Array]:
         before, momentum = v[_RUNNING[name]], float(v[MOMENTUM])
         yield _after_a_batch(v, momentum, 0)[name]
+        layer = NumPyBatchNorm(v[x].shape[1], momentum=momentum)
+        for buffer, symbol in _RUNNING.items():
+            layer.buffers[buffer][...] = v[symbol]
+        layer.forward(v[x])
+        yield layer.buffers[name]
         # Without a momentum the third batch counts for 1/3: along the same line, as far as that.
         yield before + (_after_a_batch(v, None, 2)[name] - before) * (3 * momentum)
 

@@ -1,4 +1,4 @@
-"""LeakyReLU and softmax of a batch."""
+"""LeakyReLU, ReLU and softmax of a batch."""
 
 import numpy as np
 
@@ -24,6 +24,7 @@ def draw_with_slope(rng: np.random.Generator, sizes: Sizes) -> dict[Name, Array]
 
 _leaky = apply("max", x[s, i]) + a * apply("min", x[s, i])
 LEAKY_RELU = Graph("leaky_relu", (B, C), draw_with_slope, (Definition(y, (s, i), _leaky),), (y,))
+RELU = Graph("relu", (B, C), draw_with_slope, (Definition(y, (s, i), apply("max", x[s, i])),), (y,))
 _softmax = apply("exp", x[s, i]) / Sum(j, apply("exp", x[s, j]))
 _shifted = x[s, i] - Largest(k, x[s, k])
 _stable = apply("exp", _shifted) / Sum(j, apply("exp", x[s, j] - Largest(k, x[s, k])))
@@ -39,6 +40,14 @@ EQUATIONS = (
         (grad(y)[s, i] * apply("branch", x[s, i], 1, a),),
         LEAKY_RELU,
         apply("⊙", _Gy, apply("branch", _X, 1, a)),
+    ),
+    Equation("relu.y", y[s, i], (apply("max", x[s, i]),), RELU, apply("max", _X)),
+    Equation(
+        "relu.dx",
+        grad(x)[s, i],
+        (grad(y)[s, i] * apply("branch", x[s, i], 1, 0),),
+        RELU,
+        apply("⊙", _Gy, apply("branch", _X, 1, 0)),
     ),
     Equation(
         "softmax.p",

@@ -9,7 +9,7 @@ from backproof.proof.formula.expression import Array, Number, apply
 from backproof.proof.formula.graph import Definition, Graph, Sample, Sizes, normal
 from backproof.proof.formula.index_form import Delta, Sum
 from backproof.proof.formula.letters import EPSILON, B, C, epsilon
-from backproof.proof.formula.matrix_form import Identity, Whole, ones
+from backproof.proof.formula.matrix_form import Whole, identity, ones
 from backproof.proof.formula.notation import Derivative, Index, Name, Symbol, grad
 
 ORDER = 6
@@ -137,14 +137,14 @@ STEPS = (
         Derivative(x, mu)[i, r, j],
         ((1 / B) * Sum(s, Delta(s, r) * Delta(i, j)), (1 / B) * Delta(i, j)),
         BATCH_NORM,
-        (1 / B) * apply("⊗", _1.T, Identity(C)),
+        (1 / B) * apply("⊗", _1.T, identity(C)),
     ),
     Equation(
         "bn.dvar_dx",
         Derivative(x, var)[i, r, j],
         ((2 / B) * (Delta(i, j) * (x[r, i] - mu[i])),),
         MEAN_FIXED,
-        (2 / B) * (apply("⊗", _1.T, Identity(C)) @ apply("diag", apply("vec", _centred))),
+        (2 / B) * (apply("⊗", _1.T, identity(C)) @ apply("diag", apply("vec", _centred))),
     ),
     Equation(
         "bn.dx_paths",
@@ -180,10 +180,10 @@ STEPS = (
         ((Delta(i, j) / _std) * (Delta(s, r) - 1 / B - (1 / B) * (xhat[s, i] * xhat[r, i])),),
         BATCH_NORM,
         (
-            apply("⊗", Identity(B) - (1 / B) * (_1 @ _1.T), Identity(C))
-            - (1 / B) * (_DIAGONAL @ apply("⊗", _1 @ _1.T, Identity(C)) @ _DIAGONAL)
+            apply("⊗", identity(B) - (1 / B) * (_1 @ _1.T), identity(C))
+            - (1 / B) * (_DIAGONAL @ apply("⊗", _1 @ _1.T, identity(C)) @ _DIAGONAL)
         )
-        @ apply("⊗", Identity(B), apply("diag", _invstd)),
+        @ apply("⊗", identity(B), apply("diag", _invstd)),
     ),
 )
 

@@ -7,7 +7,7 @@ from backproof.proof.formula.expression import Array, apply
 from backproof.proof.formula.graph import Definition, Graph, Sizes, normal
 from backproof.proof.formula.index_form import Delta, Sum
 from backproof.proof.formula.letters import LOSS, SLOPE, a
-from backproof.proof.formula.matrix_form import Identity, Whole, ones
+from backproof.proof.formula.matrix_form import Whole, identity, ones
 from backproof.proof.formula.notation import Derivative, Index, Name, Size, Symbol, grad, scalar
 
 ORDER = 1
@@ -114,9 +114,9 @@ JACOBIANS = (
         Derivative(W, z)[i, j_out, k_in],
         (Delta(i, j_out) * x_in[k_in],),
         LAYER,
-        apply("⊗", Identity(d_out), Whole(x_in).T),
+        apply("⊗", identity(d_out), Whole(x_in).T),
     ),
-    Equation("jacobian.linear_b", Derivative(b, z)[i, j_out], (Delta(i, j_out),), LAYER, Identity(d_out)),
+    Equation("jacobian.linear_b", Derivative(b, z)[i, j_out], (Delta(i, j_out),), LAYER, identity(d_out)),
 )
 CHAIN = (
     Equation(

@@ -9,14 +9,13 @@ from typing import TypeVar
 import numpy as np
 
 from backproof.gradcheck.streams import generator
-from backproof.proof.formula.expression import Array, Formula, Style
+from backproof.proof.formula.expression import Array, Formula, Style, apply
 from backproof.proof.formula.graph import Graph, Sample, shape
 from backproof.proof.formula.index_form import evaluate, indices_in
-from backproof.proof.formula.matrix_form import MatrixContext, Whole, as_matrix, names_in
+from backproof.proof.formula.matrix_form import MatrixContext, Whole, as_matrix, from_matrix, names_in
 from backproof.proof.formula.notation import Derivative, Entry, Index, Name
 
 T = TypeVar("T")
-_LEAST_SIZE, _USUAL_SIZES = 2, 4
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,8 @@ class Equation:
     sign: str = "="
     truth: Callable[[Sample], Array] | None = None
     """Computes the left side, where that is neither a derivative in the graph nor defined by the equation."""
+    matrix_is_vec: bool = False
+    """Whether the matrix form gives the left side's matrix as one column, vec(…)."""
 
     def __post_init__(self) -> None:
         """Refuse two meanings of one letter (ValueError)."""
@@ -53,15 +54,13 @@ class Equation:
         return tuple(index for index in self.left.indices if isinstance(index, Index))
 
     def sample(self, seed: int, number: int = 0) -> Sample:
-        """Draw a sample, no two sizes alike, so that an index in the wrong place cannot fit.
+        """Draw a sample.
 
         Sizes, inputs and upstream gradients each come from a stream of their own.
         """
         draw = partial(generator, seed, "proof", self.label, str(number))
-        n = len(self.graph.sizes)
-        sizes = draw("sizes").choice(max(n, _USUAL_SIZES), n, replace=False) + _LEAST_SIZE
-        by_size = dict(zip(self.graph.sizes, sizes.tolist(), strict=True))
-        return Sample(self.graph, by_size, draw("inputs"), draw("upstream"))
+        sizes = self.graph.draw_sizes(draw("sizes"), self.graph.sizes)
+        return Sample(self.graph, sizes, draw("inputs"), draw("upstream"))
 
     def values(self, sample: Sample) -> list[Array]:
         """Evaluate every step, literally."""
@@ -69,27 +68,15 @@ class Equation:
 
     def matrix_value(self, sample: Sample) -> Array:
         """Evaluate the matrix form, in the shape of the left side's array (ValueError: it has another)."""
-        value, due = (
-            self.matrix.value(MatrixContext(sample.sizes, sample)),
-            shape(self.left.name, sample.sizes),
-        )
-        if np.shape(value) != self._matrix_shape(due):
+        name, value = self.left.name, self.matrix.value(MatrixContext(sample.sizes, sample))
+        due = shape(name, sample.sizes)
+        matrix_shape = (math.prod(due), 1) if self.matrix_is_vec else self._matrix_shape(due)
+        if np.shape(value) != matrix_shape:
             raise ValueError(f"the matrix form of {self.label} has shape {np.shape(value)}")
-        if len(due) == 4 and not self._of_two:
-            return np.moveaxis(value.reshape(*(due[axis] for axis in (0, 2, 3, 1))), -1, 1)
-        return value.reshape(due)
-
-    @property
-    def _of_two(self) -> bool:
-        return isinstance(self.left.name, Derivative) and self.left.name.of is not None
+        return from_matrix(name, value, due)
 
     def _matrix_shape(self, due: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the shape of matrices: ∂y/∂x has a row per entry of y, and a column per entry of x."""
-        name = self.left.name
-        if isinstance(name, Derivative) and name.of is not None:
-            rows = due[: len(name.of.sizes)]
-            return math.prod(rows), math.prod(due[len(rows) :])
-        return np.shape(as_matrix(np.empty(due))) or (1, 1)
+        return np.shape(as_matrix(self.left.name, np.empty(due))) or (1, 1)
 
     def exact(self, sample: Sample) -> Array | None:
         """Return the left side by the complex step; None where the equation defines it."""
@@ -116,7 +103,9 @@ class Equation:
     def write_matrix(self, style: Style) -> str:
         """Write the matrix form."""
         sign = "arrow.l" if (self.sign, style) == ("←", "typst") else self.sign
-        return f"{Whole(self.left.name).write(style)} {sign} {self.matrix.write(style)}"
+        whole = Whole(self.left.name)
+        left = apply("vec", whole) if self.matrix_is_vec else whole
+        return f"{left.write(style)} {sign} {self.matrix.write(style)}"
 
 
 def _require_unlike(things: Iterable[T], written: Callable[[T], str]) -> None:

@@ -9,9 +9,11 @@ import numpy as np
 from backproof.gradcheck.derivatives import complex_jacobian
 from backproof.proof.formula.expression import Array, Formula
 from backproof.proof.formula.index_form import evaluate
+from backproof.proof.formula.matrix_form import names_in
 from backproof.proof.formula.notation import Derivative, Index, Name, Size, Symbol
 
 Sizes = Mapping[Size, int]
+_LEAST_SIZE, _USUAL_SIZES = 2, 4
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,13 @@ def shape(name: Name, sizes: Sizes) -> tuple[int, ...]:
     return tuple(sizes[size] for size in name.sizes)
 
 
+def no_two_alike(rng: np.random.Generator, sizes: tuple[Size, ...]) -> dict[Size, int]:
+    """Draw a number for each size, so that an index in the wrong place cannot fit."""
+    n = len(sizes)
+    drawn = rng.choice(max(n, _USUAL_SIZES), n, replace=False) + _LEAST_SIZE
+    return dict(zip(sizes, drawn.tolist(), strict=True))
+
+
 @dataclass(frozen=True)
 class Graph:
     """A computation from random inputs through definitions to outputs, on which a loss L depends."""
@@ -48,6 +57,7 @@ class Graph:
     definitions: tuple[Definition, ...]
     outputs: tuple[Symbol, ...]
     """What L depends on, with random ∂L/∂output; an output without indices is L itself."""
+    draw_sizes: Callable[[np.random.Generator, tuple[Size, ...]], dict[Size, int]] = no_two_alike
 
     def run(
         self, sizes: Sizes, inputs: Mapping[Name, Array], fixed: Mapping[Name, Array]
@@ -61,10 +71,14 @@ class Graph:
 
     def derivative(self, of: Symbol, by: Symbol, sizes: Sizes, arrays: Mapping[Name, Array]) -> Array:
         """Return ∂of/∂by, indices of ``of`` first: ``by`` changes, and all that depends on it."""
-        inputs = {name: array for name, array in arrays.items() if name not in self.defined}
+        changing = {by}
+        for definition in self.definitions:
+            if not changing.isdisjoint(names_in(definition.formula)):
+                changing.add(definition.symbol)
+        still = {name: array for name, array in arrays.items() if name not in changing}
 
         def of_changed(z: Array) -> Array:
-            return self.run(sizes, inputs, {by: z})[of]
+            return self.run(sizes, {}, {**still, by: z})[of]
 
         return complex_jacobian(of_changed, arrays[by])
 

@@ -26,8 +26,21 @@ class First(Formula):
 
 
 @dataclass(frozen=True)
+class Infinity(Formula):
+    """What is larger than any number."""
+
+    def value(self, _context: IndexContext) -> Array:
+        """Return it."""
+        return np.asarray(np.inf)
+
+    def write(self, style: Style) -> str:
+        """Write ∞."""
+        return "∞" if style == "plain" else "oo"
+
+
+@dataclass(frozen=True)
 class Delta(Formula):
-    """Kronecker's delta: 1 where both indices are the same, else 0."""
+    """Kronecker's delta: 1 where both indices are the same, else 0; they may be computed, as in S h + p."""
 
     left: Formula
     right: Formula
@@ -91,6 +104,46 @@ class Largest(Formula):
         """Write max_k …."""
         sign = f"max_{self.over.letter}" if style == "plain" else f"max_({self.over.letter})"
         return f"{sign} {self.body.write_operand(style, PRODUCT)}"
+
+
+@dataclass(frozen=True)
+class Hardmax(Formula):
+    """1 where an expression is the largest for all values of some indices, the first of them, else 0.
+
+    The indices are not bound by it: it is asked of each of their values. Their order is that of the values,
+    the last index moves first.
+    """
+
+    over: tuple[Index, ...]
+    body: Formula
+
+    def value(self, context: IndexContext) -> Array:
+        """Find the first largest along all the indices' axes together, by real parts."""
+        axes = [context.axes[index] for index in self.over]
+        body = self.body.value(context).real
+        shape = list(body.shape)
+        for index, axis in zip(self.over, axes, strict=True):
+            shape[axis] = context.sizes[index.size]
+        last = range(-len(axes), 0)
+        parted = np.moveaxis(np.broadcast_to(body, shape), axes, last)
+        rows = parted.reshape(-1, np.prod(parted.shape[-len(axes) :], dtype=int))
+        found = np.zeros(rows.shape)
+        found[np.arange(len(rows)), rows.argmax(axis=1)] = 1
+        return np.moveaxis(found.reshape(parted.shape), last, axes)
+
+    def write(self, style: Style) -> str:
+        """Write hardmax_gu (…)."""
+        letters = [index.letter for index in self.over]
+        if style == "plain":
+            return f"hardmax_{''.join(letters)}({self.body.write(style)})"
+        return f'upright("hardmax")_({", ".join(letters)}) ({self.body.write(style)})'
+
+
+def sum_over(indices: tuple[Index, ...], body: Formula) -> Formula:
+    """Sum over several indices, the first outermost."""
+    for index in reversed(indices):
+        body = Sum(index, body)
+    return body
 
 
 def indices_in(formula: Formula) -> list[Index]:

@@ -19,7 +19,9 @@ _SPELLED = {
 
 @dataclass(frozen=True)
 class Size(Formula):
-    """How many values an index takes, such as B for the samples of a batch; in a formula, that number."""
+    """A whole number that a sample is drawn with: how many values an index takes, such as B for the samples
+    of a batch, or how a window moves, such as its stride S.
+    """
 
     letter: str
     subscript: str = ""
@@ -61,6 +63,9 @@ class Indexed:
         return Entry(self, indices if isinstance(indices, tuple) else (indices,))
 
 
+MatrixAxes = tuple[tuple[int, ...], tuple[int, ...]]
+
+
 @dataclass(frozen=True)
 class Symbol(Indexed):
     """A quantity with one entry for each combination of its indices' values; a scalar has no sizes."""
@@ -70,6 +75,8 @@ class Symbol(Indexed):
     accent: str = ""
     superscript: str = ""
     """A layer's number, or the 2 of σ²."""
+    as_matrix: MatrixAxes | None = None
+    """Which axes are the rows of its matrix, and which are the columns, where that is not as usual."""
 
     def write(self, style: Style, subscripts: tuple[str, ...] = ()) -> str:
         """Write one entry, the indices as they are already written; or the name alone."""
@@ -144,7 +151,10 @@ class IndexContext:
 
 @dataclass(frozen=True)
 class Entry(Formula):
-    """An entry of an array; an index may itself be an entry of whole numbers, as in x_{s c_s}."""
+    """An entry of an array.
+
+    An index may itself be an entry of whole numbers, as in x_{s c_s}, or be computed, as in x_{s, K − 1 − p}.
+    """
 
     name: Name
     indices: tuple[Formula, ...] = ()
@@ -163,7 +173,11 @@ class Entry(Formula):
                 raise ValueError(
                     f"{self.write('plain')}: {index.letter} does not count {size.write('plain')}"
                 )
-        return np.asarray(array[tuple(index.value(context) for index in self.indices)])
+        places = [index.value(context) for index in self.indices]
+        for place, length in zip(places, array.shape, strict=True):
+            if place.min() < 0 or place.max() >= length:  # NumPy would count from the end
+                raise ValueError(f"{self.write('plain')} lies outside of the array")
+        return np.asarray(array[tuple(place.astype(int) for place in places)])
 
     def write(self, style: Style) -> str:
         """Write the name with its indices."""
@@ -186,12 +200,14 @@ def scalar(name: Name) -> Entry:
 
 
 def subscript(style: Style, subscripts: tuple[str, ...]) -> str:
-    """Write indices at the lower right: letters side by side, and anything longer in braces."""
+    """Write indices at the lower right: letters side by side, anything longer in braces.
+
+    Where one of them is computed, such as S h + p, commas part them.
+    """
     if not subscripts:
         return ""
+    parted = (", " if any(" " in each for each in subscripts) else " ").join(subscripts)
     if style == "typst":
-        return f"_({' '.join(subscripts)})"
+        return f"_({parted})"
     together = "".join(subscripts)
-    if len(together) == len(subscripts):
-        return f"_{together}"
-    return f"_{{{' '.join(subscripts)}}}"
+    return f"_{together}" if len(together) == len(subscripts) else f"_{{{parted}}}"

@@ -13,6 +13,7 @@ from backproof.proof.docstring_labels import LabelledFunction
 
 _OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
+    ast.BitAnd: ast.BitOr,
 }  # fmt: skip
 _COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.Gt: ast.Lt, ast.Lt: ast.Gt}
 _NAMES = {
@@ -25,16 +26,12 @@ _LONGEST = 80
 """Characters that a change is shown with, if it is not longer itself."""
 
 
-_FUNCTION, _CPU_PASSES = (f"torch_nn.batchnorm.{name}" for name in ("function", "cpu_passes"))
-_SHAPES = "return array.reshape(-1, c) if rows else array.reshape(b, c, -1)"
+_FUNCTION = "torch_nn.batchnorm.function"
 EQUIVALENT = {
-    **{
-        (
-            f"{_CPU_PASSES}._array",
-            f"{_SHAPES} → {changed}",
-        ): "NumPy takes any negative size to mean what is left"
-        for changed in (_SHAPES.replace("-1,", "-2,"), _SHAPES.replace("-1)", "-2)"))
-    },
+    (
+        "numpy_nn.channels.sum_over_pixels",
+        "of_each: Array = np.ones((1, pixels.shape[1]), x.dtype) @ pixels → of_each: Array = pixels",
+    ): "the sum that follows adds up what the product would have",
     (
         f"{_FUNCTION}.PlainBatchNorm.forward",
         "ctx.mark_non_differentiable(mean, var) → pass",
@@ -128,7 +125,7 @@ def _sites(parent: ast.AST, above: tuple[ast.AST, ...] = ()) -> Iterator[_Site]:
         listed = isinstance(value, list)
         nodes = _until_processes_part(value) if listed else [value]
         for number, node in enumerate(nodes):
-            if isinstance(node, ast.AST) and not _refuses(node):
+            if isinstance(node, ast.AST) and not _refuses(node) and not _is_any_negative(node, parent, above):
                 yield _Site(node, field, number if listed else None, (*above, parent))
                 yield from _sites(node, (*above, parent))
 
@@ -153,10 +150,18 @@ def _until_processes_part(nodes: list[ast.AST]) -> list[ast.AST]:
 def _refuses(node: ast.AST) -> bool:
     """Tell whether a statement only refuses input, or is a docstring."""
     match node:
-        case ast.Assert() | ast.Raise() | ast.If(body=[ast.Raise()]) | ast.Expr(ast.Constant()):
+        case ast.Assert() | ast.Raise() | ast.If(body=[*_, ast.Raise()]) | ast.Expr(ast.Constant()):
             return True
         case ast.Expr(ast.Call(ast.Name(name))):
             return name.startswith("require_")
+    return False
+
+
+def _is_any_negative(node: ast.AST, parent: ast.AST, above: tuple[ast.AST, ...]) -> bool:
+    """Tell whether a node is the 1 of a ``reshape(-1)``: NumPy takes any negative size for what is left."""
+    match node, parent, above:
+        case ast.Constant(1), ast.UnaryOp(ast.USub()), (*_, ast.Call(ast.Attribute(_, "reshape"))):
+            return True
     return False
 
 
@@ -168,7 +173,7 @@ def _instead(node: ast.AST) -> Iterator[ast.AST]:
                 yield ast.BinOp(left, _OPERATORS[type(operator)](), right)
             if isinstance(operator, ast.Mult | ast.MatMult):
                 yield from (left, right)
-        case ast.AugAssign(target, operator, value):
+        case ast.AugAssign(target, operator, value) if type(operator) in _OPERATORS:
             yield ast.AugAssign(target, _OPERATORS[type(operator)](), value)
         case ast.UnaryOp(ast.USub(), operand):
             yield operand

@@ -9,7 +9,7 @@ import numpy as np
 from backproof.gradcheck.derivatives import relative_error
 from backproof.proof.formula.expression import Array, Formula, Number, Operation
 from backproof.proof.formula.graph import Sample
-from backproof.proof.formula.index_form import Delta, Largest, Sum
+from backproof.proof.formula.index_form import Delta, Hardmax, Largest, Sum
 from backproof.proof.formula.notation import Entry, Index, Size
 
 _EXCHANGED = {
@@ -22,6 +22,8 @@ _SAME = 1e-12
 """Relative difference of numbers that are the same but for rounding."""
 
 _CENTRED = "the other factor is centred, so what is the same for all samples drops out of this one"
+_SIGN = "only the sign counts, and a mean has that of the sum"
+_IN_WINDOW = "δ_{g + P, S h + p} δ_{u + P, S v + q}"
 EQUIVALENT = {
     (f"{label}, matrix form", f"{matrix} − {mean} → {matrix}{other}"): _CENTRED
     for label, matrix, mean in (
@@ -30,6 +32,10 @@ EQUIVALENT = {
         ("bn.joint_q", "E", "1_P μᵀ"),
     )
     for other in ("", f" + {mean}")
+} | {
+    (f"max_pool.y, step {step}", f"{total} → ({total})/{size}"): _SIGN
+    for step in (1, 2)
+    for total, size in ((f"Σ_p Σ_q {_IN_WINDOW}", "K_h"), (f"Σ_q {_IN_WINDOW}", "K_v"))
 }
 """Changes that change no result, and why, beside those that ``formula_mutants`` leaves out by rule."""
 
@@ -85,14 +91,24 @@ def _mutants(formula: Formula, around: Around) -> Iterator[tuple[str, Formula]]:
         case Sum(index, body) | Largest(index, body):
             for change, other in _mutants(body, around.under(index)):
                 yield change, replace(formula, body=other)
+        case Hardmax(_, body):
+            for change, other in _mutants(body, around):
+                yield change, replace(formula, body=other)
         case Entry(_, indices):
             for number, part in enumerate(indices):
-                if isinstance(part, Entry):  # such as the c_s of x_{s c_s}
-                    for change, other in _mutants(part, around):
-                        yield change, replace(formula, indices=_with(indices, number, other))
-        case Delta(left, Entry() as right):
-            for change, other in _mutants(right, around):
+                for change, other in _mutants_of_computed(part, around):
+                    yield change, replace(formula, indices=_with(indices, number, other))
+        case Delta(left, right):
+            for change, other in _mutants_of_computed(left, around):
+                yield change, Delta(other, right)
+            for change, other in _mutants_of_computed(right, around):
                 yield change, Delta(left, other)
+
+
+def _mutants_of_computed(index: Formula, around: Around) -> Iterator[tuple[str, Formula]]:
+    """Yield those of an index that is no mere letter, such as the c_s of x_{s c_s}, or S h + p."""
+    if not isinstance(index, Index):
+        yield from _mutants(index, around)
 
 
 def _instead(formula: Formula, around: Around) -> Iterator[Formula]:
@@ -102,12 +118,17 @@ def _instead(formula: Formula, around: Around) -> Iterator[Formula]:
             yield from _instead_of_operation(formula)
         case Number(n):
             yield Number(n + 1)
+        case Index():  # within an index that is computed
+            yield from _other_indices(formula, formula.size, around)
         case Size():
             yield formula + 1
         case Sum():
             yield formula / formula.over.size  # the mean
         case Largest(index, body):
             yield Sum(index, body)
+        case Hardmax(over, body):
+            yield Number(1)
+            yield from (Hardmax(over[:n] + over[n + 1 :], body) for n in range(len(over)))
         case Delta(left, right):
             yield Number(1)
             yield from (Delta(other, right) for other in _other_indices(left, _size(left), around))
