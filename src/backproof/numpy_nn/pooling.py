@@ -18,8 +18,8 @@ class MaxPool2d:
     """The maximum of each window; padding plays no part in it. Of equal pixels, the first one is chosen.
 
     Kernel, stride (by default the kernel's size) and padding (at most half the kernel) are numbers for both
-    axes, or pairs (rows, columns); else ValueError. NaN in a window is its maximum, and the gradient then goes to
-    the window's first pixel.
+    axes, or pairs (rows, columns); else ValueError. NaN in a window is its maximum, and the gradient then
+    goes to the window's first pixel.
     """
 
     def __init__(
