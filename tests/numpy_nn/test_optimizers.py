@@ -130,7 +130,7 @@ def test_a_step_takes_no_fresh_memory(name: str, options: dict[str, Any], rng: n
 @pytest.mark.parametrize(
     ("optimizer", "options", "said"),
     [
-        (SGD, {"learning_rate": -0.1}, "learning_rate has to be 0 or above, but is -0.1"),
+        (SGD, {"learning_rate": -0.1}, "learning_rate has to be a finite number of 0 or above, but is -0.1"),
         (SGD, {"momentum": -0.5}, "momentum has"),
         (SGD, {"momentum": float("nan")}, "momentum has"),
         (SGD, {"weight_decay": -1}, "weight_decay has"),
@@ -169,7 +169,7 @@ def test_a_gradient_unlike_its_parameter_is_refused(name: str, grad: np.ndarray[
 
 def test_parameters_with_gaps_are_refused() -> None:
     gappy = np.zeros((3, 8))[:, ::2]
-    with pytest.raises(ValueError, match="gaps in memory"):
+    with pytest.raises(ValueError, match="is no vector in memory"):
         SGD({"w": gappy}, {"w": gappy}, 0.1)
 
 

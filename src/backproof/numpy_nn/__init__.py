@@ -1,11 +1,11 @@
 """Layers, losses, networks and optimizers in NumPy, gradients by hand; no other library may be imported here.
 
-Every layer has ``params``, ``grads``, ``forward`` and ``backward``. ``forward`` saves for ``backward`` a
-reference to its input, not a copy (``ReLU`` and ``MaxPool2d`` to their output, too), so leave these arrays
-unchanged in between. ``backward`` takes the loss's gradient at the output and returns the one at the input;
-gradients of parameters go into ``grads``, overwriting what the arrays held. Input arrays are never written
-to. Layers that compute something else in evaluation have ``train`` and ``eval``. Wrong shapes raise
-ValueError, wrong dtypes TypeError, ``backward`` before ``forward`` RuntimeError.
+Every layer has ``params``, ``grads``, ``forward`` and ``backward``. ``forward`` may save for ``backward`` a
+reference to its input or its output, not a copy, so leave both unchanged in between. ``backward`` takes the
+loss's gradient at the output and returns the one at the input; gradients of parameters go into ``grads``,
+overwriting what the arrays held. Input arrays are never written to. Layers that compute something else in
+evaluation have ``train`` and ``eval``. Wrong shapes raise ValueError, wrong dtypes TypeError, ``backward``
+before ``forward`` RuntimeError.
 
 Each formula in a docstring starts with its label (``linear.dW``): the derivations, their proofs and
 the tests use the same labels.

@@ -18,7 +18,10 @@ __all__ = ["LeakyReLU", "ReLU", "Softmax"]
 
 
 class ReLU:
-    """max(0, x) of an array of any shape; NaN stays NaN. At the kink, x = 0, the derivative is taken as 0."""
+    """max(0, x) of an array of any shape; NaN stays NaN. At the kink, x = 0, the derivative is taken as 0.
+
+    Where the derivative is 0, an infinite ∂L/∂y gives NaN.
+    """
 
     def __init__(self) -> None:
         self.params: dict[str, Array] = {}

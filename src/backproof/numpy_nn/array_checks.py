@@ -25,6 +25,12 @@ def require_floating(where: str, name: str, x: Array) -> None:
         raise TypeError(f"{where}: {name} of shape {x.shape} has dtype {x.dtype}, expected a floating dtype")
 
 
+def require_float_dtype(layer: str, dtype: npt.DTypeLike) -> None:
+    """Refuse parameters of no floating dtype (TypeError), which would be rounded to whole numbers."""
+    if not np.issubdtype(dtype, np.inexact):
+        raise TypeError(f"{layer}: dtype is {np.dtype(dtype)}, expected a floating dtype")
+
+
 def require_like(where: str, name: str, x: Array, reference_name: str, reference: Array) -> None:
     """Refuse an array whose shape or dtype differs from the reference's.
 

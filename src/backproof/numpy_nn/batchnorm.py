@@ -6,7 +6,13 @@ Axes: s sample 1…B, i feature or channel 1…C, (h, v) pixel; the labels bn2d 
 import numpy as np
 import numpy.typing as npt
 
-from backproof.numpy_nn.array_checks import Array, require_dout, require_dtype, require_saved
+from backproof.numpy_nn.array_checks import (
+    Array,
+    require_dout,
+    require_dtype,
+    require_float_dtype,
+    require_saved,
+)
 from backproof.numpy_nn.channels import channels_first, channels_last, sum_over_pixels
 
 __all__ = ["BatchNorm"]
@@ -31,6 +37,7 @@ class BatchNorm:
         momentum: float = 0.1,
         dtype: npt.DTypeLike = np.float64,
     ) -> None:
+        require_float_dtype("BatchNorm", dtype)
         if n_features < 1 or not 0 <= eps < np.inf or not 0 <= momentum <= 1:
             raise ValueError(
                 f"BatchNorm needs at least one feature, eps ≥ 0 and momentum in [0, 1], "
@@ -49,7 +56,7 @@ class BatchNorm:
         self._trains = True
         self._saved: tuple[Array, Array, bool] | None = None
 
-    def train(self, _step: int = 0) -> None:
+    def train(self, _step: int, /) -> None:
         """Normalise by each batch's own statistics from now on."""
         self._trains = True
 

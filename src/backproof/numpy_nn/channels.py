@@ -19,15 +19,28 @@ def channels_first(x: Array) -> Array:
 
 
 def sum_over_pixels(x: Array) -> Array:
-    """Return the sum of each channel of x (B, …, C).
+    """Return the sum of each channel of x, features (B, C) or pixels (B, H, V, C).
 
-    First over each sample's pixels, then over the samples: two short sums are rounded less than a long one.
-    The first is a product with ones, which BLAS computes in a quarter of np.sum's time.
+    By a product with ones, since BLAS takes a quarter of np.sum's time; pixels in each sample by itself, then
+    over the samples, as two short sums are rounded less than a long one.
     """
-    pixels = x.reshape(len(x), -1, x.shape[-1])
+    samples = x[None] if x.ndim == 2 else x
+    pixels = samples.reshape(len(samples), -1, x.shape[-1])
     of_each: Array = np.ones((1, pixels.shape[1]), x.dtype) @ pixels
     total: Array = of_each.sum(axis=(0, 1))
     return total
+
+
+def require_channels_last(where: str, name: str, x: Array) -> None:
+    """Refuse an array (B, C, H, V) to be written into as pixels, if its channels are not last in memory.
+
+    Raises ValueError: written into a copy, the numbers would be lost. Pickle keeps no order of axes.
+    """
+    if not x.transpose(0, 2, 3, 1).flags.c_contiguous:
+        raise ValueError(
+            f"{where}: {name} of shape {x.shape} has strides {x.strides}, but its channels have to be last "
+            "in memory; make a new layer and set its params"
+        )
 
 
 def require_images(where: str, name: str, x: Array) -> None:

@@ -16,13 +16,17 @@ def chunks_of(params: Mapping[str, Array], *others: Mapping[str, Array]) -> list
     Arrays of a name may have their axes in any order in memory, the same in all.
 
     Raises:
-        ValueError: if the arrays of a name differ in shape, dtype or layout, or have gaps in memory.
+        ValueError: if there is no parameter, if a gradient is missing, or if the arrays of a name differ in
+            shape, dtype or layout, or have gaps in memory.
+        TypeError: if a parameter is not of a real floating dtype.
     """
+    require_real(params)
     chunks: list[tuple[Array, ...]] = []
     for name, param in params.items():
+        vectors = [_vector(name, param)]
         for other in others:
-            require_same_layout(name, param, other[name])
-        vectors = [_vector(name, array) for array in (param, *(other[name] for other in others))]
+            require_same_layout(name, param, other.get(name))
+            vectors.append(_vector(name, other[name]))
         chunks += [
             tuple(vector[start : start + CHUNK] for vector in vectors)
             for start in range(0, param.size, CHUNK)
@@ -35,8 +39,21 @@ def scratch_for(params: Mapping[str, Array]) -> Array:
     return np.empty(CHUNK, np.result_type(*params.values()))
 
 
-def require_same_layout(name: str, param: Array, other: Array) -> None:
+def require_real(params: Mapping[str, Array]) -> None:
+    """Refuse no parameters (ValueError), and such of a complex or whole dtype (TypeError)."""
+    if not params:
+        raise ValueError("an optimizer needs at least one parameter")
+    for name, param in params.items():
+        if not np.issubdtype(param.dtype, np.floating):
+            raise TypeError(
+                f"{name} of shape {param.shape} is {param.dtype}, but optimizers update real numbers"
+            )
+
+
+def require_same_layout(name: str, param: Array, other: Array | None) -> None:
     """Refuse an array unlike the parameter (ValueError); where an axis has one entry, its stride is free."""
+    if other is None:
+        raise ValueError(f"{name}: the parameter has no gradient of this name")
     if (param.shape, param.dtype) != (other.shape, other.dtype) or any(
         mine != its and length > 1
         for mine, its, length in zip(param.strides, other.strides, param.shape, strict=True)
@@ -51,5 +68,8 @@ def _vector(name: str, x: Array) -> Array:
     """View an array as a vector in the order of its memory."""
     vector = x.ravel(order="K")
     if x.size and not np.may_share_memory(vector, x):
-        raise ValueError(f"{name}: an array of shape {x.shape} and strides {x.strides} has gaps in memory")
+        raise ValueError(
+            f"{name}: an array of shape {x.shape} and strides {x.strides} is no vector in memory; "
+            "make it contiguous"
+        )
     return vector

@@ -31,9 +31,10 @@ class Dropout:
         self._seed = np.random.SeedSequence(seed).entropy
         self._step: int | None = 0
         self._factor: Array | None = None
-        self._shape: tuple[int, ...] = ()
+        self._x_shape: tuple[int, ...] = ()
+        self._x_dtype: np.dtype = np.dtype(float)
 
-    def train(self, step: int = 0) -> None:
+    def train(self, step: int, /) -> None:
         """Drop, from now on, what training step ``step`` drops."""
         self._step = step
 
@@ -47,11 +48,12 @@ class Dropout:
         dropout.y:  y_si = k_si x_si/(1 − f)
         """
         require_floating("Dropout.forward", "x", x)
-        self._shape, self._factor = x.shape, np.ones((), x.real.dtype)
+        self._x_shape, self._x_dtype = x.shape, x.dtype
+        self._factor = np.ones((), x.real.dtype)
         if self._step is not None:
             # The step apart from the seed: as one more number, seed 1's step 2 would be step 0 of (1, 2).
             rng = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(self._step,)))
-            kept = rng.random(x.shape, np.float32) >= self.fraction
+            kept = rng.random(x.shape) >= self.fraction
             self._factor = kept.astype(x.real.dtype) / (1 - self.fraction)
         y: Array = x * self._factor
         return y
@@ -62,6 +64,6 @@ class Dropout:
         dropout.dx:  ∂L/∂x_si = k_si ∂L/∂y_si/(1 − f)
         """
         factor = require_saved("Dropout", self._factor)
-        require_dout("Dropout", dout, self._shape, factor.dtype)
+        require_dout("Dropout", dout, self._x_shape, self._x_dtype)
         dx: Array = dout * factor
         return dx

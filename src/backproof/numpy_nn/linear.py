@@ -6,7 +6,13 @@ Axes: s sample 1…B, i output feature 1…M, j input feature 1…D.
 import numpy as np
 import numpy.typing as npt
 
-from backproof.numpy_nn.array_checks import Array, require_dout, require_dtype, require_saved
+from backproof.numpy_nn.array_checks import (
+    Array,
+    require_dout,
+    require_dtype,
+    require_float_dtype,
+    require_saved,
+)
 
 __all__ = ["Linear"]
 
@@ -28,6 +34,7 @@ class Linear:
         scale: float = 1e-4,
         dtype: npt.DTypeLike = np.float64,
     ) -> None:
+        require_float_dtype("Linear", dtype)
         if in_features < 1 or out_features < 1:
             raise ValueError(
                 f"Linear needs at least one feature on each side, got {in_features} → {out_features}"

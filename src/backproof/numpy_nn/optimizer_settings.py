@@ -4,8 +4,8 @@
 def require_not_negative(**settings: float) -> None:
     """Refuse a negative number and NaN (ValueError, which says the setting's name)."""
     for name, value in settings.items():
-        if not value >= 0:
-            raise ValueError(f"{name} has to be 0 or above, but is {value}")
+        if not 0 <= value < float("inf"):
+            raise ValueError(f"{name} has to be a finite number of 0 or above, but is {value}")
 
 
 def require_betas(betas: tuple[float, float]) -> None:

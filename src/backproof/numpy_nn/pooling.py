@@ -1,8 +1,8 @@
 """Pooling: the largest pixel of each window, or the mean.
 
 Axes: s sample 1…B, i channel 1…C, (h, v) window, so pixel out; (g, u) pixel in; (p, q) offset in a window of
-K_h × K_v pixels. n_sihvgu is 1 where the pixel is the first largest of its window, n_hvgu where it is in the
-window at all; else they are 0.
+K_h × K_v pixels; pixels and offsets count from 0. n_sihvgu is 1 where the pixel is the first largest of its
+window, n_hvgu where it is in the window at all; else they are 0.
 """
 
 import numpy as np

@@ -38,8 +38,8 @@ class TrainableLayer(Layer, Protocol):
 class ModalLayer(Layer, Protocol):
     """A layer that computes something else in evaluation than in training: batch norm, dropout."""
 
-    def train(self, step: int = 0) -> None:
-        """Compute from now on what training step ``step`` does."""
+    def train(self, step: int, /) -> None:
+        """Compute from now on what training step ``step`` does: some layers draw random numbers by it."""
 
     def eval(self) -> None:
         """Compute from now on what evaluation does."""
@@ -64,14 +64,19 @@ class Sequential:
         self.layers = dict(layers)
         self.params = _by_full_name({name: layer.params for name, layer in layers.items()})
         self.grads = _by_full_name({name: layer.grads for name, layer in layers.items()})
+        if len({id(value) for value in self.params.values()}) < len(self.params):
+            raise ValueError(f"Sequential: one layer occurs twice within {', '.join(layers)}; make two")
         self.buffers = _by_full_name({name: getattr(layer, "buffers", {}) for name, layer in layers.items()})
         # Gradients of parameters need no layer before the first that has some.
         trained = list(dropwhile(lambda layer: not layer.params, layers.values()))
         self._after_first = trained[1:]
         self._backward_first = _backward_params_of(trained[0]) if trained else None
 
-    def train(self, step: int = 0) -> None:
-        """Compute from now on what training step ``step`` does: batch norm by the batch, dropout at work."""
+    def train(self, step: int, /) -> None:
+        """Compute from now on what training step ``step`` does: batch norm by the batch, dropout at work.
+
+        Dropout drops the same numbers until another step is named.
+        """
         for layer in self.layers.values():
             if isinstance(layer, ModalLayer):
                 layer.train(step)
@@ -92,8 +97,9 @@ class Sequential:
             raise ValueError(f"expected arrays {', '.join(own)}, got {', '.join(arrays)}")
         for name, array in arrays.items():
             require_like("Sequential.load", name, array, "its own", own[name])
-        for name, array in arrays.items():
-            own[name][...] = array
+        values = {name: array.copy() for name, array in arrays.items()}  # they may be the network's own
+        for name, value in values.items():
+            own[name][...] = value
 
     def forward(self, x: Array) -> Array:
         """Return the last layer's output."""

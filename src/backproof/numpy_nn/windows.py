@@ -44,7 +44,8 @@ class Windows(NamedTuple):
     def offsets(self, image: tuple[int, int]) -> Iterator[Offset]:
         """Yield every offset in a window, row by row."""
         rows, columns = (
-            [_reach(k, n, *along) for k in range(along[0])] for n, *along in zip(image, *self, strict=True)
+            [_reach(offset, pixels, kernel, stride, padding) for offset in range(kernel)]
+            for pixels, kernel, stride, padding in zip(image, *self, strict=True)
         )
         for p, (windows_h, pixels_g) in enumerate(rows):
             for q, (windows_v, pixels_u) in enumerate(columns):

@@ -36,11 +36,17 @@ _MODE = "sets what forward computes; tests/numpy_nn/test_layer_modes.py tests bo
 _PAIRS = "takes a size for both axes or two; tests/numpy_nn/test_layer_modes.py tests both"
 _SHAPE = "has no formula; tests/numpy_nn/test_layer_modes.py compares with PyTorch's"
 _SHARE = "chooses between forms; tests/torch_nn/test_conv2d.py tests both"
+_PREPARES = (
+    "prepares an optimizer's steps; tests/numpy_nn/test_optimizers.py compares those of all kinds of arrays"
+)
 _INITIAL = "draws weights, which proofs replace; tests/numpy_nn/test_layer_inputs.py tests their distribution"
 EXEMPT = {
     "numpy_nn.losses.one_hot": "zeros and ones, as equations have them by δ",
     "numpy_nn.batchnorm.BatchNorm.eval": _MODE,
     "numpy_nn.batchnorm.BatchNorm.train": _MODE,
+    "numpy_nn.chunks.chunks_of": _PREPARES,
+    "numpy_nn.chunks.require_same_layout": _PREPARES,
+    "numpy_nn.chunks.scratch_for": _PREPARES,
     "numpy_nn.conv2d.Conv2d.__init__": _INITIAL,
     "numpy_nn.convnet.ConvNet": _COMPOSED,
     "numpy_nn.dropout.Dropout.__init__": _MODE,
@@ -50,6 +56,7 @@ EXEMPT = {
     "numpy_nn.initialization.draw_uniform": _INITIAL,
     "numpy_nn.linear.Linear.__init__": _INITIAL,
     "numpy_nn.mlp.MLP": _COMPOSED,
+    "numpy_nn.optimizer_settings": _PREPARES,
     "numpy_nn.sequential.Sequential": _COMPOSED,
     "numpy_nn.windows.make_windows": _PAIRS,
     "torch_nn.batchnorm.function.BatchNormFunction": _AUTOGRAD,

@@ -61,7 +61,7 @@ class TrainConfig:
     batch_norm: Literal["none", "manual", "autograd", "native"] = setting(
         "none",
         "before every activation: manual has this project's hand-written backward pass, autograd its forward "
-        "pass alone; native is PyTorch's. In NumPy, all is by hand",
+        "pass alone; native is PyTorch's. In NumPy only manual",
     )
     dropout: float = setting(
         0.0,

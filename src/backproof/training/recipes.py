@@ -141,7 +141,7 @@ CONVNET_BY_TABLE_1 = Recipe(
 
 MLP_NUMPY_BATCHNORM = Recipe(
     "mlp-numpy-batchnorm",
-    "improvement 4 in NumPy: batch norm, Adam and every gradient written by hand",
+    "improvement 4 in NumPy: batch norm, AdamW and every gradient written by hand",
     NUMPY_MLP,
     parent=MLP_DEEP_BATCHNORM,
     reference="0.54",

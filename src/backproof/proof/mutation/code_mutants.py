@@ -33,6 +33,10 @@ EQUIVALENT = {
         "of_each: Array = np.ones((1, pixels.shape[1]), x.dtype) @ pixels → of_each: Array = pixels",
     ): "the sum that follows adds up what the product would have",
     (
+        "numpy_nn.channels.sum_over_pixels",
+        "samples = x[None] if x.ndim == 2 else x → samples = x[None] if x.ndim == 3 else x",
+    ): "features have the same sum as samples of one pixel each, only more slowly",
+    (
         f"{_FUNCTION}.PlainBatchNorm.forward",
         "ctx.mark_non_differentiable(mean, var) → pass",
     ): "the modules detach mean and variance, so nothing asks for their gradients",

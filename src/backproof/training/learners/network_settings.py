@@ -20,5 +20,5 @@ def require_convnet_settings(config: TrainConfig, image_shape: tuple[int, ...]) 
         raise ConfigError(f"the ConvNet takes images of {expected} pixels, not {size}; an MLP takes any size")
     if config.batch_norm == "none":
         raise ConfigError(
-            "the ConvNet has batch norm after every convolution: batch_norm is manual, autograd or native"
+            "the ConvNet has batch norm after every convolution: batch_norm is manual, or another but none"
         )

@@ -22,9 +22,6 @@ from backproof.training.learners.network_settings import require_convnet_setting
 from backproof.training.learners.protocol import Metrics
 from backproof.training.optimizers import OPTIMIZERS
 
-_PIECE = 50
-"""Images that are evaluated at a time, if a batch of training is not larger."""
-
 
 def mlp_learner(
     config: TrainConfig, image_shape: tuple[int, ...], n_classes: int, rng: np.random.Generator
@@ -80,7 +77,7 @@ class NumpyLearner:
             network.params, network.grads, config.learning_rate, weight_decay=config.weight_decay
         )
         self._input_shape = input_shape
-        self._piece = max(config.batch_size, _PIECE)
+        self._batch_size = config.batch_size
         # Dropout's random numbers are a function of seed and step: resuming needs no generator's state.
         self._n_steps = np.zeros((), np.int64)
         self._counts_steps = config.dropout > 0
@@ -131,9 +128,11 @@ class NumpyLearner:
 
     def load_state(self, state: State) -> None:
         """Take all arrays from a saved state (ValueError if it is another network's)."""
-        for name, array in self._arrays().items():
-            if name not in state or state[name].shape != array.shape:
-                raise ValueError(f"the state has no {name} of shape {array.shape}")
+        own = self._arrays()
+        for name, array in own.items():
+            if name not in state or (state[name].shape, state[name].dtype) != (array.shape, array.dtype):
+                raise ValueError(f"the state has no {name} of shape {array.shape}, {array.dtype}")
+        for name, array in own.items():
             array[...] = state[name]
 
     def _arrays(self) -> dict[str, Array]:
@@ -146,11 +145,11 @@ class NumpyLearner:
         return self.network.forward(images.reshape(len(images), *self._input_shape))
 
     def _evaluated(self, images: Images) -> Array:
-        """Return the logits in evaluation, by pieces, so that layers keep no more than in training."""
+        """Return the logits in evaluation, batch by batch: layers then keep no more than in training."""
         self.network.eval()
         with np.errstate(over="ignore", invalid="ignore"):
-            pieces = range(0, len(images), self._piece)
-            return np.concatenate([self._forward(images[i : i + self._piece]) for i in pieces])
+            n = self._batch_size
+            return np.concatenate([self._forward(images[i : i + n]) for i in range(0, len(images), n)])
 
 
 def _n_correct(logits: Array, labels: Labels) -> int:

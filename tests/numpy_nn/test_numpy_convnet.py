@@ -64,7 +64,7 @@ def train(
     loss = SoftmaxCrossEntropy()
     update = getattr(numpy_nn, optimizer)(ours.params, ours.grads, learning_rate, **settings)
     torchs_update = getattr(torch.optim, optimizer)(torchs.parameters(), learning_rate, **settings)
-    ours.train()
+    ours.train(1)
     torchs.train()
     for _ in range(steps):
         x, labels = images(rng, batch), rng.integers(0, 10, size=batch)
@@ -118,6 +118,13 @@ def test_the_same_20_steps(settings: dict[str, Any], rng: np.random.Generator) -
     assert_same_arrays(ours, torchs)
 
 
+def in_mode(network: ConvNet, mode: str) -> None:
+    if mode == "train":
+        network.train(1)
+    else:
+        network.eval()
+
+
 @thin
 @pytest.mark.parametrize("mode", ["train", "eval"])
 def test_the_same_output_and_gradients_in_training_and_evaluation(
@@ -125,7 +132,7 @@ def test_the_same_output_and_gradients_in_training_and_evaluation(
 ) -> None:
     ours, torchs = pair()
     train(ours, torchs, rng, batch=4, steps=3, optimizer="SGD", learning_rate=0.1)
-    getattr(ours, mode)()
+    in_mode(ours, mode)
     getattr(torchs, mode)()
     x, dout = images(rng, 3), rng.normal(size=(3, 10))
     leaf = torch.tensor(x, requires_grad=True)
@@ -147,7 +154,7 @@ def test_gradients_are_those_of_the_complex_step(mode: str, rng: np.random.Gener
     """Along a random direction for every parameter, since there are 40 000 numbers."""
     ours, of_complex = (ConvNet(3, 10, rng=np.random.default_rng(1), dtype=dtype) for dtype in "dD")
     for network in (ours, of_complex):
-        getattr(network, mode)()
+        in_mode(network, mode)
     x, dout = images(rng, 2), rng.normal(size=(2, 10))
     ours.forward(x)
     at = {

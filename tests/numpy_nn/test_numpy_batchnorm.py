@@ -77,7 +77,7 @@ def test_backward_belongs_to_the_forward_before_it_whatever_mode_follows(rng: np
     layer.eval()
     np.testing.assert_array_equal(layer.backward(dout), in_training)
     layer.forward(x)
-    layer.train()
+    layer.train(1)
     assert relative_error(layer.backward(dout), in_training) > 0.1
 
 
