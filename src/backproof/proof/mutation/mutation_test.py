@@ -1,5 +1,6 @@
 """Break every sign, index and factor, one at a time: each time, a proof has to fail."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
@@ -153,7 +154,7 @@ def _tested(
     """Take the first error by which a proof fails; what cannot be computed has failed, too."""
     for errors in samples:
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
                 if any(error > tolerance for error in errors()):
                     return Mutant(where, change, caught=True, computed=True)
         except Exception:  # whatever comes of something broken
