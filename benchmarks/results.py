@@ -35,11 +35,8 @@ def table(runs: FinishedRuns) -> str:
     some = [record for records in runs.by_recipe.values() for record in records]
     machine = some[-1].environment
     commits = sorted({(record.environment.commit or "")[:7] for record in some})
-    versions = ", ".join(
-        f"{name} {version}"
-        for name, version in machine.versions.items()
-        if name in ("python", "numpy", "torch")
-    )
+    known = {name: version for record in some for name, version in record.environment.versions.items()}
+    versions = ", ".join(f"{name} {known[name]}" for name in ("python", "numpy", "torch"))
     lines += [
         "",
         f"Accuracies: mean ± sd over the seeds; seconds: the median. Reference: what the assignment, and one "
