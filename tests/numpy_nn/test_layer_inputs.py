@@ -1,9 +1,21 @@
 """What layers do with extreme inputs, and how they refuse wrong ones."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
-from backproof.numpy_nn import MLP, CrossEntropy, LeakyReLU, Linear, Softmax, SoftmaxCrossEntropy, one_hot
+from backproof.numpy_nn import (
+    MLP,
+    BatchNorm,
+    Conv2d,
+    CrossEntropy,
+    LeakyReLU,
+    Linear,
+    Softmax,
+    SoftmaxCrossEntropy,
+    one_hot,
+)
 
 FLOATS = [np.float32, np.float64]
 
@@ -39,6 +51,19 @@ def test_linear_refuses_another_dtype(linear: Linear) -> None:
         TypeError, match=r"dout of shape \(1, 2\) is float32, but y of shape \(1, 2\) is float64"
     ):
         linear.backward(np.zeros((1, 2), np.float32))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Linear(3, 2, rng=np.random.default_rng(0), dtype=int),
+        lambda: Conv2d(3, 2, 3, rng=np.random.default_rng(0), dtype=int),
+        lambda: BatchNorm(3, dtype=np.int32),
+    ],
+)
+def test_parameters_are_never_whole_numbers(make: Callable[[], object]) -> None:
+    with pytest.raises(TypeError, match=r"dtype is int\d\d, expected a floating dtype"):
+        make()
 
 
 @pytest.mark.parametrize("sizes", [(0, 2), (2, 0), (-1, 3)])

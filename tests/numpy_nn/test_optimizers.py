@@ -185,3 +185,25 @@ def test_every_optimizer_lowers_a_loss_and_keeps_its_arrays(name: str, rng: np.r
     assert np.square(param).sum() < 0.5 * before
     assert params["w"] is param
     assert all(optimizer.state[key] is value for key, value in state.items())
+
+
+@pytest.mark.parametrize(
+    ("params", "grads", "error", "message"),
+    [
+        (
+            {"w": np.zeros(2, complex)},
+            {"w": np.zeros(2, complex)},
+            TypeError,
+            "w of shape .* is complex128, but",
+        ),
+        ({"w": np.zeros(2, int)}, {"w": np.zeros(2, int)}, TypeError, "w of shape .* is int64, but"),
+        ({"w": np.zeros(2)}, {}, ValueError, "w: the parameter has no gradient"),
+        ({}, {}, ValueError, "at least one parameter"),
+    ],
+)
+def test_what_cannot_be_updated_is_refused(
+    params: dict[str, np.ndarray], grads: dict[str, np.ndarray], error: type[Exception], message: str
+) -> None:
+    for optimizer in (SGD, Adam, AdamW):
+        with pytest.raises(error, match=message):
+            optimizer(params, grads, 0.1)

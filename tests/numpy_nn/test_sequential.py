@@ -209,3 +209,20 @@ def test_load_takes_all_or_nothing() -> None:
             network.load(wrong)
     for name, array in (network.params | network.buffers).items():
         np.testing.assert_array_equal(array, before[name])
+
+
+def test_a_layer_within_two_blocks_is_refused() -> None:
+    shared = linear(3, 3, np.float64)
+    with pytest.raises(ValueError, match="one layer occurs twice within one, two; make two"):
+        Sequential({"one": Sequential({"linear": shared}), "two": Sequential({"linear": shared})})
+
+
+def test_a_network_loads_its_own_arrays_under_other_names(rng: np.random.Generator) -> None:
+    network = Sequential({"one": linear(3, 3, np.float64), "two": linear(3, 3, np.float64)})
+    for param in network.params.values():
+        param[...] = rng.normal(size=param.shape)
+    before = {name: param.copy() for name, param in network.params.items()}
+    exchanged = {"one": "two", "two": "one"}
+    network.load({name: network.params[f"{exchanged[name[:3]]}{name[3:]}"] for name in network.params})
+    for name, param in network.params.items():
+        np.testing.assert_array_equal(param, before[f"{exchanged[name[:3]]}{name[3:]}"])

@@ -71,7 +71,7 @@ def test_every_function_with_a_label_is_broken_somewhere(report: MutationReport)
 
 
 @pytest.mark.slow
-def test_functions_that_only_help_and_init_are_broken_too(report: MutationReport) -> None:
+def test_functions_that_only_help_are_broken_too(report: MutationReport) -> None:
     code = report.kinds[-1]
     broken = {mutant.where for mutant in (*code.mutants, *code.equivalents)}
     breakable = {function.name for function in RUNNABLE if any(code_mutants.code_mutants(function))}
@@ -83,8 +83,8 @@ def test_functions_that_only_help_and_init_are_broken_too(report: MutationReport
         f"{batchnorm}.channels.part_of",
         f"{batchnorm}.loops._over_parts",
         f"{batchnorm}.per_channel.channelwise",
-        "numpy_nn.sgd.SGD.__init__",
-        "numpy_nn.chunks._vector",
+        "numpy_nn.adam._Moments.count_step",
+        "numpy_nn.conv2d._matrix",
     } <= broken
 
 

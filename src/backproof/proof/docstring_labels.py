@@ -36,15 +36,18 @@ _MODE = "sets what forward computes; tests/numpy_nn/test_layer_modes.py tests bo
 _PAIRS = "takes a size for both axes or two; tests/numpy_nn/test_layer_modes.py tests both"
 _SHAPE = "has no formula; tests/numpy_nn/test_layer_modes.py compares with PyTorch's"
 _SHARE = "chooses between forms; tests/torch_nn/test_conv2d.py tests both"
+_REFUSES = "refuses dtypes; tests/numpy_nn/test_layer_inputs.py tests which"
 _PREPARES = (
     "prepares an optimizer's steps; tests/numpy_nn/test_optimizers.py compares those of all kinds of arrays"
 )
 _INITIAL = "draws weights, which proofs replace; tests/numpy_nn/test_layer_inputs.py tests their distribution"
 EXEMPT = {
     "numpy_nn.losses.one_hot": "zeros and ones, as equations have them by δ",
+    "numpy_nn.array_checks.require_float_dtype": _REFUSES,
     "numpy_nn.batchnorm.BatchNorm.eval": _MODE,
     "numpy_nn.batchnorm.BatchNorm.train": _MODE,
     "numpy_nn.chunks.chunks_of": _PREPARES,
+    "numpy_nn.chunks.require_real": _PREPARES,
     "numpy_nn.chunks.require_same_layout": _PREPARES,
     "numpy_nn.chunks.scratch_for": _PREPARES,
     "numpy_nn.conv2d.Conv2d.__init__": _INITIAL,
