@@ -12,7 +12,8 @@ NUMPY_CONVNET = NetworkKind("backproof.training.learners.numpy_learner:convnet_l
 TORCH_MLP = NetworkKind("backproof.training.learners.torch_learner:mlp_learner", frozenset({"mlp", "torch"}))
 CONVNET = NetworkKind("backproof.training.learners.torch_learner:convnet_learner", frozenset({"torch"}))
 
-_SMALL_DEEP = {"hidden": (64, 64, 64, 64), "steps": 400, "eval_every": 40}
+_SMALL_MLP = {"steps": 600, "eval_every": 60}
+_SMALL_DEEP = {"hidden": (64, 64, 64, 64), "steps": 200, "eval_every": 20}
 
 MLP_NUMPY = Recipe(
     "mlp-numpy",
@@ -21,7 +22,7 @@ MLP_NUMPY = Recipe(
     reference="0.46",
     in_report=ReportEntry(title="the NumPy network", predictions=True, gradient_norms=True),
     plan=Plan(range(5), seconds=4),
-    small_plan=Plan(range(2), seconds=3),
+    small_plan=Plan(range(2), seconds=3, settings=_SMALL_MLP),
 )
 
 MLP_TORCH = Recipe(
@@ -31,7 +32,7 @@ MLP_TORCH = Recipe(
     reference="0.46",
     in_report=ReportEntry(reason="The network that the modifications start from."),
     plan=Plan(range(5), seconds=6),
-    small_plan=Plan(range(2), seconds=5),
+    small_plan=Plan(range(2), seconds=4, settings=_SMALL_MLP),
 )
 
 MLP_DEEP_ADAM = Recipe(
@@ -53,7 +54,7 @@ MLP_DEEP_ADAM = Recipe(
         gradient_norms=True,
     ),
     plan=Plan(range(3), seconds=100, bf16=True),
-    small_plan=Plan(range(2), seconds=1, settings={**_SMALL_DEEP, "steps": 200, "eval_every": 20}),
+    small_plan=Plan(range(2), seconds=1, settings={**_SMALL_DEEP, "steps": 100, "eval_every": 10}),
 )
 
 MLP_DEEP_ADAM_3000 = Recipe(
@@ -136,7 +137,7 @@ CONVNET_BY_TABLE_1 = Recipe(
         gradient_norms=True,
     ),
     plan=Plan([42], seconds=900),
-    small_plan=Plan([42], seconds=8, settings={"steps": 50, "eval_every": 10}),
+    small_plan=Plan([42], seconds=8, settings={"steps": 25, "eval_every": 5}),
 )
 
 MLP_NUMPY_BATCHNORM = Recipe(
@@ -158,7 +159,7 @@ CONVNET_NUMPY = Recipe(
     reference="0.75",
     in_report=ReportEntry(caption="Accuracy (left) and loss (right) of the ConvNet in NumPy."),
     plan=Plan([42], seconds=2400),
-    small_plan=Plan([42], seconds=10, settings={"steps": 20, "eval_every": 10}),
+    small_plan=Plan([42], seconds=10, settings={"steps": 15, "eval_every": 5}),
 )
 
 RECIPES = {
