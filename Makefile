@@ -12,7 +12,7 @@ ALL := src tests benchmarks assignment_1 docs
 .PHONY: help demo test quick lint format bench check-study proofs results docs clean
 
 help:
-	@echo "make demo   train every network on the embedded images and write the report (two minutes, once installed)"
+	@echo "make demo   train every network on the embedded images and write the report (three minutes, once installed)"
 	@echo "make test   run every test (those on CIFAR-10 need BACKPROOF_DATA=FOLDER)"
 	@echo "make quick  run those that take a moment each (a minute in all)"
 	@echo "make lint   formatting, lint, types, import rules, spelling"

@@ -21,7 +21,7 @@ def reproduce(data: str, data_dir: Path | None, runs: Path | None, out: Path) ->
     """Train every recipe over its seeds, then write report.html and report.pdf.
 
     Runs that are finished are left as they are, those that were cut go on: given again, the command does what
-    is left to do. With --data digits, networks are smaller and all of it takes one to two minutes.
+    is left to do. With --data digits, networks are smaller and all of it takes two to three minutes.
     """
     from backproof.cli.output import say
     from backproof.handin import plan

@@ -159,7 +159,7 @@ CONVNET_NUMPY = Recipe(
     reference="0.75",
     in_report=ReportEntry(caption="Accuracy (left) and loss (right) of the ConvNet in NumPy."),
     plan=Plan([42], seconds=2400),
-    small_plan=Plan([42], seconds=10, settings={"steps": 15, "eval_every": 5}),
+    small_plan=Plan([42], seconds=10, settings={"steps": 25, "eval_every": 5}),
 )
 
 RECIPES = {
