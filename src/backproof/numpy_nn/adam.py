@@ -19,17 +19,9 @@ class Adam:
     adam.v:  v′_i = β_2 v_i + (1 − β_2) g_i²
     adam.step:  w_i ← w_i − η (m′_i/(1 − β_1^t))/(√(v′_i/(1 − β_2^t)) + ε)
 
-    Args:
-        params: Arrays of any floating dtype and shape, contiguous in memory in any order of their axes.
-        grads: Arrays of the same names, shapes and layouts; only read.
-        learning_rate: η.
-        betas: β_1 and β_2, the shares of the old means that a step keeps.
-        eps: ε, added to the root mean square.
-        weight_decay: λ of a penalty λ/2 Σ w², whose gradient is added before the means are taken.
-
-    Raises:
-        ValueError: for a negative number or NaN, betas outside [0, 1), and arrays of which chunks_of
-            makes no vectors.
+    ``betas`` are β_1 and β_2, the shares of the old means that a step keeps; ``eps`` is ε, added to the root
+    mean square; ``weight_decay`` is λ of a penalty λ/2 Σ w², whose gradient is added before the means are
+    taken. A negative number, infinity, NaN, and betas outside [0, 1) are a ValueError.
     """
 
     def __init__(
@@ -67,17 +59,8 @@ class AdamW:
     adam.v:  v′_i = β_2 v_i + (1 − β_2) g_i²
     adamw.step:  w_i ← (1 − η λ) w_i − η (m′_i/(1 − β_1^t))/(√(v′_i/(1 − β_2^t)) + ε)
 
-    Args:
-        params: Arrays of any floating dtype and shape, contiguous in memory in any order of their axes.
-        grads: Arrays of the same names, shapes and layouts; only read.
-        learning_rate: η.
-        betas: β_1 and β_2, the shares of the old means that a step keeps.
-        eps: ε, added to the root mean square.
-        weight_decay: λ; every step shrinks the parameters by η λ, beside Adam's update.
-
-    Raises:
-        ValueError: for a negative number or NaN, betas outside [0, 1), and arrays of which chunks_of
-            makes no vectors.
+    ``betas`` and ``eps`` are as in Adam; ``weight_decay`` is λ: every step shrinks the parameters by η λ,
+    beside Adam's update. A negative number, infinity, NaN, and betas outside [0, 1) are a ValueError.
     """
 
     def __init__(

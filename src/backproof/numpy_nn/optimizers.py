@@ -11,7 +11,10 @@ __all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
 
 
 class Optimizer(Protocol):
-    """Updates the arrays of ``params`` by those of ``grads``, which have the same names and shapes.
+    """Updates the arrays of ``params`` by those of ``grads``, which are only read; η is the learning rate.
+
+    Both have the same names, shapes and dtypes (real floating ones, else TypeError), and the same layout in
+    memory, in any order of axes but without gaps (else ValueError).
 
     ``state`` holds what has to be saved beside the parameters (momentum, counts), in arrays that steps write
     into.

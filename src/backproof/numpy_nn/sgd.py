@@ -20,17 +20,9 @@ class SGD:
     momentum.step:  w_i ← w_i − η v′_i
     nesterov.step:  w_i ← w_i − η (g_i + m v′_i)
 
-    Args:
-        params: Arrays of any floating dtype and shape, contiguous in memory in any order of their axes.
-        grads: Arrays of the same names, shapes and layouts; only read.
-        learning_rate: η.
-        momentum: m: how much of the last update goes on; its buffers are in ``state``.
-        nesterov: Look ahead by one update of the momentum.
-        weight_decay: λ of a penalty λ/2 Σ w², whose gradient is added.
-
-    Raises:
-        ValueError: for a negative number or NaN, nesterov without momentum, and arrays of which chunks_of
-            makes no vectors.
+    ``momentum`` is m, how much of the last update goes on; ``nesterov`` looks ahead by one update of it;
+    ``weight_decay`` is λ of a penalty λ/2 Σ w², whose gradient is added. A negative number, infinity, NaN,
+    and nesterov without momentum are a ValueError.
     """
 
     def __init__(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from torch import Tensor
 from torch.nn import functional as F
 
 from backproof.numpy_nn.pooling import AvgPool2d, MaxPool2d
@@ -63,10 +64,10 @@ CODE: dict[str, Code] = {
 }
 
 
-def _torch(pool: Callable[..., object]) -> Torch:
+def _torch(pool: Callable[..., Tensor]) -> Torch:
     def compute(v: Tensors) -> Tensors:
         kernel, stride, padding = (int(v[KH]), int(v[KV])), int(v[STRIDE]), int(v[PADDING])
-        return {y: pool(v[x], kernel, stride, padding)}  # type: ignore[dict-item]
+        return {y: pool(v[x], kernel, stride, padding)}
 
     return compute
 
