@@ -16,8 +16,8 @@ class Augmentation:
     crop_padding: int = 0
     """Crop to the old size after padding by so many pixels: a shift by −p … +p in each direction."""
     flip: bool = False
-    """Mirror left and right: a random half of the images in the first epoch, the others in the next, and so on
-    (alternating flip: Jordan, arXiv 2404.00498)."""
+    """Mirror left and right: a random half of the images in the first epoch, the others in the next, and so
+    on (alternating flip: Jordan, arXiv 2404.00498)."""
     cutout: int = 0
     """Side of a square of zeros, its centre anywhere in the image (DeVries and Taylor, arXiv 1708.04552)."""
     rotation: float = 0.0

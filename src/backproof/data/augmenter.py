@@ -1,5 +1,7 @@
 """Augment batches so that what becomes of an image depends on seed, step, and its place in the batch."""
 
+import math
+
 import numpy as np
 
 from backproof.arrays import Images, Indices
@@ -26,13 +28,8 @@ class Augmenter:
         self._seed = seed
         self._steps = steps
         self._mirrored_at_first = self._rng(4).integers(0, 2, len(split), dtype=bool)
-        channels, height, width = split.mean.shape
-        count = part.stop - part.start
-        # What is warped needs no border: outside the image all is zero.
-        border = 0 if augmentation.is_affine else augmentation.crop_padding
-        self._padded = np.zeros((count, channels, height + 2 * border, width + 2 * border), np.float32)
-        self._middle = self._padded[:, :, border : border + height, border : border + width]
-        self._whole = np.empty(self._middle.shape if augmentation.image_sizes else 0, np.float32)
+        whole = (part.stop - part.start, *split.mean.shape)
+        self._to_scale_down = np.empty(whole if augmentation.image_sizes else 0, np.float32)
 
     def _rng(self, *spawn_key: int) -> np.random.Generator:
         # Keys (0,) to (2, …) are those of weights, order and dropout.
@@ -50,24 +47,23 @@ class Augmenter:
         shifts -= asked.crop_padding
         mirrored = (self._mirrored_at_first[mine] ^ (epoch % 2 == 1)) & asked.flip
 
-        self._split.centred(mine, out=self._middle)
         full_size = out.shape[2]
         size = asked.image_size(step, self._steps) or full_size
-        whole = out if size == full_size else self._whole
+        images = self._split.centred(mine, out=out if size == full_size else self._to_scale_down)
         if asked.is_affine:
             maps = transforms.affine_maps(
                 np.radians(asked.rotation) * (2 * turn - 1),
                 1 + asked.scaling * (2 * grow - 1),
                 np.radians(asked.shear) * (2 * slant - 1),
             )
-            transforms.warp(self._padded, maps, shifts, mirrored, whole)
-        else:
-            transforms.crop(self._padded, shifts, mirrored, whole)
-        images = whole
+            transforms.warp(images, maps, shifts, mirrored)
+        elif asked.crop_padding or asked.flip:
+            transforms.shift(images, shifts, mirrored)
         if size != full_size:
-            shape = (*whole.shape[:2], size, size)
-            images = out.reshape(-1)[: np.prod(shape)].reshape(shape)
-            transforms.downscale(whole, images)
+            smaller = (*images.shape[:2], size, size)
+            scaled = out.reshape(-1)[: math.prod(smaller)].reshape(smaller)
+            transforms.downscale(images, scaled)
+            images = scaled
         if asked.cutout:
             side = max(1, round(asked.cutout * size / full_size))
             transforms.cut_out(images, np.stack([y, x], axis=1), side)

@@ -12,16 +12,20 @@ Flags = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
 
-def crop(padded: Images, shifts: Indices, mirrored: Flags, out: Images) -> None:
-    """Write into ``out`` (B, C, H, W) a window of each of the padded images, (B, C, H+2p, W+2p).
+def shift(images: Images, shifts: Indices, mirrored: Flags) -> None:
+    """Show in place of each image (C, H, W) what lies ``shifts`` (B, 2) down and right of it, zero outside.
 
-    It lies ``shifts`` (B, 2), −p … +p, down and right of the middle; where ``mirrored``, it is shown so.
+    Where ``mirrored``, its columns are then reversed.
     """
-    height, width = out.shape[2:]
-    starts = shifts + (padded.shape[2] - height) // 2
-    for image, (top, left), flip, target in zip(padded, starts.tolist(), mirrored.tolist(), out, strict=True):
-        window = image[:, top : top + height, left : left + width]
-        target[...] = window[:, :, ::-1] if flip else window
+    _, channels, height, width = images.shape
+    border = int(abs(shifts).max(initial=0))
+    padded = np.zeros((channels, height + 2 * border, width + 2 * border), np.float32)
+    middle = padded[:, border : border + height, border : border + width]
+    starts = (shifts + border).tolist()
+    for image, (top, left), flip in zip(images, starts, mirrored.tolist(), strict=True):
+        middle[...] = image
+        window = padded[:, top : top + height, left : left + width]
+        image[...] = window[:, :, ::-1] if flip else window
 
 
 def affine_maps(rotation: Floats, scale: Floats, shear: Floats) -> Floats:
@@ -34,11 +38,8 @@ def affine_maps(rotation: Floats, scale: Floats, shear: Floats) -> Floats:
     return np.moveaxis(maps, -1, 0)
 
 
-def warp(images: Images, maps: Floats, shifts: Indices, mirrored: Flags, out: Images) -> None:
-    """Write into ``out`` each image (C, H, W) under its affine map, interpolated bilinearly, zero outside.
-
-    With maps of the identity it is ``crop``.
-    """
+def warp(images: Images, maps: Floats, shifts: Indices, mirrored: Flags) -> None:
+    """Do what ``shift`` does, each image under its affine map besides, interpolated bilinearly."""
     import cv2  # takes long to import, and few runs need it
 
     cv2.setNumThreads(0)  # the cores belong to the network
@@ -52,10 +53,10 @@ def warp(images: Images, maps: Floats, shifts: Indices, mirrored: Flags, out: Im
     # OpenCV keeps a pixel's channels side by side.
     pixels, warped = (np.empty((height, width, channels), np.float32) for _ in range(2))
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    for image, matrix, target in zip(images, matrices, out, strict=True):
+    for image, matrix in zip(images, matrices, strict=True):
         cv2.merge(image, pixels)
         cv2.warpAffine(pixels, matrix, (width, height), warped, flags)
-        target[...] = warped.transpose(2, 0, 1)
+        image[...] = warped.transpose(2, 0, 1)
 
 
 def downscale(images: Images, out: Images) -> None:
