@@ -63,7 +63,7 @@ SIZES = {B: 2, C: 3}
 TAKEN = (v[i], grad(x)[s, j])
 """Entries that a power has to put in brackets."""
 POWERS = ("²", "^(−1)", "^(−1/2)", "^(−3/2)")
-CALLS = ("exp", "√", "max", "min", "log", *POWERS)
+CALLS = ("exp", "√", "max", "min", "min 1", "log", *POWERS)
 
 
 def draw(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:

@@ -33,6 +33,7 @@ _CALLS: dict[str, Callable[[Array], Array]] = {"exp": np.exp, "log": np.log, "sq
 _PARTS: dict[str, Callable[[Array], Array]] = {
     "max": lambda x: np.where(x.real > 0, x, 0),
     "min": lambda x: np.where(x.real > 0, 0, x),
+    "min 1": lambda x: np.where(x.real < 1, x, 1),
 }
 _LARGEST = 5000
 """Rows or columns: no reading that was meant has more."""
@@ -190,11 +191,12 @@ class _Parser:
         if token in _PARTS:
             self.take()
             self.take("(")
-            self.take("0")
+            kind = f"{token} 1" if token == "min" and self.peek() == "1" else token
+            self.take("1" if kind == "min 1" else "0")
             self.take(",")
             body = self.terms()
             self.take(")")
-            return (token, body)
+            return (kind, body)
         if token == "upright":
             self.take()
             self.take("(")

@@ -12,7 +12,9 @@ the tests use the same labels.
 """
 
 from backproof.numpy_nn.activations import *
+from backproof.numpy_nn.averaging import *
 from backproof.numpy_nn.batchnorm import *
+from backproof.numpy_nn.clipping import *
 from backproof.numpy_nn.conv2d import *
 from backproof.numpy_nn.convnet import *
 from backproof.numpy_nn.dropout import *

@@ -105,7 +105,7 @@ class _Moments:
         for name in params:
             self.state[f"{name}.exp_avg"] = means[name]
             self.state[f"{name}.exp_avg_sq"] = squares[name]
-        self.chunks = chunks_of(params, grads, means, squares)
+        self.chunks = chunks_of(params, gradient=grads, mean=means, square=squares)
         self._scratch = scratch_for(params)
 
     def count_step(self) -> None:

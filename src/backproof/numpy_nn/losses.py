@@ -69,9 +69,18 @@ class CrossEntropy:
 
 
 class SoftmaxCrossEntropy:
-    """Softmax and cross entropy as one function of the logits: nothing overflows or underflows."""
+    """Softmax and cross entropy as one function of the logits: nothing overflows or underflows.
 
-    def __init__(self) -> None:
+    ``smoothing`` is ε of label smoothing, as torch's cross_entropy does it: of each sample's target the right
+    class keeps 1 − ε, and all classes share ε evenly. Outside [0, 1) it is a ValueError.
+
+    Source of label smoothing: Szegedy et al., 2016.
+    """
+
+    def __init__(self, *, smoothing: float = 0.0) -> None:
+        if not 0 <= smoothing < 1:
+            raise ValueError(f"smoothing has to be in [0, 1), but is {smoothing}")
+        self._smoothing = float(smoothing)  # a NumPy scalar would promote float32
         self._log_p_and_labels: tuple[Array, Array] | None = None
 
     def forward(self, logits: Array, labels: Array) -> np.inexact:
@@ -79,6 +88,10 @@ class SoftmaxCrossEntropy:
 
         softmax_cross_entropy.loss:  L = (1/B) Σ_s (log(Σ_j exp(x_sj − max_k x_sk)) − (x_{s c_s} − max_k
                                      x_sk))
+
+        With label smoothing, of the same p as softmax:
+
+        label_smoothing.loss:  L = −(1/B) Σ_s ((1 − ε) log(p_{s c_s}) + (ε/C) Σ_i log(p_si))
         """
         require_matrix("SoftmaxCrossEntropy.forward", "logits", logits)
         require_labels("SoftmaxCrossEntropy.forward", labels, logits.shape[1])
@@ -90,16 +103,20 @@ class SoftmaxCrossEntropy:
         log_p -= np.log(np.exp(log_p).sum(axis=1, keepdims=True))
         self._log_p_and_labels = log_p, labels
         loss: np.inexact = -log_p[np.arange(len(labels)), labels].mean()
+        if self._smoothing:
+            loss = (1 - self._smoothing) * loss - self._smoothing * log_p.mean()
         return loss
 
     def backward(self) -> Array:
         """Return dx (B, C).
 
         softmax_cross_entropy.dx:  ∂L/∂x_si = (p_si − δ_{i c_s})/B
+        label_smoothing.dx:  ∂L/∂x_si = (p_si − ((1 − ε) δ_{i c_s} + ε/C))/B
         """
         log_p, labels = require_saved("SoftmaxCrossEntropy", self._log_p_and_labels)
         dx: Array = np.exp(log_p)
-        # p − 1 of the right class is minus the sum of the others, which does not cancel where p is nearly 1.
+        dx -= self._smoothing / dx.shape[1]
+        # Of the right class it is minus the sum of the others, which does not cancel where p is nearly 1.
         right = np.arange(len(labels)), labels
         dx[right] = 0
         dx[right] = -dx.sum(axis=1)

@@ -44,7 +44,7 @@ class SGD:
         self._weight_decay = weight_decay
         buffers = {name: np.zeros_like(param) for name, param in params.items()} if momentum else {}
         self.state: dict[str, Array] = {f"{name}.momentum_buffer": buffer for name, buffer in buffers.items()}
-        self._chunks = chunks_of(params, grads, *([buffers] if momentum else []))
+        self._chunks = chunks_of(params, gradient=grads, **({"buffer": buffers} if momentum else {}))
         self._scratch = scratch_for(params)
         self._ahead = scratch_for(params)
 

@@ -13,7 +13,7 @@ from backproof.proof.code.activations import beyond_exp
 from backproof.proof.equations.losses import c, losses, p, t, x
 from backproof.proof.formula.expression import Array
 from backproof.proof.formula.graph import Sample
-from backproof.proof.formula.letters import LOSS
+from backproof.proof.formula.letters import EPSILON, LOSS
 from backproof.proof.signatures import Code, Tensors, Torch
 
 
@@ -53,6 +53,16 @@ def _fused_dx(v: Sample) -> Iterator[Array]:
         yield layer.backward()[:, : v[x].shape[1]]
 
 
+def _smoothed_loss(v: Sample) -> Any:
+    return SoftmaxCrossEntropy(smoothing=float(v[EPSILON])).forward(v[x], v[c])
+
+
+def _smoothed_dx(v: Sample) -> Array:
+    layer = SoftmaxCrossEntropy(smoothing=float(v[EPSILON]))
+    layer.forward(v[x], v[c])
+    return layer.backward()
+
+
 CODE: dict[str, Code] = {
     "batch.loss": _batch_loss,
     "batch.share": _batch_share,
@@ -60,6 +70,8 @@ CODE: dict[str, Code] = {
     "cross_entropy.dp": _cross_entropy_dp,
     "softmax_cross_entropy.loss": _fused_loss,
     "softmax_cross_entropy.dx": _fused_dx,
+    "label_smoothing.loss": _smoothed_loss,
+    "label_smoothing.dx": _smoothed_dx,
 }
 
 
@@ -80,4 +92,5 @@ TORCH: dict[str, Torch] = {
     "batch": lambda v: {LOSS: v[losses].mean()},
     "cross_entropy": lambda v: {LOSS: cross_entropy(v[p], v[t])},
     "softmax_cross_entropy": _fused,
+    "label_smoothing": lambda v: {LOSS: F.cross_entropy(v[x], v[c], label_smoothing=v[EPSILON].item())},
 }

@@ -1,19 +1,27 @@
-"""The optimizers, and PyTorch's."""
+"""The optimizers, clipping and averaging, and PyTorch's."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from backproof.numpy_nn.averaging import WeightAverage
+from backproof.numpy_nn.clipping import clip_gradients
 from backproof.numpy_nn.optimizers import SGD, Adam, AdamW
 from backproof.proof.equations.optimizers import (
     BETA_1,
     BETA_2,
     DECAY,
     ETA,
+    KEPT,
     MOMENTUM,
+    MOST,
+    NORM,
     STEPS,
+    average,
     g,
     mean,
     mean_new,
@@ -26,6 +34,9 @@ from backproof.proof.formula.graph import Sample
 from backproof.proof.formula.letters import EPSILON
 from backproof.proof.formula.notation import Name, grad
 from backproof.proof.signatures import Code, Tensors, Torch
+
+# torch has it without types.
+_averaging: Callable[..., Callable[..., None]] = get_ema_multi_avg_fn
 
 
 def _step(s: Sample) -> Array:
@@ -94,6 +105,23 @@ def _after(name: Name, *optimizers: Callable[[Sample], Iterator[dict[Name, Array
     return lambda s: (after[name] for optimizer in optimizers for after in optimizer(s))
 
 
+def _clipped(s: Sample) -> dict[Name, Array]:
+    """Clip a gradient that is parted into two arrays."""
+    gradient = s[g].copy()
+    norm = clip_gradients({"w": gradient[:1], "b": gradient[1:]}, float(s[MOST]))
+    return {NORM: np.array(norm), g: gradient}
+
+
+def _averaged(s: Sample) -> Array:
+    """Update twice: the first time copies."""
+    weights, averages = {"w": s[average].copy()}, {"w": np.zeros_like(s[average])}
+    averaging = WeightAverage(averages, weights, float(s[KEPT]))
+    averaging.update()
+    weights["w"][...] = s[w]
+    averaging.update()
+    return averages["w"]
+
+
 CODE: dict[str, Code] = {
     "sgd.step": _step,
     "weight_decay.g": _decayed,
@@ -104,6 +132,9 @@ CODE: dict[str, Code] = {
     "adam.v": _after(v_new, _adam, _adamw),
     "adam.step": _after(w, _adam),
     "adamw.step": _after(w, _adamw),
+    "clipping.norm": lambda s: _clipped(s)[NORM],
+    "clipping.g": lambda s: _clipped(s)[g],
+    "averaging.step": _averaged,
 }
 
 
@@ -149,10 +180,26 @@ def _torch_adam(s: Tensors, *, decoupled: bool) -> Tensors:
     return {w: after, mean_new: state["exp_avg"], v_new: state["exp_avg_sq"]}
 
 
+def _torch_clipped(s: Tensors) -> Tensors:
+    parts = [torch.nn.Parameter(torch.zeros_like(part)) for part in (s[g][:1], s[g][1:])]
+    for part, gradient in zip(parts, (s[g][:1], s[g][1:]), strict=True):
+        part.grad = gradient.clone()
+    norm = torch.nn.utils.clip_grad_norm_(parts, s[MOST].item())
+    return {NORM: norm, g: torch.cat([part.grad for part in parts if part.grad is not None])}
+
+
+def _torch_averaged(s: Tensors) -> Tensors:
+    averages = [s[average].clone()]
+    _averaging(s[KEPT].item())(averages, [s[w]], 1)
+    return {average: averages[0]}
+
+
 TORCH: dict[str, Torch] = {
     "sgd": _torch_sgd,
     "momentum": partial(_torch_momentum, nesterov=False),
     "nesterov": partial(_torch_momentum, nesterov=True),
     "adam": partial(_torch_adam, decoupled=False),
     "adamw": partial(_torch_adam, decoupled=True),
+    "clipping": _torch_clipped,
+    "averaging": _torch_averaged,
 }

@@ -6,7 +6,7 @@ from backproof.proof.formula.equation import Equation
 from backproof.proof.formula.expression import Array, apply
 from backproof.proof.formula.graph import Definition, Graph, Sizes, normal
 from backproof.proof.formula.index_form import Delta, Largest, Sum
-from backproof.proof.formula.letters import LOSS, B, C
+from backproof.proof.formula.letters import EPSILON, LOSS, B, C, epsilon
 from backproof.proof.formula.matrix_form import Whole, ones
 from backproof.proof.formula.notation import Index, Name, Symbol, grad, scalar
 
@@ -31,6 +31,11 @@ def draw_scores(rng: np.random.Generator, sizes: Sizes) -> dict[Name, Array]:
     return {**normal(x)(rng, sizes), c: rng.integers(0, sizes[C], size=sizes[B])}
 
 
+def draw_smoothed(rng: np.random.Generator, sizes: Sizes) -> dict[Name, Array]:
+    """Draw scores and classes, and how much of a target all classes share."""
+    return {**draw_scores(rng, sizes), EPSILON: np.array(rng.uniform(0.1, 0.9))}
+
+
 _mean = (1 / B) * Sum(s, losses[s])
 BATCH = Graph("batch", (B,), normal(losses), (Definition(LOSS, (), _mean),), (LOSS,))
 
@@ -47,6 +52,20 @@ FUSED = Graph(
         Definition(t, (s, i), Delta(i, c[s])),
         Definition(p, (s, i), _softmax),
         Definition(LOSS, (), _loss),
+    ),
+    (LOSS,),
+)
+_kept, _spread = 1 - epsilon, epsilon / C
+_smoothed = _kept * Delta(i, c[s]) + _spread
+_smoothed_loss = -((1 / B) * Sum(s, Sum(i, _smoothed * apply("log", p[s, i]))))
+SMOOTHED = Graph(
+    "label_smoothing",
+    (B, C),
+    draw_smoothed,
+    (
+        Definition(t, (s, i), Delta(i, c[s])),
+        Definition(p, (s, i), _softmax),
+        Definition(LOSS, (), _smoothed_loss),
     ),
     (LOSS,),
 )
@@ -90,5 +109,26 @@ EQUATIONS = (
         ),
         FUSED,
         (1 / B) * (_P - _T),
+    ),
+    Equation(
+        "label_smoothing.loss",
+        scalar(LOSS),
+        (
+            _smoothed_loss,
+            -((1 / B) * Sum(s, _kept * apply("log", p[s, c[s]]) + _spread * Sum(i, apply("log", p[s, i])))),
+        ),
+        SMOOTHED,
+        -((1 / B) * (_1B.T @ (_kept * apply("⊙", _T, apply("log", _P)) + _spread * apply("log", _P)) @ _1C)),
+    ),
+    Equation(
+        "label_smoothing.dx",
+        grad(x)[s, i],
+        (
+            Sum(j, grad(p)[s, j] * (p[s, j] * (Delta(i, j) - p[s, i]))),
+            -((1 / B) * Sum(j, (_kept * Delta(j, c[s]) + _spread) * (Delta(i, j) - p[s, i]))),
+            (p[s, i] - _smoothed) / B,
+        ),
+        SMOOTHED,
+        (1 / B) * (_P - (_kept * _T + _spread * (_1B @ _1C.T))),
     ),
 )

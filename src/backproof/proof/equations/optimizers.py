@@ -1,10 +1,14 @@
-"""The optimizers' rules; a prime is for what a step leaves in an optimizer's state."""
+"""The optimizers' rules, what clips their gradients, and what averages their weights.
+
+A prime is for what a step leaves in an optimizer's state.
+"""
 
 import numpy as np
 
 from backproof.proof.formula.equation import Equation
 from backproof.proof.formula.expression import Array, apply
 from backproof.proof.formula.graph import Definition, Graph, Sizes, normal, shape
+from backproof.proof.formula.index_form import Sum
 from backproof.proof.formula.letters import EPSILON, D, epsilon
 from backproof.proof.formula.matrix_form import Whole
 from backproof.proof.formula.notation import Index, Name, Symbol, grad, scalar
@@ -70,6 +74,35 @@ _start_1, _start_2 = 1 - apply("^", _beta_1, _t), 1 - apply("^", _beta_2, _t)
 _update = (mean_new[i] / _start_1) / (apply("√", v_new[i] / _start_2) + epsilon)
 _update_matrix = apply("⊘", Whole(mean_new) / _start_1, apply("√", Whole(v_new) / _start_2) + epsilon)
 
+NORM, MOST = Symbol("ρ"), Symbol("θ")
+"""The norm of all gradients as one vector, and the most that it may be."""
+_norm = scalar(NORM)
+_share = apply("min 1", scalar(MOST) / (_norm + epsilon))
+
+
+def draw_gradient(rng: np.random.Generator, sizes: Sizes) -> dict[Name, Array]:
+    """Draw a gradient and a largest norm, below its own or above; ε is the code's."""
+    drawn = normal(g)(rng, sizes)
+    most = np.linalg.norm(drawn[g]) * rng.choice([0.5, 1.5])
+    return {**drawn, MOST: np.array(most), EPSILON: np.array(1e-6)}
+
+
+_norm_of_g = apply("√", Sum(i, apply("²", g[i])))
+CLIPPING = Graph("clipping", (D,), draw_gradient, (Definition(NORM, (), _norm_of_g),), ())
+
+average = Symbol("w", (D,), "macron")
+KEPT = Symbol("β")
+"""The share of the old average that an update keeps."""
+_kept = scalar(KEPT)
+
+
+def draw_average(rng: np.random.Generator, sizes: Sizes) -> dict[Name, Array]:
+    """Draw a parameter, its average so far, and the share of it that is kept."""
+    return {**normal(w, average)(rng, sizes), KEPT: np.array(rng.uniform(0.1, 0.9))}
+
+
+AVERAGING = Graph("averaging", (D,), draw_average, (), ())
+
 EQUATIONS = (
     Equation(
         "sgd.step",
@@ -125,6 +158,16 @@ EQUATIONS = (
         ((1 - _eta * _decay) * w[i] - _eta * _update,),
         ADAMW,
         (1 - _eta * _decay) * Whole(w) - _eta * _update_matrix,
+        sign="←",
+    ),
+    Equation("clipping.norm", scalar(NORM), (_norm_of_g,), CLIPPING, apply("√", Whole(g).T @ Whole(g))),
+    Equation("clipping.g", g[i], (_share * g[i],), CLIPPING, _share * Whole(g), sign="←"),
+    Equation(
+        "averaging.step",
+        average[i],
+        (_kept * average[i] + (1 - _kept) * w[i], average[i] + (1 - _kept) * (w[i] - average[i])),
+        AVERAGING,
+        _kept * Whole(average) + (1 - _kept) * Whole(w),
         sign="←",
     ),
 )

@@ -130,6 +130,10 @@ def _negative_part(x: Array) -> Array:
     return np.where(x.real > 0, 0, x)
 
 
+def _at_most_one(x: Array) -> Array:
+    return np.where(x.real < 1, x, 1)
+
+
 def _diagonal(column: Array) -> Array:
     return np.diagflat(column)
 
@@ -161,6 +165,7 @@ OPERATORS = {
     "^": Operator(np.power, "{}^{}", "{}^({})", POWER, (ATOM, ATOM), (ATOM, TERMS)),
     "max": Operator(_positive_part, "max(0, {})", "max(0, {})", ATOM, (TERMS,)),
     "min": Operator(_negative_part, "min(0, {})", "min(0, {})", ATOM, (TERMS,)),
+    "min 1": Operator(_at_most_one, "min(1, {})", "min(1, {})", ATOM, (TERMS,)),
     "branch": Operator(
         _branch,
         "({1} if {0} > 0 else {2})",

@@ -13,7 +13,7 @@ _SUPERSCRIPT = str.maketrans("0123456789+-−()lN′", "⁰¹²³⁴⁵⁶⁷⁸
 _ACCENTS = {"": "", "hat": "\u0302", "tilde": "\u0303", "dot": "\u0307", "macron": "\u0304"}
 _SPELLED = {
     "β": "beta", "β_1": "beta_(1)", "β_2": "beta_(2)", "γ": "gamma", "ε": "epsilon", "η": "eta",
-    "λ": "lambda", "μ": "mu", "σ": "sigma", "ℓ": "ell",
+    "θ": "theta", "λ": "lambda", "μ": "mu", "ρ": "rho", "σ": "sigma", "ℓ": "ell",
 }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ _EXCHANGED = {
 }  # fmt: skip
 _DROPS_EITHER = ("+", "−", "·", "@", "⊙", "⊘")
 _DROPS_THE_REST = ("/", "^")
-_DROPPED = ("neg", "T", "exp", "log", "√", "²", "^(−1)", "^(−1/2)", "^(−3/2)")
+_DROPPED = ("neg", "T", "exp", "log", "√", "²", "min 1", "^(−1)", "^(−1/2)", "^(−3/2)")
 _SAME = 1e-12
 """Relative difference of numbers that are the same but for rounding."""
 
