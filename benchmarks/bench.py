@@ -23,6 +23,7 @@ from backproof.training import environment, record
 
 HERE = Path(__file__).parent
 REPEATS = 5
+AUGMENTATION = HERE / "augmentation.py"
 BATCH_NORM = HERE / "batchnorm.py"
 SCRIPT = HERE.parent / "assignment_1" / "code" / "train_mlp_numpy.py"
 
@@ -65,6 +66,11 @@ def batch_norms() -> dict[str, object]:
     return figures
 
 
+def augmentation() -> dict[str, object]:
+    """Time the preparation of a batch, by what is done to its images."""
+    return {"augmentation_us_an_image": json.loads(run_process(AUGMENTATION).output)}
+
+
 def numpy_convnet() -> dict[str, object]:
     """Divide a step of the NumPy ConvNet by kinds of work; and measure short runs' peak memory."""
     settings = ("--steps", 10, "--eval-every", 10, "--validation-size", 1000)
@@ -101,6 +107,7 @@ def main() -> int:
             ("whole default run", lambda: whole_runs(Path(name))),
             ("the course's script", lambda: course_script(Path(name))),
             ("batch norm, forward and backward, beside torch's", batch_norms),
+            ("an image of a batch, prepared", augmentation),
             ("training steps beside plain eager loops", lambda: {"training": training.measure()}),
             ("the NumPy ConvNet", numpy_convnet),
         ):

@@ -30,6 +30,7 @@ def table(results: dict[str, Any]) -> str:
             "`backproof --help`; the data set ready, once prepared",
             f"{r['help_s']:.2f} s; {r['data_ready_s']:.3f} s",
         ),
+        _augmentation_row(r["augmentation_us_an_image"]),
         *_batch_norm_rows(r),
         *_training_rows(r["training"]),
         (
@@ -74,6 +75,19 @@ def profile(results: dict[str, Any]) -> str:
         )
     lines.append(f"| **a step of `convnet-numpy`, batch 32** | **{milliseconds['step']:.0f}** | |")
     return "\n".join(lines) + "\n"
+
+
+def _augmentation_row(microseconds: dict[str, float]) -> tuple[str, str]:
+    named = {
+        "plain": "none",
+        "crop_flip_cutout": "crop, flip and cutout",
+        "affine": "crop, flip, rotation, scaling and shear",
+        "to_24_pixels": "scaled down to 24 × 24",
+    }
+    return (
+        "preparing an image of a batch, with the augmentation named",
+        "; ".join(f"{name} {microseconds[case]:.0f} µs" for case, name in named.items()),
+    )
 
 
 def _batch_norm_rows(results: dict[str, Any]) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -87,40 +88,28 @@ def test_a_crop_may_leave_one_row_and_column() -> None:
     assert min((image != 0).any(axis=0).sum() for image in images) < 4
 
 
-def test_half_of_the_images_are_mirrored_and_the_others_in_the_next_epoch() -> None:
+def mirrored(seed: int, epoch: int) -> list[bool]:
+    """Which of 200 images are mirrored in epoch 0, 1, …"""
     split = split_of(200)
-    batches = Batches(split, 50, 1, augmentation=Augmentation(flip=True))
-    epochs = []
-    for first in (1, 5, 9, 13):
-        mirrored = np.zeros(200, bool)
-        for step in range(first, first + 4):
-            for image, index in zip(batches[step][0], batches.indices(step), strict=True):
-                before = split.centred(np.array([index]))[0]
-                mirrored[index] = np.array_equal(image, before[:, :, ::-1])
-                assert mirrored[index] or np.array_equal(image, before)
-        epochs.append(mirrored)
-    assert 60 < epochs[0].sum() < 140
-    assert np.array_equal(epochs[1], ~epochs[0])
-    assert np.array_equal(epochs[2], epochs[0])
-    assert np.array_equal(epochs[3], ~epochs[0])
+    batches = Batches(split, 50, seed, augmentation=Augmentation(flip=True))
+    result = [False] * 200
+    for step in range(4 * epoch + 1, 4 * epoch + 5):
+        before = split.centred(batches.indices(step))
+        for image, old, index in zip(batches[step][0], before, batches.indices(step), strict=True):
+            result[index] = np.array_equal(image, old[:, :, ::-1])
+            assert result[index] or np.array_equal(image, old)
+    return result
+
+
+def test_half_of_the_images_are_mirrored_and_the_others_in_the_next_epoch() -> None:
+    first = mirrored(1, epoch=0)
+    others = [not image for image in first]
+    assert 60 < sum(first) < 140
+    assert [mirrored(1, epoch) for epoch in (1, 2, 3)] == [others, first, others]
 
 
 def test_seeds_differ_in_what_they_mirror() -> None:
-    split = split_of(64)
-    first = [Batches(split, 64, seed, augmentation=Augmentation(flip=True)) for seed in (1, 2)]
-    sets = [
-        {
-            int(index)
-            for index, image in zip(b.indices(1), b[1][0], strict=True)
-            if not changed(split, index, image)
-        }
-        for b in first
-    ]
-    assert sets[0] != sets[1]
-
-
-def changed(split: Split, index: int, image: Images) -> bool:
-    return not np.array_equal(image, split.centred(np.array([index]))[0])
+    assert mirrored(1, epoch=0) != mirrored(2, epoch=0)
 
 
 @pytest.mark.parametrize("side", [1, 2, 3, 8])
@@ -201,17 +190,24 @@ def test_the_smaller_image_has_the_means_of_the_larger_ones_areas() -> None:
     np.testing.assert_allclose(images, before.reshape(5, 3, 4, 2, 4, 2).mean(axis=(3, 5)), atol=1e-4)
 
 
-def test_images_are_cropped_then_scaled_down_then_cut_out() -> None:
+def test_images_are_scaled_down_after_cropping() -> None:
     split = split_of(40)
-    sizes, crop = (4,), {"crop_padding": 2, "flip": True}
-    cropped = Batches(split, 40, 1, augmentation=Augmentation(**crop))[2][0].copy()
-    images = Batches(split, 40, 1, augmentation=Augmentation(**crop, cutout=4, image_sizes=sizes))[2][0]
-    expected = cropped.reshape(40, 3, 4, 2, 4, 2).mean(axis=(3, 5))
+    crop = Augmentation(crop_padding=2, flip=True)
+    cropped = Batches(split, 40, 1, augmentation=crop)[1][0]
+    images = Batches(split, 40, 1, augmentation=replace(crop, image_sizes=(4,)))[1][0]
+    np.testing.assert_allclose(images, cropped.reshape(40, 3, 4, 2, 4, 2).mean(axis=(3, 5)), atol=1e-4)
+
+
+def test_cutout_comes_last_and_in_proportion_to_the_size() -> None:
+    split = split_of(40)
+    smaller = Augmentation(image_sizes=(4,))
+    before = Batches(split, 40, 1, augmentation=smaller)[1][0]
+    images = Batches(split, 40, 1, augmentation=replace(smaller, cutout=4))[1][0]
     zeros = (images == 0).all(axis=1)
+    # A square of 4 in 8 × 8 pixels is one of 2 in 4 × 4.
+    assert {2} == {int(zeros.any(axis=axis).sum(axis=1).max()) for axis in (1, 2)}
     visible = np.broadcast_to(~zeros[:, None], images.shape)
-    np.testing.assert_allclose(images[visible], expected[visible], atol=1e-4)
-    # A square of 4 in 8 × 8 pixels is one of 2 in 4 × 4; crops' own zeros may add to it.
-    assert zeros.sum(axis=(1, 2)).min() in (1, 2, 4)
+    assert np.array_equal(images[visible], before[visible])
 
 
 def test_full_size_comes_bit_for_bit_as_without_sizes() -> None:
