@@ -1,5 +1,6 @@
 """The assignment's ConvNet, a small VGG, as data: what numpy_nn and torch_nn build their network from."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -34,6 +35,11 @@ TABLE_1 = (
 )  # fmt: skip
 """A network for images of ``n`` channels has ``n`` in the place of conv1's 3."""
 IMAGE_SIZE = (32, 32)
-"""Height and width of the images that the network takes."""
+"""Height and width of the images that the network is for. Training may start with smaller ones."""
 LINEAR_INPUTS = 512
-"""Five times halved, 32 × 32 pixels are one, of 512 channels; a linear layer follows them."""
+"""Five times halved, and rounded up, 32 pixels or fewer are one, of 512 channels; a linear layer follows."""
+
+
+def takes_size(size: Sequence[int]) -> bool:
+    """Tell whether five poolings make one pixel of images of this (height, width)."""
+    return all(1 <= pixels <= most for pixels, most in zip(size, IMAGE_SIZE, strict=True))

@@ -53,9 +53,9 @@ def test_other_channels_and_classes() -> None:
     assert ConvNet(1, 7)(torch.randn(2, 1, 32, 32)).shape == (2, 7)
 
 
-@pytest.mark.parametrize("shape", [(2, 3, 28, 28), (2, 3072), (3, 32, 32)])
+@pytest.mark.parametrize("shape", [(2, 3, 33, 28), (2, 3072), (3, 32, 32)])
 def test_other_images_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="takes images"):
+    with pytest.raises(ValueError, match=r"takes images .* of 1 to 32 pixels a side, got"):
         ConvNet(3, 10)(torch.zeros(shape))
 
 

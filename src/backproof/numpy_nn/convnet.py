@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from backproof.convnet_plan import IMAGE_SIZE, LINEAR_INPUTS, TABLE_1, MaxPool
+from backproof.convnet_plan import LINEAR_INPUTS, TABLE_1, MaxPool, takes_size
 from backproof.numpy_nn.activations import ReLU
 from backproof.numpy_nn.array_checks import Array
 from backproof.numpy_nn.batchnorm import BatchNorm
@@ -18,7 +18,7 @@ __all__ = ["ConvNet"]
 
 
 class ConvNet(Sequential):
-    """Maps images (B, n_channels, 32, 32) to logits (B, n_classes): Table 1, then linear 512 → n_classes.
+    """Maps images (B, n_channels, H, V) to logits (B, n_classes): Table 1, then linear 512 → n_classes.
 
     Parameters and running statistics have the names of the PyTorch network, ``conv1.conv.weight``,
     ``conv1.norm.running_mean``, …, and weights start as PyTorch draws them by default, from ``rng``. Images
@@ -55,7 +55,9 @@ class ConvNet(Sequential):
         super().__init__(layers)
 
     def forward(self, x: Array) -> Array:
-        """Map x (B, n_channels, 32, 32) to logits (B, n_classes)."""
-        if x.ndim != 4 or x.shape[2:] != IMAGE_SIZE:
-            raise ValueError(f"ConvNet takes images (B, C, 32, 32), got shape {x.shape}")
+        """Map x (B, n_channels, H, V) to logits (B, n_classes)."""
+        if x.ndim != 4 or not takes_size(x.shape[2:]):
+            raise ValueError(
+                f"ConvNet takes images (B, C, H, V) of 1 to 32 pixels a side, got shape {x.shape}"
+            )
         return super().forward(x)

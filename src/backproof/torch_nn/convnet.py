@@ -2,17 +2,17 @@
 
 from torch import Tensor, nn
 
-from backproof.convnet_plan import IMAGE_SIZE, LINEAR_INPUTS, TABLE_1, MaxPool
+from backproof.convnet_plan import LINEAR_INPUTS, TABLE_1, MaxPool, takes_size
 from backproof.torch_nn.conv2d import Conv2d
 from backproof.torch_nn.layers_in_a_row import Block
 from backproof.torch_nn.make_batch_norm import make_batch_norm
 
 
 class ConvNet(nn.Module):
-    """Maps images (B, n_channels, 32, 32) to logits (B, n_classes): Table 1, then linear 512 → n_classes.
+    """Maps images (B, n_channels, H, V) to logits (B, n_classes): Table 1, then linear 512 → n_classes.
 
     ``n_channels`` stands for the 3 of conv1. ``norm`` is manual, autograd or native. Weights start as PyTorch
-    has them by default. Images of another size are a ValueError.
+    has them by default. Images of more than 32 pixels a side are a ValueError.
     """
 
     def __init__(self, n_channels: int, n_classes: int, *, norm: str = "manual") -> None:
@@ -33,9 +33,11 @@ class ConvNet(nn.Module):
         self.linear = nn.Linear(LINEAR_INPUTS, n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map x (B, n_channels, 32, 32) to logits (B, n_classes)."""
-        if x.ndim != 4 or x.shape[2:] != IMAGE_SIZE:
-            raise ValueError(f"ConvNet takes images (B, C, 32, 32), got shape {tuple(x.shape)}")
+        """Map x (B, n_channels, H, V) to logits (B, n_classes)."""
+        if x.ndim != 4 or not takes_size(x.shape[2:]):
+            raise ValueError(
+                f"ConvNet takes images (B, C, H, V) of 1 to 32 pixels a side, got shape {tuple(x.shape)}"
+            )
         for layer in self.children():
             x = layer(x)
         return x
