@@ -1,6 +1,7 @@
 """How weights start."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,3 +13,27 @@ def draw_uniform(weight: Array, bias: Array, rng: np.random.Generator) -> None:
     bound = 1 / math.sqrt(weight[0].size)
     for array in (weight, bias):
         array[...] = rng.uniform(-bound, bound, size=array.shape)
+
+
+_WINDOWS = (1 / 4, 1 / 2)
+"""Side of what a unit of the first and of the second hidden layer sees, as a part of the image's."""
+
+
+def draw_local(weights: Sequence[Array], image_shape: Sequence[int], rng: np.random.Generator) -> None:
+    """Start the first hidden layers' weights (M, D), two at most, as a random local map of the image.
+
+    Each unit has a random place in the image (channels, height, width). Its weights from pixels, then from
+    units, in a square around that place are normal, with variance 1/(their number); all others are zero. The
+    matrices stay dense: nothing holds training to these places, and nothing is shared between them.
+    """
+    channels, *size = image_shape
+    pixels = [(np.arange(n) + 0.5) / n for n in size]
+    places_in = np.tile(np.stack(np.meshgrid(*pixels, indexing="ij"), axis=-1).reshape(-1, 2), (channels, 1))
+    for weight, window in zip(weights, _WINDOWS, strict=False):
+        places = rng.uniform(window / 2, 1 - window / 2, (len(weight), 2))
+        seen = np.ones(weight.shape, bool)
+        for axis in range(2):
+            seen &= abs(places[:, None, axis] - places_in[None, :, axis]) <= window / 2
+        n_seen = np.maximum(1, seen.sum(axis=1, keepdims=True))
+        weight[...] = seen * rng.standard_normal(weight.shape) / np.sqrt(n_seen)
+        places_in = places
