@@ -8,7 +8,7 @@ import pytest
 from backproof.errors import ConfigError
 from backproof.numpy_nn import optimizers as numpy_optimizers
 from backproof.training import recipes
-from backproof.training.config import TrainConfig, build, choices, parse_hidden, setting_names
+from backproof.training.config import TrainConfig, build, choices, parse_sizes, setting_names
 from backproof.training.optimizers import OPTIMIZERS, OptimizerInfo, optimizer_names
 from backproof.training.recipe import Recipe
 from backproof.training.recipes import RECIPES, find_recipe
@@ -50,14 +50,14 @@ def test_roles_part_the_settings() -> None:
     assert by_role[Role.LOCATION] == ["data_dir", "device"]
     assert by_role[Role.SEED] == ["seed"]
     assert set(by_role[Role.MACHINE] + by_role[Role.PRECISION]) == {"compile", "threads", "precision"}
-    assert set(by_role[Role.EVALUATION]) == {"data", "validation_size", "eval_every"}
+    assert set(by_role[Role.EVALUATION]) == {"data", "validation_size", "eval_every", "views"}
 
 
 def test_bounds_themselves_are_allowed() -> None:
     for setting in fields(TrainConfig):
         bounds = setting.metadata["bounds"]
         for number in (bounds.least, bounds.most) if bounds else ():
-            value = (number,) if setting.name == "hidden" else number
+            value = (number,) if setting.name in ("hidden", "image_sizes") else number
             assert getattr(build({setting.name: value}), setting.name) == value
 
 
@@ -109,6 +109,21 @@ def test_a_recipe_refuses_what_its_framework_lacks(monkeypatch: pytest.MonkeyPat
         ({"optimizer": "sdg"}, f"optimizer must be one of {', '.join(OPTIMIZERS)}, not 'sdg'"),
         ({"optimizer": 3}, f"optimizer must be one of {', '.join(OPTIMIZERS)}, not 3"),
         ({"precision": 32}, "precision must be one of fp64, fp32, bf16, not 32"),
+        ({"label_smoothing": 1.0}, "label_smoothing must be 0 or more and below 1, not 1.0"),
+        ({"ema_decay": 1.0}, "ema_decay must be 0 or more and below 1, not 1.0"),
+        ({"warmup": 1.0}, "warmup must be 0 or more and below 1, not 1.0"),
+        ({"clip_norm": -1.0}, "clip_norm must be a finite number, 0 or more, not -1.0"),
+        ({"optimizer": "adam", "momentum": 0.9}, "momentum is for sgd; adam has its own: leave it out"),
+        ({"optimizer": "adamw", "nesterov": True}, "momentum is for sgd; adamw has its own: leave it out"),
+        ({"nesterov": True}, "nesterov needs a momentum above 0, e.g. 0.9"),
+        ({"schedule": "step"}, "schedule must be one of constant, linear, cosine, not 'step'"),
+        ({"views": 3}, "views must be one of 1, 2, 6, 18, not 3"),
+        ({"rotation": 90.0}, "rotation must be 0 to 89, not 90.0"),
+        ({"scaling": 1.0}, "scaling must be 0 or more and below 1, not 1.0"),
+        ({"crop_padding": -1}, "crop_padding must be 0 to 2147483647, not -1"),
+        ({"image_sizes": "16;24"}, "image_sizes are whole numbers and commas, like 16,24,32; not '16;24'"),
+        ({"image_sizes": [0]}, "image_sizes must be '' (as they are) or sizes in pixels, e.g. 16,24,32"),
+        ({"epochs": -1.0}, "epochs must be a finite number, 0 or more, not -1.0"),
         ({"data": "mnist"}, "data must be one of cifar10, digits, not 'mnist'"),
     ],
 )
@@ -119,12 +134,21 @@ def test_wrong_settings_are_named(settings: dict[str, object], message: str) -> 
     assert "\n" not in str(caught.value)
 
 
+def test_epochs_take_the_place_of_steps() -> None:
+    assert build({"steps": 7}).n_steps(50_000) == 7
+    assert (
+        build({"steps": 7, "epochs": 2.5, "batch_size": 300}).n_steps(50_000) == 415
+    )  # 166 whole batches each
+    with pytest.raises(ConfigError, match=r"epochs 0.001 of 50,000 images .* are 0 steps; choose 0.004 or"):
+        build({"epochs": 1e-3}).n_steps(50_000)
+
+
 def test_hidden_sizes_are_read_from_text() -> None:
-    assert parse_hidden("100") == (100,)
-    assert parse_hidden("100, 50") == (100, 50)
-    assert parse_hidden("") == ()
-    with pytest.raises(ConfigError, match="whole numbers and commas, like 100,100; not '5;6'"):
-        parse_hidden("5;6")
+    assert parse_sizes("hidden", "100") == (100,)
+    assert parse_sizes("hidden", "100, 50") == (100, 50)
+    assert parse_sizes("hidden", "") == ()
+    with pytest.raises(ConfigError, match="whole numbers and commas, like 100; not '5;6'"):
+        parse_sizes("hidden", "5;6")
 
 
 def test_settings_files(tmp_path: Path) -> None:

@@ -32,6 +32,20 @@ eval_every = 10
 validation_size = 101
 """
 MLP = 'hidden = [12, 9]\ninitialization = "uniform"\n'
+TOGETHER = """
+optimizer = "sgd"
+momentum = 0.9
+schedule = "cosine"
+warmup = 0.2
+clip_norm = 1.0
+label_smoothing = 0.1
+ema_decay = 0.8
+flip = true
+crop_padding = 2
+cutout = 3
+rotation = 10.0
+views = 6
+"""
 
 
 def torchrun(*arguments: object, processes: int = 2) -> list[str]:
@@ -47,7 +61,12 @@ def train(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    ("recipe", "more"), [("mlp-torch", MLP), ("convnet", "steps = 3\nbatch_size = 6\nvalidation_size = 21\n")]
+    ("recipe", "more"),
+    [
+        ("mlp-torch", MLP),
+        ("mlp-torch", MLP + TOGETHER),
+        ("convnet", "steps = 3\nbatch_size = 6\nvalidation_size = 21\n"),
+    ],
 )
 def test_two_processes_train_as_one_with_the_joint_batch(recipe: str, more: str) -> None:
     base = "\n".join(line for line in CONFIG.splitlines() if line.split(" ")[0] not in more.split())

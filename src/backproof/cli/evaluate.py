@@ -22,7 +22,13 @@ def evaluate(run: Path, **changes: str | None) -> None:
     images = trained.evaluation_split
     metrics = trained.learner.evaluate(images.chunks(EVALUATION_BATCH))
     click.echo(
-        f"{run} after step {trained.progress.step} of {trained.config.steps}, "
+        f"{run} after step {trained.progress.step} of {trained.steps}, "
         f"on {len(images):,} {trained.config.evaluation_split_name} images: "
         f"loss {metrics.loss:.4f}, accuracy {metrics.accuracy:.4f}"
     )
+    if trained.config.views > 1:
+        averaged = trained.learner.evaluate(images.chunks(EVALUATION_BATCH), trained.config.views)
+        click.echo(
+            f"averaged over {trained.config.views} views of each image: "
+            f"loss {averaged.loss:.4f}, accuracy {averaged.accuracy:.4f}"
+        )

@@ -5,6 +5,7 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ def train_with_display(run: "Run", *, note_modifications: bool = True) -> "RunRe
     )
     for note in run.learner.notes:
         say(f"note      {note}")
-    with stop_on_signal() as should_stop, ProgressDisplay(run.config.steps, run.progress.step) as display:
+    with stop_on_signal() as should_stop, ProgressDisplay(run.steps, run.progress.step) as display:
         record = trainer.train(
             run,
             trainer.Callbacks(
@@ -52,14 +53,15 @@ def train_with_display(run: "Run", *, note_modifications: bool = True) -> "RunRe
         )
     if record is None:
         click.echo(
-            f"stopped after step {run.progress.step} of {run.config.steps}, saved; "
+            f"stopped after step {run.progress.step} of {run.steps}, saved; "
             f"go on with: {_own_name(run.processes.count)} train --resume {shlex.quote(str(run.folder))}",
             err=True,
         )
         return None
-    result = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in record.final.items())
+    averaged = f"averaged over {run.config.views} views of each image: {_result(record.final_averaged)}\n"
     say(
-        f"done in {record.seconds:.1f} s ({record.images_per_second:,.0f} training images/s): {result}\n"
+        f"done in {record.seconds:.1f} s ({record.images_per_second:,.0f} training images/s): "
+        f"{_result(record.final)}\n{averaged if record.final_averaged else ''}"
         f"pictures  {run.folder / 'curves.png'}  {run.folder / 'curves.svg'}\n"
         f"record    {run.folder / 'record.json'}"
     )
@@ -78,6 +80,10 @@ def train_with_display(run: "Run", *, note_modifications: bool = True) -> "RunRe
             "small as the assignment's; mlp-torch has larger ones with --initialization uniform"
         )
     return record
+
+
+def _result(metrics: Mapping[str, float]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in metrics.items())
 
 
 def _draw_curves(folder: Path, record: "RunRecord") -> None:

@@ -17,10 +17,11 @@ class Optimizer(Protocol):
     memory, in any order of axes but without gaps (else ValueError).
 
     ``state`` holds what has to be saved beside the parameters (momentum, counts), in arrays that steps write
-    into.
+    into. ``learning_rate`` may change between steps.
     """
 
     state: dict[str, Array]
+    learning_rate: float
 
     def __init__(
         self,

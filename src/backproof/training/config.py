@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from backproof.data.augmentation import Augmentation
 from backproof.data.registry import DATASETS
 from backproof.errors import ConfigError
 from backproof.training.optimizers import OPTIMIZERS
@@ -19,6 +20,8 @@ _COUNT_OR_ZERO = Bounds(0, 2**31 - 1)
 _NOT_NEGATIVE = Bounds(0, 3.4e38, "a finite number, 0 or more")
 _POSITIVE = Bounds(math.nextafter(0, 1), sys.float_info.max, "a finite number above 0")
 _FRACTION = Bounds(0, math.nextafter(1, 0), "0 or more and below 1")
+_DEGREES = Bounds(0, 89)
+_IMAGE_SIZES = Bounds(1, 2**15, "'' (as they are) or sizes in pixels, e.g. 16,24,32")
 # Beyond any machine's memory, and small enough that the product of two is still a number of 64 bits.
 _LAYER_SIZES = Bounds(1, 2**24, f"'' (no hidden layer) or layer sizes of 1 to {2**24}")
 
@@ -58,6 +61,47 @@ class TrainConfig:
         "factor of the L2 penalty; with adamw, of the decoupled decay",
         bounds=_NOT_NEGATIVE,
     )
+    momentum: float = setting(
+        0.0, "how much of the last update sgd goes on with; adam has its own", bounds=_FRACTION
+    )
+    nesterov: bool = setting(False, "let momentum look ahead by one update")
+    schedule: Literal["constant", "linear", "cosine"] = setting(
+        "constant",
+        "how the learning rate falls to 0 after the warm-up: not at all, linearly (with a warm-up this is "
+        "one-cycle), or as half a cosine",
+    )
+    warmup: float = setting(
+        0.0, "fraction of the steps over which the learning rate first rises linearly", bounds=_FRACTION
+    )
+    clip_norm: float = setting(
+        0.0, "largest L2 norm of all gradients together; longer ones are scaled; 0: any", bounds=_NOT_NEGATIVE
+    )
+    label_smoothing: float = setting(
+        0.0, "part of each target that goes to all classes alike", bounds=_FRACTION
+    )
+    ema_decay: float = setting(
+        0.0,
+        "evaluate an exponential moving average of the weights; each step keeps this much of it; 0: none",
+        bounds=_FRACTION,
+    )
+    flip: bool = setting(False, "mirror each training image in every other epoch")
+    crop_padding: int = setting(
+        0, "shift training images by up to so many pixels, as a random crop does", bounds=_COUNT_OR_ZERO
+    )
+    cutout: int = setting(
+        0, "side of a square, somewhere on each training image, that is blanked", bounds=_COUNT_OR_ZERO
+    )
+    rotation: float = setting(0.0, "turn training images by up to so many degrees", bounds=_DEGREES)
+    scaling: float = setting(
+        0.0, "enlarge or shrink training images by up to this fraction", bounds=_FRACTION
+    )
+    shear: float = setting(0.0, "slant training images by up to so many degrees", bounds=_DEGREES)
+    image_sizes: tuple[int, ...] = setting(
+        (),
+        "sizes of the training images, e.g. 16,24,32, each for an equal share of the steps; '': as they are",
+        only=["convnet"],
+        bounds=_IMAGE_SIZES,
+    )
     batch_norm: Literal["none", "manual", "autograd", "native"] = setting(
         "none",
         "before every activation: manual has this project's hand-written backward pass, autograd its forward "
@@ -69,15 +113,25 @@ class TrainConfig:
         only=["mlp"],
         bounds=_FRACTION,
     )
-    initialization: Literal["normal", "uniform"] = setting(
+    initialization: Literal["normal", "uniform", "local"] = setting(
         "normal",
-        "starting weights: the assignment's N(0, 0.0001²), or PyTorch's uniform ±1/√inputs",
+        "starting weights: the assignment's N(0, 0.0001²); PyTorch's uniform ±1/√inputs; or local, where "
+        "each of the first hidden units starts with a part of the image, in dense matrices",
         only=["mlp"],
     )
     steps: int = setting(1500, "mini-batches to train on", bounds=_COUNT)
+    epochs: float = setting(
+        0.0, "how often to train on all images, in place of steps; 0: as many steps", bounds=_NOT_NEGATIVE
+    )
     batch_size: int = setting(200, "images in a mini-batch", bounds=_COUNT)
     eval_every: int = setting(
         100, "steps between evaluations; the last step always has one", Role.EVALUATION, bounds=_COUNT
+    )
+    views: Literal[1, 2, 6, 18] = setting(
+        1,
+        "besides plain accuracy, say at the end that of probabilities averaged over so many mirrored and "
+        "shifted copies of each image",
+        Role.EVALUATION,
     )
     seed: int = setting(42, "where weights and batch order start from", Role.SEED, bounds=_COUNT_OR_ZERO)
     precision: Literal["fp64", "fp32", "bf16"] = setting(
@@ -104,7 +158,7 @@ class TrainConfig:
     )
 
     def __post_init__(self) -> None:
-        """Check every bound, and data_dir."""
+        """Check every bound, and what some settings ask of others."""
         for field in fields(self):
             value, bounds = getattr(self, field.name), field.metadata["bounds"]
             if field.metadata["choices"] and value not in field.metadata["choices"]:
@@ -112,8 +166,14 @@ class TrainConfig:
             for number in value if isinstance(value, tuple) else (value,):
                 if bounds and not bounds.least <= number <= bounds.most:
                     raise ConfigError(f"{field.name} must be {bounds}, not {number}")
-        if self.data_dir is None:
-            return
+        if self.optimizer != "sgd" and (self.momentum or self.nesterov):
+            raise ConfigError(f"momentum is for sgd; {self.optimizer} has its own: leave it out")
+        if self.nesterov and not self.momentum:
+            raise ConfigError("nesterov needs a momentum above 0, e.g. 0.9")
+        if self.data_dir is not None:
+            self._require_data_dir()
+
+    def _require_data_dir(self) -> None:
         if DATASETS[self.data].data_dir is None:
             placed = ", ".join(name for name, info in DATASETS.items() if info.data_dir is not None)
             raise ConfigError(
@@ -131,6 +191,24 @@ class TrainConfig:
         """Name the set that evaluations use: with a validation set the test set plays no part."""
         return "validation" if self.validation_size else "test"
 
+    @property
+    def augmentation(self) -> Augmentation:
+        """What becomes of the training images."""
+        return Augmentation(**{field.name: getattr(self, field.name) for field in fields(Augmentation)})
+
+    def n_steps(self, n_images: int) -> int:
+        """Return how many steps it trains on so many images (ConfigError if that is none)."""
+        if not self.epochs:
+            return self.steps
+        # A batch larger than all images is refused where batches are made.
+        steps = round(self.epochs * max(1, n_images // self.batch_size))
+        if not 1 <= steps <= _COUNT.most:
+            raise ConfigError(
+                f"epochs {self.epochs:g} of {n_images:,} images in batches of {self.batch_size} are {steps} "
+                f"steps; choose {1 / max(1, n_images // self.batch_size):.2g} or more"
+            )
+        return steps
+
     def as_dict(self) -> dict[str, Any]:
         """Return every setting by name, in plain types: what build takes back."""
         return dict(msgspec.to_builtins(asdict(self)))
@@ -141,7 +219,7 @@ def setting_names(*roles: Role) -> list[str]:
     return [field.name for field in fields(TrainConfig) if not roles or field.metadata["role"] in roles]
 
 
-def choices(name: str) -> tuple[str, ...]:
+def choices(name: str) -> tuple[str | int, ...]:
     """Return the values that a setting may have, () where any of its type will do."""
     kind = get_type_hints(TrainConfig)[name]
     if get_origin(kind) is Literal:
@@ -168,8 +246,9 @@ def build(*layers: Mapping[str, Any]) -> TrainConfig:
         if layer.get("data", merged.get("data")) != merged.get("data"):
             merged.pop("data_dir", None)  # it was the place of the other data set
         merged.update(layer)
-    if isinstance(merged.get("hidden"), str):
-        merged["hidden"] = parse_hidden(merged["hidden"])
+    for name in ("hidden", "image_sizes"):
+        if isinstance(merged.get(name), str):
+            merged[name] = parse_sizes(name, merged[name])
     try:
         return msgspec.convert(merged, TrainConfig)
     except msgspec.ValidationError as error:
@@ -181,17 +260,16 @@ def build(*layers: Mapping[str, Any]) -> TrainConfig:
 
 
 def _not_a_choice(name: str, value: object) -> ConfigError:
-    return ConfigError(f"{name} must be one of {', '.join(choices(name))}, not {value!r}")
+    return ConfigError(f"{name} must be one of {', '.join(map(str, choices(name)))}, not {value!r}")
 
 
-def parse_hidden(text: str) -> tuple[int, ...]:
+def parse_sizes(name: str, text: str) -> tuple[int, ...]:
     """Return '100,100' as (100, 100) and '' as () (ConfigError)."""
     try:
         return tuple(int(part) for part in text.split(",")) if text.strip() else ()
     except ValueError:
-        raise ConfigError(
-            f"hidden layer sizes are whole numbers and commas, like 100,100; not '{text}'"
-        ) from None
+        example = ",".join(map(str, TrainConfig.__dataclass_fields__[name].default)) or "16,24,32"
+        raise ConfigError(f"{name} are whole numbers and commas, like {example}; not '{text}'") from None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ import msgspec
 
 from backproof.data.dataset import Split
 from backproof.errors import DivergedError
-from backproof.training.learners.protocol import BatchSource, Learner
+from backproof.training.learners.protocol import BatchSource, Learner, Metrics
 from backproof.training.record import Evaluation
 
 EVALUATION_BATCH = 500
@@ -26,6 +26,8 @@ class TrainState(msgspec.Struct):
     accuracy_sum: float = 0.0
     seconds: float = 0.0
     training_seconds: float = 0.0
+    averaged: dict[str, float] = {}
+    """Loss and accuracy at the end, averaged over views of each image."""
 
     def steps_since_evaluation(self) -> int:
         """Return how many batches the two sums hold."""
@@ -39,7 +41,9 @@ def fit(
     progress: TrainState,
     *,
     steps: int,
+    learning_rate: Callable[[int], float],
     eval_every: int,
+    views: int,
     evaluation_split_name: Literal["validation", "test"],
     on_step: Callable[[TrainState], None],
     on_evaluation: Callable[[TrainState], None],
@@ -47,12 +51,14 @@ def fit(
 ) -> None:
     """Train until step ``steps`` or until asked to stop, updating ``progress`` in place.
 
-    ``on_evaluation`` follows each evaluation: every ``eval_every`` steps and after the last. A loss that is
-    not finite ends the run (DivergedError) before it is counted or saved.
+    ``learning_rate`` returns that of each step. ``on_evaluation`` follows each evaluation: every
+    ``eval_every`` steps and after the last, which is also averaged over ``views`` if there are more. A loss
+    that is not finite ends the run (DivergedError) before it is counted or saved.
     """
     since = time.perf_counter()
     while progress.step < steps and not should_stop():
         step = progress.step + 1
+        learner.learning_rate = learning_rate(step)
         metrics = learner.step(*batches[step])
         _require_finite(metrics.loss, f"training loss at step {step}")
         progress.step = step
@@ -69,15 +75,15 @@ def fit(
             gradient_norms = learner.gradient_norms()
             for layer, norm in gradient_norms.items():
                 _require_finite(norm, f"gradient of {layer} at step {step}")
+            if step == steps and views > 1:
+                averaged = learner.evaluate(evaluation_split.chunks(EVALUATION_BATCH), views)
+                progress.averaged = _named(averaged, evaluation_split_name)
             n = progress.steps_since_evaluation()
             evaluation = Evaluation(
                 step=step,
                 train_loss=progress.loss_sum / n,
                 train_accuracy=progress.accuracy_sum / n,
-                **{
-                    f"{evaluation_split_name}_loss": measured.loss,
-                    f"{evaluation_split_name}_accuracy": measured.accuracy,
-                },
+                **_named(measured, evaluation_split_name),
                 gradient_norms=gradient_norms,
             )
             progress.curves.append(evaluation)
@@ -86,6 +92,10 @@ def fit(
             progress.seconds += now - since
             on_evaluation(progress)
             since = time.perf_counter()
+
+
+def _named(metrics: Metrics, split_name: str) -> dict[str, float]:
+    return {f"{split_name}_loss": metrics.loss, f"{split_name}_accuracy": metrics.accuracy}
 
 
 def _require_finite(number: float, what: str) -> None:

@@ -24,8 +24,8 @@ class NetworkKind:
 
     learner: str
     """What makes the learner, as module:name, imported only when it is needed."""
-    kinds: frozenset[Literal["mlp", "torch"]]
-    """What it is: settings may be for an MLP only, or for PyTorch only."""
+    kinds: frozenset[Literal["mlp", "convnet", "torch"]]
+    """What it is: settings may be for an MLP, a ConvNet or PyTorch only."""
 
     @property
     def in_torch(self) -> bool:

@@ -8,9 +8,13 @@ from backproof.training.config import did_you_mean
 from backproof.training.recipe import NetworkKind, Plan, Recipe, ReportEntry
 
 NUMPY_MLP = NetworkKind("backproof.training.learners.numpy_learner:mlp_learner", frozenset({"mlp"}))
-NUMPY_CONVNET = NetworkKind("backproof.training.learners.numpy_learner:convnet_learner", frozenset())
+NUMPY_CONVNET = NetworkKind(
+    "backproof.training.learners.numpy_learner:convnet_learner", frozenset({"convnet"})
+)
 TORCH_MLP = NetworkKind("backproof.training.learners.torch_learner:mlp_learner", frozenset({"mlp", "torch"}))
-CONVNET = NetworkKind("backproof.training.learners.torch_learner:convnet_learner", frozenset({"torch"}))
+CONVNET = NetworkKind(
+    "backproof.training.learners.torch_learner:convnet_learner", frozenset({"convnet", "torch"})
+)
 
 _SMALL_MLP = {"steps": 600, "eval_every": 60}
 _SMALL_DEEP = {"hidden": (64, 64, 64, 64), "steps": 200, "eval_every": 20}

@@ -17,7 +17,9 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     step: int
     train_loss: float
-    """Mean over the batches since the evaluation before, each measured before its update."""
+    """Mean over the batches since the evaluation before, each measured before its update.
+
+    It is what training lowers: with label smoothing that of the smoothed targets, as no other loss is."""
     train_accuracy: float
     test_loss: float | None = None
     """Mean over the whole test set."""
@@ -61,6 +63,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     curves: list[Evaluation]
     final: dict[str, float]
     """Loss and accuracy at the last step: not the best ones."""
+    final_averaged: dict[str, float] = {}
+    """The same of probabilities averaged over ``views`` copies of each image; empty where that is 1."""
     seconds: float
     """Of training, evaluating and saving, over all sessions of the run."""
     images_per_second: float

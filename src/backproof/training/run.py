@@ -28,6 +28,7 @@ from backproof.training.processes import Processes, SingleProcess
 from backproof.training.recipe import Recipe
 from backproof.training.recipes import find_recipe
 from backproof.training.record import RunRecord
+from backproof.training.schedule import Schedule
 
 _NO_CHANGES: Mapping[str, Any] = MappingProxyType({})
 _SINGLE_PROCESS = SingleProcess()
@@ -49,7 +50,12 @@ class Run:
     @property
     def finished(self) -> bool:
         """Whether every step is done."""
-        return self.progress.step >= self.config.steps
+        return self.progress.step >= self.steps
+
+    @property
+    def steps(self) -> int:
+        """How many steps it is to train."""
+        return self.config.n_steps(len(self.dataset.train))
 
     @property
     def evaluation_split(self) -> Split:
@@ -68,8 +74,12 @@ class Run:
             self.batches,
             self.evaluation_split.part(self.processes.rank, self.processes.count),
             self.progress,
-            steps=self.config.steps,
+            steps=self.steps,
+            learning_rate=Schedule(
+                self.config.learning_rate, self.config.schedule, self.config.warmup, self.steps
+            ),
             eval_every=self.config.eval_every,
+            views=self.config.views,
             evaluation_split_name=self.config.evaluation_split_name,
             on_step=on_step,
             on_evaluation=on_evaluation,
@@ -95,6 +105,7 @@ class Run:
             config=self.recipe.settings_of(self.config),
             curves=self.progress.curves,
             final=self.progress.curves[-1].metrics(),
+            final_averaged=self.progress.averaged,
             seconds=self.progress.seconds,
             processes=self.processes.count,
             images_per_second=self.progress.step * self.config.batch_size / self.progress.training_seconds,
@@ -159,7 +170,13 @@ def _assemble(
     data_dir = Path(settings.data_dir) if settings.data_dir is not None else None
     dataset = data.load(settings.data, data_dir, settings.validation_size)
     batches = Batches(
-        dataset.train, settings.batch_size, settings.seed, rank=processes.rank, count=processes.count
+        dataset.train,
+        settings.batch_size,
+        settings.seed,
+        rank=processes.rank,
+        count=processes.count,
+        augmentation=settings.augmentation,
+        steps=settings.n_steps(len(dataset.train)),
     )
     # spawn_key keeps the weights' stream apart from the batches', which starts at the same seed.
     rng = np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=(0,)))

@@ -34,7 +34,7 @@ def setting(
     help: str,
     role: Role = Role.LEARNING,
     *,
-    only: Iterable[Literal["mlp", "torch"]] = (),
+    only: Iterable[Literal["mlp", "convnet", "torch"]] = (),
     bounds: Bounds | None = None,
     choices: Collection[str] = (),
 ) -> Any:

@@ -1,5 +1,8 @@
 """What an MLP and a ConvNet can be trained with, whichever framework computes them."""
 
+from collections.abc import Mapping
+
+from backproof.arrays import Array
 from backproof.convnet_plan import IMAGE_SIZE
 from backproof.errors import ConfigError
 from backproof.training.config import TrainConfig
@@ -11,6 +14,11 @@ def require_mlp_settings(config: TrainConfig) -> None:
         raise ConfigError("batch_norm and dropout act on hidden layers, and there is none; leave them out")
     if config.batch_norm != "none" and config.batch_size == 1:
         raise ConfigError("batch norm has nothing to average in a batch of one; choose batch_size 2 or more")
+
+
+def hidden_weights(params: Mapping[str, Array]) -> list[Array]:
+    """Return the weights (M, D) of an MLP's hidden layers, from input to output."""
+    return [param for name, param in params.items() if param.ndim == 2][:-1]
 
 
 def require_convnet_settings(config: TrainConfig, image_shape: tuple[int, ...]) -> None:

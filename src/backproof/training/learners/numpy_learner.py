@@ -1,24 +1,33 @@
 """The NumPy networks as the training loop sees them."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from backproof.arrays import Images, Labels, State
+from backproof.data.views import views
 from backproof.errors import ConfigError
 from backproof.numpy_nn import optimizers
 from backproof.numpy_nn.activations import Softmax
 from backproof.numpy_nn.array_checks import Array
+from backproof.numpy_nn.averaging import WeightAverage
+from backproof.numpy_nn.clipping import clip_gradients
 from backproof.numpy_nn.convnet import ConvNet
+from backproof.numpy_nn.initialization import draw_local
 from backproof.numpy_nn.losses import SoftmaxCrossEntropy
 from backproof.numpy_nn.mlp import MLP
 from backproof.numpy_nn.optimizers import Optimizer
 from backproof.numpy_nn.sequential import Sequential
 from backproof.training.config import TrainConfig
-from backproof.training.learners.network_settings import require_convnet_settings, require_mlp_settings
+from backproof.training.learners.network_settings import (
+    hidden_weights,
+    require_convnet_settings,
+    require_mlp_settings,
+)
 from backproof.training.learners.protocol import Metrics
 from backproof.training.optimizers import OPTIMIZERS
 
@@ -38,10 +47,12 @@ def mlp_learner(
         norm=config.batch_norm != "none",
         dropout=config.dropout,
         dropout_seed=config.seed,
-        initialization=config.initialization,
+        initialization="normal" if config.initialization == "normal" else "uniform",
         rng=rng,
         dtype=np.float32,
     )
+    if config.initialization == "local":
+        draw_local(hidden_weights(network.params), image_shape, rng)
     return NumpyLearner(network, config, (n_inputs,))
 
 
@@ -69,18 +80,37 @@ class NumpyLearner:
 
     def __init__(self, network: Sequential, config: TrainConfig, input_shape: tuple[int, ...]) -> None:
         self.network = network
-        self.loss = SoftmaxCrossEntropy()
+        self.loss = SoftmaxCrossEntropy(smoothing=config.label_smoothing)
+        self._evaluation_loss = SoftmaxCrossEntropy()
         name = OPTIMIZERS[config.optimizer].numpy_class
         assert name is not None  # Recipe.configure refuses those that NumPy's networks lack
         make_optimizer: type[Optimizer] = getattr(optimizers, name)
         self.optimizer = make_optimizer(
-            network.params, network.grads, config.learning_rate, weight_decay=config.weight_decay
+            network.params,
+            network.grads,
+            config.learning_rate,
+            weight_decay=config.weight_decay,
+            **({"momentum": config.momentum, "nesterov": config.nesterov} if config.momentum else {}),
         )
+        self._clip_norm = config.clip_norm
+        # Running statistics are averaged like weights.
+        weights = network.params | network.buffers
+        self._averages = {name: array.copy() for name, array in weights.items()} if config.ema_decay else {}
+        self._average = WeightAverage(self._averages, weights, config.ema_decay) if config.ema_decay else None
         self._input_shape = input_shape
         self._batch_size = config.batch_size
         # Dropout's random numbers are a function of seed and step: resuming needs no generator's state.
         self._n_steps = np.zeros((), np.int64)
         self._counts_steps = config.dropout > 0
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the next step."""
+        return self.optimizer.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        self.optimizer.learning_rate = rate
 
     def step(self, images: Images, labels: Labels) -> Metrics:
         """Train on one batch; the metrics are those before the update."""
@@ -90,17 +120,21 @@ class NumpyLearner:
             logits = self._forward(images)
             loss = self.loss.forward(logits, labels)
             self.network.backward_params(self.loss.backward())
+            if self._clip_norm:
+                clip_gradients(self.network.grads, self._clip_norm)
             self.optimizer.step()
+            if self._average is not None:
+                self._average.update()
         self._n_steps += 1
         return Metrics(float(loss.real), _n_correct(logits, labels) / len(labels))
 
-    def evaluate(self, batches: Iterable[tuple[Images, Labels]]) -> Metrics:
-        """Measure over all the batches, training nothing."""
+    def evaluate(self, batches: Iterable[tuple[Images, Labels]], n_views: int = 1) -> Metrics:
+        """Measure over all the batches, training nothing; see Learner."""
         loss_sum, n_correct, n = 0.0, 0, 0
         for images, labels in batches:
-            logits = self._evaluated(images)
+            logits = self._evaluated(images, n_views)
             with np.errstate(over="ignore", invalid="ignore"):
-                loss_sum += float(self.loss.forward(logits, labels).real) * len(labels)
+                loss_sum += float(self._evaluation_loss.forward(logits, labels).real) * len(labels)
             n_correct += _n_correct(logits, labels)
             n += len(labels)
         return Metrics(loss_sum / n, n_correct / n)
@@ -115,7 +149,8 @@ class NumpyLearner:
 
     def first_weights(self) -> npt.NDArray[np.floating[Any]]:
         """Return a copy of the first layer's weights: (M, D), or (M, channels, height, width)."""
-        return next(iter(self.network.params.values())).copy()
+        with self._averaged():
+            return next(iter(self.network.params.values())).copy()
 
     def probabilities(self, images: Images) -> npt.NDArray[np.floating[Any]]:
         """Return each image's class probabilities (B, C)."""
@@ -139,17 +174,44 @@ class NumpyLearner:
         """Name every array that training changes."""
         optimizer_state = {f"optimizer.{name}": value for name, value in self.optimizer.state.items()}
         steps = {"steps": self._n_steps} if self._counts_steps else {}
-        return self.network.params | self.network.buffers | optimizer_state | steps
+        average = {} if self._average is None else self._averages | self._average.state
+        return (
+            self.network.params
+            | self.network.buffers
+            | optimizer_state
+            | steps
+            | {f"average.{name}": value for name, value in average.items()}
+        )
 
     def _forward(self, images: Images) -> Array:
         return self.network.forward(images.reshape(len(images), *self._input_shape))
 
-    def _evaluated(self, images: Images) -> Array:
-        """Return the logits in evaluation, batch by batch: layers then keep no more than in training."""
+    def _evaluated(self, images: Images, n_views: int = 1) -> Array:
+        """Return the logits in evaluation (B, C), or logarithms of probabilities averaged over views."""
         self.network.eval()
-        with np.errstate(over="ignore", invalid="ignore"):
-            n = self._batch_size
-            return np.concatenate([self._forward(images[i : i + n]) for i in range(0, len(images), n)])
+        n = self._batch_size  # at a time: layers then keep no more than in training
+        with np.errstate(over="ignore", invalid="ignore"), self._averaged():
+            of_views = [
+                np.concatenate([self._forward(view[i : i + n]) for i in range(0, len(view), n)])
+                for view in views(images, n_views)
+            ]
+            if n_views == 1:
+                return of_views[0]
+            mean = np.mean([Softmax().forward(logits) for logits in of_views], axis=0)
+            return np.log(np.maximum(mean, np.finfo(mean.dtype).tiny))
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Let the network have the average of its weights, where there is one."""
+        weights = self.network.params | self.network.buffers
+        kept = {name: weights[name].copy() for name in self._averages}
+        for name, average in self._averages.items():
+            weights[name][...] = average
+        try:
+            yield
+        finally:
+            for name, own in kept.items():
+                weights[name][...] = own
 
 
 def _n_correct(logits: Array, labels: Labels) -> int:

@@ -30,12 +30,18 @@ class Learner(Protocol):
     """What computes: cpu, or the name of a GPU."""
     notes: Sequence[str]
     """What the user should know of how it computes, a line each."""
+    learning_rate: float
+    """Of the next step."""
 
     def step(self, images: Images, labels: Labels) -> Metrics:
         """Train on one batch; the metrics are those before the update."""
 
-    def evaluate(self, batches: Iterable[tuple[Images, Labels]]) -> Metrics:
-        """Measure over all the batches, training nothing."""
+    def evaluate(self, batches: Iterable[tuple[Images, Labels]], n_views: int = 1) -> Metrics:
+        """Measure over all the batches, training nothing.
+
+        With more than one view, probabilities are averaged over so many mirrored and shifted copies of each
+        image.
+        """
 
     def gradient_norms(self) -> dict[str, float]:
         """Return the L2 norm of the latest step's gradient of each layer's weights, from input to output."""

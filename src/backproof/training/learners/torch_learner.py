@@ -13,19 +13,26 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import convert_conv2d_weight_memory_format
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from backproof.arrays import Images, Labels, State
+from backproof.data.views import views
 from backproof.errors import ConfigError
+from backproof.numpy_nn.initialization import draw_local
 from backproof.torch_nn.convnet import ConvNet
 from backproof.torch_nn.mlp import MLP, draw_small_normal
 from backproof.training.config import TrainConfig
 from backproof.training.learners import torch_device, torch_optimizers
-from backproof.training.learners.network_settings import require_convnet_settings, require_mlp_settings
+from backproof.training.learners.network_settings import (
+    hidden_weights,
+    require_convnet_settings,
+    require_mlp_settings,
+)
 from backproof.training.learners.protocol import Metrics
 from backproof.training.torch_processes import lost_peers_reported
 
 _THREADS_AT_FIRST = torch.get_num_threads()
-_NETWORK, _OPTIMIZER, _STEPS = "network.", "optimizer.", "steps"
+_NETWORK, _AVERAGE, _OPTIMIZER, _STEPS = "network.", "average.", "optimizer.", "steps"
 
 
 def mlp_learner(
@@ -44,10 +51,14 @@ def mlp_learner(
             dropout=config.dropout,
         )
 
-    if config.initialization == "uniform":
-        return TorchLearner(_seeded(build, rng), config)
-    network = build()
-    draw_small_normal(network, rng)
+    if config.initialization == "normal":
+        network = build()
+        draw_small_normal(network, rng)
+        return TorchLearner(network, config)
+    network = _seeded(build, rng)
+    if config.initialization == "local":
+        arrays = {name: param.detach().numpy() for name, param in network.named_parameters()}
+        draw_local(hidden_weights(arrays), image_shape, rng)
     return TorchLearner(network, config)
 
 
@@ -91,6 +102,12 @@ class TorchLearner:
         self._config = config
         self._memory_format = memory_format
         self._optimizer = torch_optimizers.make_optimizer(self.network, config)
+        # Running statistics are averaged like weights.
+        self._average = (
+            AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay), use_buffers=True)
+            if config.ema_decay
+            else None
+        )
         self._n_steps = 0
         compiled = config.compile and torch_device.can_compile(self._device)
         self.notes = (
@@ -107,6 +124,22 @@ class TorchLearner:
         if compiled:
             self._forward = torch.compile(self._forward)
 
+    @property
+    def learning_rate(self) -> float:
+        """Of the next step."""
+        rate: float = self._optimizer.param_groups[0]["lr"]
+        return rate
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The network that evaluations and predictions use: the averaged one where there is an average."""
+        return self.network if self._average is None else self._average.module
+
     @lost_peers_reported()
     def step(self, images: Images, labels: Labels) -> Metrics:
         """Train on one batch; the metrics are those before the update."""
@@ -116,29 +149,31 @@ class TorchLearner:
             # Random numbers are a function of seed and step, so that resuming needs no generator's state.
             seeds = np.random.SeedSequence(self._config.seed, spawn_key=(2, self._n_steps, self._rank))
             torch.manual_seed(int(seeds.generate_state(1, np.uint64)[0]))
-        x, t = self._on_device(images, labels)
+        x, t = self._on_device(images), torch.from_numpy(labels).to(self._device)
         with self._precision():
             logits = self._forward(x)
-        loss = F.cross_entropy(logits.to(x.dtype), t)
+        loss = F.cross_entropy(logits.to(x.dtype), t, label_smoothing=self._config.label_smoothing)
         self._optimizer.zero_grad()
         torch.autograd.backward(loss)
+        if self._config.clip_norm:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self._config.clip_norm)
         self._optimizer.step()
+        if self._average is not None:
+            self._average.update_parameters(self.network)
         self._n_steps += 1
         return _metrics(loss.detach() * len(t), _n_correct(logits, t), len(t))
 
     @lost_peers_reported()
     @torch.inference_mode()
-    def evaluate(self, batches: Iterable[tuple[Images, Labels]]) -> Metrics:
-        """Measure over all the batches, training nothing."""
-        self.network.eval()
+    def evaluate(self, batches: Iterable[tuple[Images, Labels]], n_views: int = 1) -> Metrics:
+        """Measure over all the batches, training nothing; see Learner."""
         # In float64: the sum over many batches must not depend on how many.
         loss_sum, n_correct = torch.zeros(2, dtype=torch.float64)
         n = 0
         for images, labels in batches:
-            x, t = self._on_device(images, labels)
-            logits = self._logits(x)
-            loss_sum += F.cross_entropy(logits, t, reduction="sum").cpu()
-            n_correct += _n_correct(logits, t).cpu()
+            log_p, t = self._log_probabilities(images, n_views), torch.from_numpy(labels).to(self._device)
+            loss_sum += F.nll_loss(log_p, t, reduction="sum").cpu()
+            n_correct += _n_correct(log_p, t).cpu()
             n += len(labels)
         return _metrics(loss_sum, n_correct, n)
 
@@ -152,21 +187,19 @@ class TorchLearner:
 
     def first_weights(self) -> npt.NDArray[np.floating[Any]]:
         """Return a copy of the first layer's weights: (M, D), or (M, channels, height, width)."""
-        weights: npt.NDArray[np.floating[Any]] = next(self.network.parameters()).numpy(force=True).copy()
+        weights: npt.NDArray[np.floating[Any]] = next(self.evaluated.parameters()).numpy(force=True).copy()
         return weights
 
     @torch.inference_mode()
     def probabilities(self, images: Images) -> npt.NDArray[np.floating[Any]]:
         """Return each image's class probabilities (B, C)."""
-        self.network.eval()
-        x, _ = self._on_device(images, np.zeros(len(images), np.int64))
-        return self._logits(x).softmax(dim=1).numpy(force=True)
+        return self._log_probabilities(images).exp().numpy(force=True)
 
     def state(self) -> State:
-        """Return parameters, running statistics, the optimizer's state and the number of steps."""
-        network = {name: value.numpy(force=True) for name, value in self.network.state_dict().items()}
+        """Return parameters and running statistics, their average, the optimizer's state and the steps."""
         arrays = {
-            **{_NETWORK + name: array for name, array in network.items()},
+            **_arrays(_NETWORK, self.network),
+            **({} if self._average is None else _arrays(_AVERAGE, self._average)),
             **{
                 _OPTIMIZER + name: array
                 for name, array in torch_optimizers.state(self._optimizer, self.network).items()
@@ -177,27 +210,30 @@ class TorchLearner:
 
     def load_state(self, state: State) -> None:
         """Go on from a saved state (ValueError if it is another network's)."""
-        network = {name: torch.from_numpy(array) for name, array in _under(_NETWORK, state).items()}
-        try:
-            self.network.load_state_dict(network)
-        except RuntimeError as error:
-            raise ValueError(" ".join(str(error).split())) from None
+        _load(self.network, _under(_NETWORK, state))
+        if self._average is not None:
+            _load(self._average, _under(_AVERAGE, state))
         torch_optimizers.load_state(self._optimizer, self.network, _under(_OPTIMIZER, state))
         self._n_steps = int(state[_STEPS])
 
-    def _logits(self, x: Tensor) -> Tensor:
-        with self._precision():
-            logits: Tensor = self.network(x).to(x.dtype)
-        return logits
+    def _log_probabilities(self, images: Images, n_views: int = 1) -> Tensor:
+        """Return the logarithms of class probabilities, averaged over the views (B, C)."""
+        self.evaluated.eval()
+        of_views = []
+        for view in views(images, n_views):
+            x = self._on_device(view)
+            with self._precision():
+                logits = self.evaluated(x)
+            of_views.append(logits.to(x.dtype).log_softmax(dim=1))
+        return torch.stack(of_views).logsumexp(dim=0) - math.log(n_views) if n_views > 1 else of_views[0]
 
     def _precision(self) -> AbstractContextManager[None]:
         if self._config.precision == "bf16":
             return torch.autocast(self._device.type, torch.bfloat16)
         return nullcontext()
 
-    def _on_device(self, images: Images, labels: Labels) -> tuple[Tensor, Tensor]:
-        x = torch.from_numpy(images).to(self._device, self._dtype, memory_format=self._memory_format)
-        return x, torch.from_numpy(labels).to(self._device)
+    def _on_device(self, images: Images) -> Tensor:
+        return torch.from_numpy(images).to(self._device, self._dtype, memory_format=self._memory_format)
 
 
 def _require_possible(config: TrainConfig, device: torch.device) -> None:
@@ -225,6 +261,17 @@ def _metrics(loss_sum: Tensor, n_correct: Tensor, n: int) -> Metrics:
 
 def _n_correct(logits: Tensor, labels: Tensor) -> Tensor:
     return (logits.argmax(dim=1) == labels).sum()
+
+
+def _arrays(prefix: str, network: nn.Module) -> State:
+    return {prefix + name: value.numpy(force=True) for name, value in network.state_dict().items()}
+
+
+def _load(network: nn.Module, arrays: State) -> None:
+    try:
+        network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+    except RuntimeError as error:
+        raise ValueError(" ".join(str(error).split())) from None
 
 
 def _under(prefix: str, state: State) -> State:

@@ -21,7 +21,9 @@ def make_optimizer(network: nn.Module, config: TrainConfig) -> Optimizer:
         network.parameters(),
         lr=config.learning_rate,
         weight_decay=config.weight_decay,
-        **({"fused": True} if info.fused else {}),  # not every optimizer knows the word
+        # Not every optimizer knows these words.
+        **({"fused": True} if info.fused else {}),
+        **({"momentum": config.momentum, "nesterov": config.nesterov} if config.momentum else {}),
     )
     return optimizer
 
