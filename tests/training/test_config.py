@@ -121,7 +121,7 @@ def test_a_recipe_refuses_what_its_framework_lacks(monkeypatch: pytest.MonkeyPat
         ({"rotation": 90.0}, "rotation must be 0 to 89, not 90.0"),
         ({"scaling": 1.0}, "scaling must be 0 or more and below 1, not 1.0"),
         ({"crop_padding": -1}, "crop_padding must be 0 to 2147483647, not -1"),
-        ({"image_sizes": "16;24"}, "image_sizes are whole numbers and commas, like 16,24,32; not '16;24'"),
+        ({"image_sizes": "16;24"}, "image_sizes are whole numbers and commas, like 100,100; not '16;24'"),
         ({"image_sizes": [0]}, "image_sizes must be '' (as they are) or sizes in pixels, e.g. 16,24,32"),
         ({"epochs": -1.0}, "epochs must be a finite number, 0 or more, not -1.0"),
         ({"data": "mnist"}, "data must be one of cifar10, digits, not 'mnist'"),
@@ -147,7 +147,7 @@ def test_hidden_sizes_are_read_from_text() -> None:
     assert parse_sizes("hidden", "100") == (100,)
     assert parse_sizes("hidden", "100, 50") == (100, 50)
     assert parse_sizes("hidden", "") == ()
-    with pytest.raises(ConfigError, match="whole numbers and commas, like 100; not '5;6'"):
+    with pytest.raises(ConfigError, match="whole numbers and commas, like 100,100; not '5;6'"):
         parse_sizes("hidden", "5;6")
 
 

@@ -268,8 +268,7 @@ def parse_sizes(name: str, text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(",")) if text.strip() else ()
     except ValueError:
-        example = ",".join(map(str, TrainConfig.__dataclass_fields__[name].default)) or "16,24,32"
-        raise ConfigError(f"{name} are whole numbers and commas, like {example}; not '{text}'") from None
+        raise ConfigError(f"{name} are whole numbers and commas, like 100,100; not '{text}'") from None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

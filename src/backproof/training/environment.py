@@ -13,12 +13,13 @@ import threadpoolctl
 from backproof import __version__
 from backproof.training.record import Environment
 
-_COMPUTING_LIBRARIES = ("numpy", "torch")
+_COMPUTING_LIBRARIES = {"numpy": "numpy", "torch": "torch", "cv2": "opencv-python-headless"}
+"""What is installed, by the name under which it is imported."""
 
 
 def describe(device: str = "cpu") -> Environment:
     """Return this process's libraries, those that it has imported, and the threads that they use."""
-    loaded = [name for name in _COMPUTING_LIBRARIES if name in sys.modules]
+    loaded = [name for module, name in _COMPUTING_LIBRARIES.items() if module in sys.modules]
     versions = {"python": platform.python_version(), "backproof": __version__}
     versions |= {name: version(name) for name in loaded}
     threads: dict[str, int] = {}

@@ -198,7 +198,8 @@ class NumpyLearner:
             if n_views == 1:
                 return of_views[0]
             mean = np.mean([Softmax().forward(logits) for logits in of_views], axis=0)
-            return np.log(np.maximum(mean, np.finfo(mean.dtype).tiny))
+            log_p: Array = np.log(np.maximum(mean, np.finfo(mean.dtype).tiny))
+            return log_p
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:

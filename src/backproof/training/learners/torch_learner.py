@@ -32,6 +32,8 @@ from backproof.training.learners.protocol import Metrics
 from backproof.training.torch_processes import lost_peers_reported
 
 _THREADS_AT_FIRST = torch.get_num_threads()
+# torch leaves it without types.
+_moving_average: Callable[[float], Callable[..., None]] = get_ema_multi_avg_fn
 _NETWORK, _AVERAGE, _OPTIMIZER, _STEPS = "network.", "average.", "optimizer.", "steps"
 
 
@@ -52,9 +54,9 @@ def mlp_learner(
         )
 
     if config.initialization == "normal":
-        network = build()
-        draw_small_normal(network, rng)
-        return TorchLearner(network, config)
+        small = build()
+        draw_small_normal(small, rng)
+        return TorchLearner(small, config)
     network = _seeded(build, rng)
     if config.initialization == "local":
         arrays = {name: param.detach().numpy() for name, param in network.named_parameters()}
@@ -104,7 +106,7 @@ class TorchLearner:
         self._optimizer = torch_optimizers.make_optimizer(self.network, config)
         # Running statistics are averaged like weights.
         self._average = (
-            AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay), use_buffers=True)
+            AveragedModel(self.network, multi_avg_fn=_moving_average(config.ema_decay), use_buffers=True)
             if config.ema_decay
             else None
         )
