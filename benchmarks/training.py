@@ -34,8 +34,8 @@ class Case(NamedTuple):
 
 CASES = {
     "mlp": Case("mlp-torch", 200, 100, ("default",)),
-    "deep": Case("mlp-deep-adam", 200, 3, ("default", "fast")),
-    "deep_norm": Case("mlp-deep-batchnorm", 200, 3, ("default", "fast", "default_floor", "fast_floor")),
+    "deep": Case("report-1-deep-adam", 200, 3, ("default", "fast")),
+    "deep_norm": Case("report-4-batchnorm", 200, 3, ("default", "fast", "default_floor", "fast_floor")),
     "convnet32": Case("convnet", 32, 4, ("default", "fast", "default_floor", "fast_floor")),
     "convnet256": Case("convnet", 256, 2, ("default", "fast", "default_floor", "fast_floor")),
     "deep_norm_numpy": Case("mlp-numpy-batchnorm", 200, 3, ("default", "default_floor")),

@@ -127,7 +127,11 @@ def test_the_plan_has_every_recipe_over_its_seeds() -> None:
             planned_run.recipe.name
             for planned_run in planned
             if planned_run.settings.evaluation_split_name == "test"
-        } == {name for name, recipe in RECIPES.items() if recipe.plan}
+        } == {
+            name
+            for name, recipe in RECIPES.items()
+            if (recipe.small_plan if data == "digits" else recipe.plan)
+        }
         assert all(planned_run.settings.data == data for planned_run in planned)
         for planned_run in planned:
             assert (
@@ -144,12 +148,16 @@ def test_the_plan_has_every_recipe_over_its_seeds() -> None:
 
 
 def test_two_plans_with_one_folder_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = RECIPES["mlp-deep-l2"]
+    recipe = RECIPES["mlp-3-decay"]
     assert recipe.small_plan
-    variants = {**recipe.small_plan.variants, "no-decay": {"weight_decay": 0.0}}
-    changed = replace(recipe, small_plan=replace(recipe.small_plan, variants=variants))
-    monkeypatch.setitem(RECIPES, recipe.name, changed)
-    with pytest.raises(ConfigError, match="several recipes have a run choices/no-decay: rename a variant"):
+    variants = {"no-decay": {"weight_decay": 0.0}, "strong-decay": {"weight_decay": 1.0}}
+    for changed in (recipe, replace(RECIPES["mlp-4-norm"], name="another")):
+        assert changed.small_plan
+        plans = replace(changed.small_plan, variants=variants)
+        monkeypatch.setitem(RECIPES, changed.name, replace(changed, small_plan=plans))
+    with pytest.raises(
+        ConfigError, match=r"several recipes have a run choices/no-decay, .*: rename a variant"
+    ):
         plan.planned_runs("digits")
 
 

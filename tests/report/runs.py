@@ -76,7 +76,7 @@ def save_all(folder: Path) -> Path:
             kept = make_predictions() if seed == 0 else None
             save(folder / name / f"seed-{seed}", make_record(name, seed), kept)
     for name, decay in (("weak", 0.1), ("strong", 1.0)):
-        run = make_record("mlp-deep-l2", 0, validation_size=143, weight_decay=decay)
+        run = make_record("mlp-3-decay", 0, validation_size=143, weight_decay=decay)
         last = msgspec.structs.replace(run.curves[-1], validation_accuracy=0.9 - decay / 10)
         changed = {"curves": [*run.curves[:-1], last], "final": last.metrics()}
         save(folder / "choices" / name, msgspec.structs.replace(run, **changed))

@@ -72,19 +72,19 @@ def test_modifications_are_told_by_what_they_change(folder: Path) -> None:
     table = tables.modifications(finished_runs.find([folder]).by_recipe)
     rows = {row[0]: row for row in table["rows"]}
     assert list(rows) == [name for name, entry in report_entries().items() if entry.reason]
-    assert rows["mlp-deep-adam-3000"][1] == "steps 3000"
-    assert rows["mlp-deep-l2"][1] == "optimizer adamw, weight_decay 0.1"
-    assert rows["mlp-deep-batchnorm"][1] == "batch_norm manual"
+    assert rows["mlp-2-long"][1] == "steps 3000"
+    assert rows["mlp-3-decay"][1] == "optimizer adamw, weight_decay 0.1"
+    assert rows["mlp-4-norm"][1] == "batch_norm manual"
     assert rows["mlp-torch"][3] == "0.565 ± 0.007"
     assert rows["mlp-torch"][5] == "0.595"  # a mean over the seeds, as the accuracy beside it
-    assert rows["mlp-deep-adam-3000"][4] == "+0.030"
+    assert rows["mlp-2-long"][4] == "+0.030"
     assert all(len(row) == len(table["header"]) for row in table["rows"])
 
 
 @pytest.fixture
 def wide(monkeypatch: pytest.MonkeyPatch) -> Recipe:
     """A recipe without a place in the report, the last in the table and no neighbour of its parent."""
-    parent = RECIPES["mlp-deep-adam"]
+    parent = RECIPES["mlp-1-deep"]
     recipe = Recipe("mlp-wide", "wider", parent.network, {"hidden": (9,)}, parent=parent)
     monkeypatch.setitem(RECIPES, "mlp-wide", recipe)
     return recipe
@@ -110,7 +110,7 @@ def test_a_modification_is_compared_with_what_it_modifies(folder: Path, wide: Re
         finished_runs.find([folder])
     save(folder / wide.name / "seed-0", make_record(wide.name, 0, steps=7))
     found = finished_runs.find([folder])
-    gain = found.by_recipe[wide.name][0].final["test_accuracy"] - 0.59  # mlp-deep-adam's
+    gain = found.by_recipe[wide.name][0].final["test_accuracy"] - 0.59  # mlp-1-deep's
     row = tables.modifications(found.by_recipe)["rows"][-1]
     assert row[:3] == [wide.name, "hidden 9, steps 7", "Is wider better?"]
     assert row[4] == f"{gain:+.3f}"
@@ -179,10 +179,10 @@ def without(run: RunRecord, name: str) -> RunRecord:
 
 
 def test_a_setting_that_a_record_lacks_has_the_settings_default(folder: Path) -> None:
-    path = folder / "mlp-deep-l2" / "seed-0"
+    path = folder / "mlp-3-decay" / "seed-0"
     for name, default in (("dropout", 0.0), ("weight_decay", 0.0)):  # not 0.1, which the recipe has today
-        record.write(path, without(make_record("mlp-deep-l2", 0), name))
-        [run] = finished_runs.find([folder]).by_recipe["mlp-deep-l2"]
+        record.write(path, without(make_record("mlp-3-decay", 0), name))
+        [run] = finished_runs.find([folder]).by_recipe["mlp-3-decay"]
         assert run.config[name] == default
 
 
@@ -237,8 +237,8 @@ def test_choices_are_told_apart_by_what_varies(folder: Path) -> None:
 def test_the_discussion_says_what_the_numbers_say(folder: Path) -> None:
     found = finished_runs.find([folder])
     said = " ".join(summary.discussion(found.by_recipe, "digits"))
-    assert "mlp-deep-adam changed the test accuracy by +0.025, to 0.590" in said
-    assert "The best of these networks is mlp-deep-batchnorm, with 0.680." in said
+    assert "mlp-1-deep changed the test accuracy by +0.025, to 0.590" in said
+    assert "The best of these networks is mlp-4-norm, with 0.680." in said
     assert "Its test loss still falls when the steps run out." in said
     assert "0.52" not in said
     worse = [

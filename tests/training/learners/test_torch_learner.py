@@ -242,7 +242,7 @@ def test_only_process_0_writes() -> None:
 def test_fast_settings_are_bf16_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for capability, expected in (("avx512_bf16", {"precision": "bf16"}), ("avx2", {})):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda capability=capability: {capability: True})
-        assert find_recipe("mlp-deep-adam").fast_settings("cpu") == expected
+        assert find_recipe("mlp-1-deep").fast_settings("cpu") == expected
         convnet = find_recipe("convnet")
         assert convnet.fast_settings("cpu") == expected
     with pytest.raises(ConfigError, match="recipe mlp-numpy has one speed"):

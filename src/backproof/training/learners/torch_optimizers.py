@@ -21,8 +21,8 @@ def make_optimizer(network: nn.Module, config: TrainConfig) -> Optimizer:
         network.parameters(),
         lr=config.learning_rate,
         weight_decay=config.weight_decay,
-        # Not every optimizer knows these words.
-        **({"fused": True} if info.fused else {}),
+        # Not every optimizer knows these words; plain SGD is one pass over memory anyway.
+        **({"fused": True} if info.fused or config.momentum else {}),
         **({"momentum": config.momentum, "nesterov": config.nesterov} if config.momentum else {}),
     )
     return optimizer
