@@ -95,6 +95,7 @@ def test_docstrings_carry_the_labels_of_the_layers() -> None:
         *("linear", "leaky_relu", "softmax", "cross_entropy", "softmax_cross_entropy", "sgd"),
         *("conv", "max_pool", "avg_pool", "relu", "dropout"),
         *("weight_decay", "momentum", "nesterov", "adam", "adamw"),
+        *("label_smoothing", "clipping", "averaging"),
     }
     only_derived = {"conv.dx_flipped"}
     assert {label for label in EQUATIONS if label.partition(".")[0] in families} <= labels | only_derived

@@ -89,7 +89,7 @@ class SoftmaxCrossEntropy:
         softmax_cross_entropy.loss:  L = (1/B) Σ_s (log(Σ_j exp(x_sj − max_k x_sk)) − (x_{s c_s} − max_k
                                      x_sk))
 
-        With label smoothing, of the same p as softmax:
+        With label smoothing, where p is what softmax gives:
 
         label_smoothing.loss:  L = −(1/B) Σ_s ((1 − ε) log(p_{s c_s}) + (ε/C) Σ_i log(p_si))
         """

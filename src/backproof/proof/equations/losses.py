@@ -33,7 +33,7 @@ def draw_scores(rng: np.random.Generator, sizes: Sizes) -> dict[Name, Array]:
 
 def draw_smoothed(rng: np.random.Generator, sizes: Sizes) -> dict[Name, Array]:
     """Draw scores and classes, and how much of a target all classes share."""
-    return {**draw_scores(rng, sizes), EPSILON: np.array(rng.uniform(0.1, 0.9))}
+    return {EPSILON: np.array(rng.uniform(0.1, 0.9)), **draw_scores(rng, sizes)}
 
 
 _mean = (1 / B) * Sum(s, losses[s])
