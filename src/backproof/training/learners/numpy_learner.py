@@ -1,8 +1,8 @@
 """The NumPy networks as the training loop sees them."""
 
+import copy
 import math
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -53,7 +53,7 @@ def mlp_learner(
     )
     if config.initialization == "local":
         draw_local(hidden_weights(network.params), image_shape, rng)
-    return NumpyLearner(network, config, (n_inputs,))
+    return NumpyLearner(network, config, flatten=True)
 
 
 def convnet_learner(
@@ -62,7 +62,8 @@ def convnet_learner(
     """Make the ConvNet of the settings, its weights drawn from ``rng`` (ConfigError)."""
     require_convnet_settings(config, image_shape)
     _require_by_hand(config)
-    return NumpyLearner(ConvNet(image_shape[0], n_classes, rng=rng, dtype=np.float32), config, image_shape)
+    network = ConvNet(image_shape[0], n_classes, rng=rng, dtype=np.float32)
+    return NumpyLearner(network, config, flatten=False)
 
 
 def _require_by_hand(config: TrainConfig) -> None:
@@ -73,12 +74,12 @@ def _require_by_hand(config: TrainConfig) -> None:
 
 
 class NumpyLearner:
-    """A network trained on softmax cross entropy; ``input_shape`` is what it takes of an image."""
+    """A network trained on softmax cross entropy; ``flatten`` says whether it takes images as rows (B, D)."""
 
     device = "cpu"
     notes = ()
 
-    def __init__(self, network: Sequential, config: TrainConfig, input_shape: tuple[int, ...]) -> None:
+    def __init__(self, network: Sequential, config: TrainConfig, *, flatten: bool) -> None:
         self.network = network
         self.loss = SoftmaxCrossEntropy(smoothing=config.label_smoothing)
         self._evaluation_loss = SoftmaxCrossEntropy()
@@ -93,11 +94,18 @@ class NumpyLearner:
             **({"momentum": config.momentum, "nesterov": config.nesterov} if config.momentum else {}),
         )
         self._clip_norm = config.clip_norm
-        # Running statistics are averaged like weights.
-        weights = network.params | network.buffers
-        self._averages = {name: array.copy() for name, array in weights.items()} if config.ema_decay else {}
-        self._average = WeightAverage(self._averages, weights, config.ema_decay) if config.ema_decay else None
-        self._input_shape = input_shape
+        self.evaluated = network
+        """What evaluations and predictions use: the averaged network where there is an average."""
+        self._average = None
+        if config.ema_decay:
+            self.evaluated = copy.deepcopy(network)
+            # Running statistics are averaged like weights.
+            self._average = WeightAverage(
+                self.evaluated.params | self.evaluated.buffers,
+                network.params | network.buffers,
+                config.ema_decay,
+            )
+        self._flatten = flatten
         self._batch_size = config.batch_size
         # Dropout's random numbers are a function of seed and step: resuming needs no generator's state.
         self._n_steps = np.zeros((), np.int64)
@@ -117,7 +125,7 @@ class NumpyLearner:
         # A diverging run overflows here; the loop sees its loss and raises DivergedError.
         with np.errstate(over="ignore", invalid="ignore"):
             self.network.train(int(self._n_steps))
-            logits = self._forward(images)
+            logits = self.network.forward(self._inputs(images))
             loss = self.loss.forward(logits, labels)
             self.network.backward_params(self.loss.backward())
             if self._clip_norm:
@@ -132,7 +140,7 @@ class NumpyLearner:
         """Measure over all the batches, training nothing; see Learner."""
         loss_sum, n_correct, n = 0.0, 0, 0
         for images, labels in batches:
-            logits = self._evaluated(images, n_views)
+            logits = self._logits(images, n_views)
             with np.errstate(over="ignore", invalid="ignore"):
                 loss_sum += float(self._evaluation_loss.forward(logits, labels).real) * len(labels)
             n_correct += _n_correct(logits, labels)
@@ -149,12 +157,11 @@ class NumpyLearner:
 
     def first_weights(self) -> npt.NDArray[np.floating[Any]]:
         """Return a copy of the first layer's weights: (M, D), or (M, channels, height, width)."""
-        with self._averaged():
-            return next(iter(self.network.params.values())).copy()
+        return next(iter(self.evaluated.params.values())).copy()
 
     def probabilities(self, images: Images) -> npt.NDArray[np.floating[Any]]:
         """Return each image's class probabilities (B, C)."""
-        return Softmax().forward(self._evaluated(images))
+        return Softmax().forward(self._logits(images))
 
     def state(self) -> State:
         """Return parameters, running statistics, and the optimizer's own arrays under ``optimizer.``."""
@@ -174,25 +181,24 @@ class NumpyLearner:
         """Name every array that training changes."""
         optimizer_state = {f"optimizer.{name}": value for name, value in self.optimizer.state.items()}
         steps = {"steps": self._n_steps} if self._counts_steps else {}
-        average = {} if self._average is None else self._averages | self._average.state
-        return (
-            self.network.params
-            | self.network.buffers
-            | optimizer_state
-            | steps
-            | {f"average.{name}": value for name, value in average.items()}
-        )
+        average = {}
+        if self._average is not None:
+            averages = self.evaluated.params | self.evaluated.buffers | self._average.state
+            average = {f"average.{name}": value for name, value in averages.items()}
+        return self.network.params | self.network.buffers | optimizer_state | average | steps
 
-    def _forward(self, images: Images) -> Array:
-        return self.network.forward(images.reshape(len(images), *self._input_shape))
+    def _inputs(self, images: Images) -> Array:
+        return images.reshape(len(images), -1) if self._flatten else images
 
-    def _evaluated(self, images: Images, n_views: int = 1) -> Array:
+    def _logits(self, images: Images, n_views: int = 1) -> Array:
         """Return the logits in evaluation (B, C), or logarithms of probabilities averaged over views."""
-        self.network.eval()
+        self.evaluated.eval()
         n = self._batch_size  # at a time: layers then keep no more than in training
-        with np.errstate(over="ignore", invalid="ignore"), self._averaged():
+        with np.errstate(over="ignore", invalid="ignore"):
             of_views = [
-                np.concatenate([self._forward(view[i : i + n]) for i in range(0, len(view), n)])
+                np.concatenate(
+                    [self.evaluated.forward(self._inputs(view[i : i + n])) for i in range(0, len(view), n)]
+                )
                 for view in views(images, n_views)
             ]
             if n_views == 1:
@@ -200,19 +206,6 @@ class NumpyLearner:
             mean = np.mean([Softmax().forward(logits) for logits in of_views], axis=0)
             log_p: Array = np.log(np.maximum(mean, np.finfo(mean.dtype).tiny))
             return log_p
-
-    @contextmanager
-    def _averaged(self) -> Iterator[None]:
-        """Let the network have the average of its weights, where there is one."""
-        weights = self.network.params | self.network.buffers
-        kept = {name: weights[name].copy() for name in self._averages}
-        for name, average in self._averages.items():
-            weights[name][...] = average
-        try:
-            yield
-        finally:
-            for name, own in kept.items():
-                weights[name][...] = own
 
 
 def _n_correct(logits: Array, labels: Labels) -> int:

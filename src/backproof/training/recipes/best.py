@@ -29,6 +29,7 @@ MLP_BEST = Recipe(
     "the best MLP: weights that start as a local map, Nesterov momentum under one-cycle, more epochs",
     TORCH_MLP,
     {
+        "hidden": (2048, 1024, 512),
         "initialization": "local",
         "optimizer": "sgd",
         "momentum": 0.9,

@@ -10,7 +10,7 @@ MLP_1_DEEP = Recipe(
     "mlp-1-deep",
     "improvement 1: three wide hidden layers, Adam",
     TORCH_MLP,
-    {"hidden": (2048, 1024, 512), "optimizer": "adam", "learning_rate": 1e-3, "initialization": "uniform"},
+    {"hidden": (1024, 512, 256), "optimizer": "adam", "learning_rate": 1e-3, "initialization": "uniform"},
     parent=MLP_TORCH,
     reference="0.50",
     in_report=ReportEntry(
