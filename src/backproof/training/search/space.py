@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from backproof.errors import ConfigError
 from backproof.training.config import TrainConfig, did_you_mean, setting_names
@@ -233,7 +233,7 @@ def _choice(
 
 def _interval(recipe: Recipe, fixed: Mapping[str, Any], name: str, values: object) -> Interval:
     hint = get_type_hints(TrainConfig)[name]
-    kinds = get_args(hint) or (hint,)
+    kinds = () if get_origin(hint) is tuple else get_args(hint) or (hint,)
     ends: Any = None
     if isinstance(values, dict) and len(values) == 1:
         (scale, ends), *_ = values.items()
