@@ -51,7 +51,7 @@ def test_a_damaged_search_is_named(folder: Path, damage: bytes | None, message: 
 
 def test_a_record_of_another_version_is_named(tmp_path: Path) -> None:
     search_record.write(tmp_path, msgspec.structs.replace(make_search(), schema="backproof.search/9"))
-    with pytest.raises(RunError, match="has schema 'backproof.search/9', this version reads"):
+    with pytest.raises(RunError, match=r"has schema 'backproof\.search/9', this version reads"):
         search_record.read(tmp_path)
 
 

@@ -1,7 +1,7 @@
 """The study in its storage: what all workers of a search share, and what proposes a trial's settings.
 
 A trial that a dead or stopped worker leaves is put back into the queue under a new number, with its settings;
-its first number is its origin. So trials are counted, and named, by their origins.
+its first number is its origin. So trials are counted by their origins, and named by these origins' places.
 """
 
 import time
@@ -82,8 +82,7 @@ class Sampler(BaseSampler):
             state = np.random.SeedSequence((self._seed, trial.number)).generate_state(1)
             self._estimators = TPESampler(seed=int(state[0]))
         else:
-            place = origins(study).index(origin(trial))
-            self._combination = self._combinations[place % len(self._combinations)]
+            self._combination = self._combinations[place(study, trial) % len(self._combinations)]
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Return what is proposed together: nothing."""
@@ -222,13 +221,18 @@ def origin(trial: FrozenTrial) -> int:
     return int(trial.system_attrs.get(_ORIGIN, trial.number))
 
 
-def origins(study: Study) -> list[int]:
-    """Return the origins of all trials, in order."""
-    return sorted(latest(study))
+def latest(study: Study) -> list[FrozenTrial]:
+    """Return every trial in its place: of one that was taken up again, its latest continuation."""
+    by_origin = _by_origin(study)
+    return [by_origin[number] for number in sorted(by_origin)]
 
 
-def latest(study: Study) -> dict[int, FrozenTrial]:
-    """Return every trial by its origin: of one that was taken up again, its latest continuation."""
+def place(study: Study, trial: FrozenTrial) -> int:
+    """Return a trial's place among all, which stays the same when it is taken up again."""
+    return sorted(_by_origin(study)).index(origin(trial))
+
+
+def _by_origin(study: Study) -> dict[int, FrozenTrial]:
     trials = study.get_trials(deepcopy=False)
     return {origin(trial): trial for trial in trials if SURPLUS not in trial.user_attrs}
 

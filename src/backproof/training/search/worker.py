@@ -90,7 +90,7 @@ def run_search(
         None if combinations is not None else unmodified,
     ) as opened:
         finished = _work(opened, search, out / TRIALS_FOLDER, total, hooks)
-        ended = [_ended(search, number, trial) for number, trial in sorted(study.latest(opened).items())]
+        ended = [_ended(search, number, trial) for number, trial in enumerate(study.latest(opened))]
     done = [trial for trial in ended if trial is not None]
     record = SearchRecord(
         recipe=search.recipe.name,
@@ -133,7 +133,7 @@ def _work(opened: Study, search: Search, folder: Path, total: int, hooks: Hooks)
     while not hooks.should_stop():
         study.take_up_lost_trials(opened)
         latest = study.latest(opened)
-        states = [trial.state for trial in latest.values()]
+        states = [trial.state for trial in latest]
         if len(latest) < total or TrialState.WAITING in states:
             waiting = False
             if not _take_one(opened, search, folder, total, hooks):
@@ -150,24 +150,25 @@ def _work(opened: Study, search: Search, folder: Path, total: int, hooks: Hooks)
 
 def _take_one(opened: Study, search: Search, folder: Path, total: int, hooks: Hooks) -> bool:
     """Take a trial and bring it to its end; return False if asked to stop: then it is handed back."""
-    number = -1
+    number, place = -1, -1
     taken = False
 
     def objective(trial: optuna.Trial) -> float:
-        nonlocal number, taken
+        nonlocal number, place, taken
         number = trial.number
-        origin = study.origin(study.frozen(opened, number))
-        if study.origins(opened).index(origin) >= total:
+        frozen = study.frozen(opened, number)
+        place = study.place(opened, frozen)
+        if place >= total:
             trial.set_user_attr(study.SURPLUS, True)
             raise _Surplus
         try:
             try:
-                return train_trial(trial, search, folder / str(origin), hooks.train, hooks.should_stop)
+                return train_trial(trial, search, folder / str(place), hooks.train, hooks.should_stop)
             except RunError:
-                if number == origin:
+                if number == study.origin(frozen):
                     raise
                 # A trial's run that was taken up may be damaged, or its worker only suspended.
-                return train_trial(trial, search, folder / str(number), hooks.train, hooks.should_stop)
+                return train_trial(trial, search, folder / f"{place}-anew", hooks.train, hooks.should_stop)
         except UpdateFinishedTrialError:
             taken = True
             raise TrialPruned from None
@@ -186,9 +187,8 @@ def _take_one(opened: Study, search: Search, folder: Path, total: int, hooks: Ho
         if number >= 0:
             study.hand_back(opened, number)
         raise
-    frozen = study.frozen(opened, number)
-    ended = _ended(search, study.origin(frozen), frozen)
-    if ended is not None and study.SURPLUS not in frozen.user_attrs:
+    ended = _ended(search, place, study.frozen(opened, number))
+    if ended is not None and place < total:
         hooks.on_trial(ended, total)
     return True
 
