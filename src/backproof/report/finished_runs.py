@@ -45,7 +45,7 @@ def find(folders: Sequence[Path]) -> FinishedRuns:
     runs = sorted(
         ((_read(folder), folder) for folder in run_folders.values()), key=lambda run: (run[0].seed, run[1])
     )
-    data_sets = {str(run.config["data"]) for run in [*(run for run, _ in runs), *searches]}
+    data_sets = {str(run.config["data"]) for run, _ in runs} | {str(each.config["data"]) for each in searches}
     if len(data_sets) > 1:
         raise RunError(
             f"runs on {' and '.join(sorted(data_sets))} make no report together; name those on one"
