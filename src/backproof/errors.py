@@ -23,3 +23,19 @@ class DivergedError(BackproofError):
 
 class LostProcessError(BackproofError):
     """Another process of a distributed training has ended or cannot be reached."""
+
+
+class StudyError(BackproofError):
+    """A search's study cannot be reached, or is another one."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory did not suffice.
+
+    PyTorch has no MemoryError: of a processor's memory only the text tells, a GPU's has a class.
+    """
+    return (
+        isinstance(error, MemoryError)
+        or "can't allocate memory" in str(error)
+        or type(error).__name__ == "OutOfMemoryError"
+    )

@@ -10,6 +10,8 @@ from backproof.training import predictions, record
 from backproof.training.predictions import Predictions
 from backproof.training.recipes import RECIPES
 from backproof.training.record import Environment, Evaluation, RunRecord
+from backproof.training.search import search_record
+from backproof.training.search.search_record import SearchedTrial, SearchRecord
 
 CLASSES = tuple("0123456789")
 
@@ -58,6 +60,44 @@ def make_predictions(n: int = 40) -> Predictions:
     )
 
 
+def make_search(n: int = 12, data: str = "digits") -> SearchRecord:
+    """A search of which the last trial failed, the others' accuracies rise, and every third finished."""
+    run = make_record("mlp-torch", 0, validation_size=143, data=data)
+    trials = []
+    for number in range(n):
+        state: Any = "failed" if number == n - 1 else "stopped early" if number % 3 else "finished"
+        decay = 0.01 * (number % 2)
+        trials.append(
+            SearchedTrial(
+                number=number,
+                values={
+                    "learning_rate": 1e-3 * (number + 1),
+                    "hidden": ("100", "200,200")[number % 2],
+                    "decay": f"weight_decay={decay} optimizer=adamw",
+                },
+                settings={
+                    "learning_rate": 1e-3 * (number + 1),
+                    "hidden": ("100", "200,200")[number % 2],
+                    "weight_decay": decay,
+                    "optimizer": "adamw",
+                },
+                state=state,
+                curve=[(10, 0.5 + 0.01 * number)],
+                seconds=2.0,
+                reason="the training loss at step 11 is nan" if state == "failed" else "",
+            )
+        )
+    return SearchRecord(
+        recipe="mlp-torch", config=run.config, trials_planned=n, trials=trials,
+        space={
+            "learning_rate": {"log": [1e-4, 1e-1]}, "hidden": ["100", [200, 200]],
+            "decay": [{"weight_decay": decay, "optimizer": "adamw"} for decay in (0.0, 0.01)],
+        },
+        importances={"learning_rate": 0.8, "decay": 0.15, "hidden": 0.05} if n >= 8 else {},
+        environment=run.environment,
+    )  # fmt: skip
+
+
 def save(folder: Path, run: RunRecord, kept: Predictions | None = None) -> Path:
     """Write a finished run's folder."""
     folder.mkdir(parents=True)
@@ -68,7 +108,7 @@ def save(folder: Path, run: RunRecord, kept: Predictions | None = None) -> Path:
 
 
 def save_all(folder: Path) -> Path:
-    """Write runs of every recipe, two seeds of the first two, and two that were compared to choose."""
+    """Write runs of every recipe, two seeds of the first two, two that were compared, and a search."""
     for name, recipe in RECIPES.items():
         if recipe.in_report is None:
             continue
@@ -80,4 +120,6 @@ def save_all(folder: Path) -> Path:
         last = msgspec.structs.replace(run.curves[-1], validation_accuracy=0.9 - decay / 10)
         changed = {"curves": [*run.curves[:-1], last], "final": last.metrics()}
         save(folder / "choices" / name, msgspec.structs.replace(run, **changed))
+    (folder / "searches" / "mlp-torch").mkdir(parents=True)
+    search_record.write(folder / "searches" / "mlp-torch", make_search())
     return folder

@@ -18,7 +18,7 @@ from report.runs import save_all
 
 pytestmark = pytest.mark.slow
 TEMPLATES = Path(render.__file__).parent / "templates"
-FIGURES = 16
+FIGURES = 17
 CLI = Callable[..., tuple[int, str, str]]
 
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from backproof.training import checkpoint, record, run, trainer
 from backproof.training.recipes import find_recipe
 
 pytestmark = pytest.mark.slow
-Cli = Callable[..., tuple[int, str, str]]
 CONFIG = """
 data = "digits"
 precision = "fp64"
@@ -99,13 +98,6 @@ def test_a_batch_that_does_not_part_evenly() -> None:
 def test_a_numpy_network_trains_in_one_process() -> None:
     done = train("mlp-numpy", "--data", "digits")
     assert "recipe mlp-numpy trains in one process; start it without torchrun" in done.stderr
-
-
-def test_choose_compares_in_one_process(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "test")
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    code, _, error = cli("choose", "mlp-torch", "--try", "seed=1", "--out", "x")
-    assert (code, error) == (2, "backproof: choose trains in one process; start it without torchrun\n")
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import click
 
 from backproof import __version__
 from backproof.cli.check import check
-from backproof.cli.choose import choose
 from backproof.cli.data import data_group
 from backproof.cli.evaluate import evaluate
 from backproof.cli.pack import pack
@@ -17,9 +16,10 @@ from backproof.cli.prove import prove
 from backproof.cli.recipes import recipes
 from backproof.cli.report import report
 from backproof.cli.reproduce import reproduce
+from backproof.cli.search import search
 from backproof.cli.signals import INTERRUPTED
 from backproof.cli.train import train
-from backproof.errors import BackproofError
+from backproof.errors import BackproofError, is_out_of_memory
 
 USER_ERROR = 2
 
@@ -44,8 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError as error:
         return _fail(f"not enough memory: {error}; choose a smaller network or batch")
     except RuntimeError as error:
-        # PyTorch has no MemoryError: of a processor's memory only the text tells, a GPU's has a class.
-        if "can't allocate memory" in str(error) or type(error).__name__ == "OutOfMemoryError":
+        if is_out_of_memory(error):
             return _fail("not enough memory for the network and its batch; choose a smaller network or batch")
         raise
     except OSError as error:
@@ -73,5 +72,5 @@ def cli() -> None:
     """
 
 
-for command in (train, choose, evaluate, predict, recipes, data_group, prove, check, reproduce, report, pack):
+for command in (train, search, evaluate, predict, recipes, data_group, prove, check, reproduce, report, pack):
     cli.add_command(command)

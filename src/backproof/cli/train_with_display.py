@@ -69,7 +69,7 @@ def train_with_display(run: "Run", *, note_modifications: bool = True) -> "RunRe
     if note_modifications and modified and run.config.evaluation_split_name == "test":
         say(
             f"note      modified ({', '.join(modified)}) and evaluated on the test set: to choose among "
-            "modifications use backproof choose, which has a validation set for that"
+            "modifications use backproof search, which has a validation set for that"
         )
     config = run.config
     tiny_weights = config.initialization == "normal" and config.batch_norm == "none"

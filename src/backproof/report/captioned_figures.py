@@ -6,11 +6,12 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from backproof.report import figures, summary
+from backproof.report import figures, search_figure, summary
 from backproof.report.finished_runs import FinishedRuns
 from backproof.training.predictions import Predictions
 from backproof.training.recipes import report_entries
 from backproof.training.record import RunRecord
+from backproof.training.search.search_record import SearchRecord
 
 Picture = dict[str, Any]
 """Its SVG, alternative text, and caption; whether it shows images."""
@@ -70,6 +71,25 @@ def insights(runs: FinishedRuns) -> dict[str, Picture]:
             f"Norm of the gradient of each layer's weights during training, {name}.",
         )
     return pictures
+
+
+def searches(runs: FinishedRuns) -> dict[str, Picture]:
+    """Draw what was searched."""
+    return {f"search-{number}": _search(search) for number, search in enumerate(runs.searches)}
+
+
+def _search(search: SearchRecord) -> Picture:
+    best = search.ranked()[0]
+    reached = f"The best, {best.accuracy:.1%}, is trial {best.number}. " if best.accuracy is not None else ""
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in search.importances.items())
+    return _chart(
+        search_figure.draw(search),
+        f"Validation accuracies of {len(search.trials)} trials of {search.recipe}. {reached}"
+        + (f"Importances: {shares}." if shares else ""),
+        f"The search for {search.recipe}: the accuracy of one trial after another; how much each setting "
+        "matters, by what the best quarter of the trials have in common (PED-ANOVA); and the accuracy over "
+        "each setting.",
+    )
 
 
 def title(name: str) -> str:

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from backproof.proof.verdict import TOLERANCE, Proof
-from backproof.report import captioned_figures, equations, figure_comments, provenance, summary, tables
+from backproof.report import (
+    captioned_figures,
+    equations,
+    figure_comments,
+    provenance,
+    searches,
+    summary,
+    tables,
+)
 from backproof.report.finished_runs import FinishedRuns
 from backproof.training.recipes import report_entries
 
@@ -28,7 +36,11 @@ def build(
     """Return the report's content; ``samples`` are the random points of each proof."""
     recipes = runs.by_recipe
     entries = report_entries()
-    figures = {**captioned_figures.curves(runs), **captioned_figures.insights(runs)}
+    figures = {
+        **captioned_figures.curves(runs),
+        **captioned_figures.insights(runs),
+        **captioned_figures.searches(runs),
+    }
     return {
         "title": "Backpropagation, derived, written by hand, and proven",
         "author": "backproof",
@@ -46,6 +58,7 @@ def build(
         "validation_size": f"{runs.validated[0].config['validation_size']:,}" if runs.validated else "",
         "validated": tables.validated(runs.validated),
         "table": tables.results(recipes, runs.data),
+        "searches": searches.shown(runs.searches),
         "modification_curves": [name for name, entry in entries.items() if entry.caption and entry.reason],
         "other_curves": [name for name, entry in entries.items() if entry.caption and not entry.reason],
         "weights": figure_comments.weights(runs),

@@ -12,6 +12,8 @@ from backproof.training.config import TrainConfig, setting_names
 from backproof.training.predictions import Predictions
 from backproof.training.recipes import RECIPES, report_entries
 from backproof.training.record import RunRecord
+from backproof.training.search import search_record
+from backproof.training.search.search_record import SearchRecord
 from backproof.training.setting import Role
 
 
@@ -26,20 +28,29 @@ class FinishedRuns:
     """Those of the first run that has any, of each recipe whose predictions the report shows."""
     validated: list[RunRecord] = field(default_factory=list)
     """Runs evaluated on a validation set, the best first."""
+    searches: list[SearchRecord] = field(default_factory=list)
+    """Searches; their trials are none of the runs."""
 
 
 def find(folders: Sequence[Path]) -> FinishedRuns:
     """Return every run in these folders and below them (RunError, too where they make no report together)."""
-    run_folders = {path.parent.resolve(): path.parent for folder in folders for path in _records(folder)}
+    searched = {path.parent.resolve(): path.parent for folder in folders for path in _searches(folder)}
+    run_folders = {
+        path.parent.resolve(): path.parent
+        for folder in folders
+        for path in _records(folder)
+        if searched.keys().isdisjoint(path.resolve().parents)
+    }
+    searches = [search_record.read(folder) for folder in searched.values()]
     runs = sorted(
         ((_read(folder), folder) for folder in run_folders.values()), key=lambda run: (run[0].seed, run[1])
     )
-    data_sets = {str(run.config["data"]) for run, _ in runs}
+    data_sets = {str(run.config["data"]) for run, _ in runs} | {str(each.config["data"]) for each in searches}
     if len(data_sets) > 1:
         raise RunError(
             f"runs on {' and '.join(sorted(data_sets))} make no report together; name those on one"
         )
-    finished = FinishedRuns(data_sets.pop())
+    finished = FinishedRuns(data_sets.pop(), searches=searches)
     for name in RECIPES:
         tested = [
             (run, folder) for run, folder in runs if run.recipe == name and not run.config["validation_size"]
@@ -63,9 +74,13 @@ def find(folders: Sequence[Path]) -> FinishedRuns:
     return finished
 
 
+def _searches(folder: Path) -> Iterable[Path]:
+    return sorted(folder.rglob(search_record.FILE_NAME))
+
+
 def _records(folder: Path) -> Iterable[Path]:
     paths = [folder] if folder.name == record.FILE_NAME else sorted(folder.rglob(record.FILE_NAME))
-    if not paths:
+    if not paths and not _searches(folder):
         raise RunError(f"{folder} has no finished run: there is no {record.FILE_NAME} in it or below it")
     return paths
 

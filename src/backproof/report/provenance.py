@@ -6,6 +6,7 @@ from backproof import __version__
 from backproof.data.registry import DATASETS
 from backproof.report.finished_runs import FinishedRuns
 from backproof.training.record import RunRecord
+from backproof.training.search.search_record import SearchRecord
 
 _NAMED = ("python", "numpy", "torch", "backproof")
 
@@ -33,6 +34,7 @@ def provenance_sentences(runs: FinishedRuns) -> list[str]:
     sentences += _distinct(
         "Compared on the validation set, trained at commit", (_commit(run) for run in validated)
     )
+    sentences += _distinct("Searched at commit", (_commit(search) for search in runs.searches))
     seconds = sum(run.seconds for run in [*tested, *validated])
     sentences.append(
         f"Training took {seconds:,.0f} seconds in all, over {len(tested) + len(validated)} runs."
@@ -49,5 +51,5 @@ def _versions(run: RunRecord) -> str:
     return ", ".join(f"{name} {versions[name]}" for name in _NAMED if name in versions)
 
 
-def _commit(run: RunRecord) -> str:
+def _commit(run: RunRecord | SearchRecord) -> str:
     return run.environment.commit or "none, an installed package"

@@ -1,7 +1,8 @@
-"""What all figures share: sizes and colours for print, labels at the ends of lines, the export to SVG."""
+"""What all figures share: sizes and colours for print, labels at the ends of lines, the export to files."""
 
 import io
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.typing import ColorType, LineStyleType
+
+from backproof.files import write_atomically
 
 WIDTH = 16 / 2.54
 """Inches: pictures are as wide as a page's text, so that their letters are as large in print as they say."""
@@ -104,6 +107,18 @@ def svg(figure: Figure) -> str:
     with rc_context(STYLE):  # at 300 dpi an image's pixels stay sharp squares
         figure.savefig(content, format="svg", dpi=300, transparent=True, metadata={"Date": None})
     return content.getvalue()
+
+
+def save(figure: Figure, folder: Path, name: str) -> list[Path]:
+    """Write a picture for a folder, as NAME.svg and NAME.png on white, and return their paths (OSError)."""
+    paths = []
+    with rc_context(STYLE):
+        for path, metadata in ((folder / f"{name}.svg", {"Date": None}), (folder / f"{name}.png", None)):
+            content = io.BytesIO()
+            figure.savefig(content, format=path.suffix[1:], dpi=225, metadata=metadata)
+            write_atomically(path, content.getvalue())
+            paths.append(path)
+    return paths
 
 
 def _label_line_ends(axes: Axes, ends: Sequence[LineEnd]) -> None:
