@@ -8,7 +8,7 @@ import numpy as np
 
 from backproof.training import predictions, record
 from backproof.training.predictions import Predictions
-from backproof.training.recipes import RECIPES
+from backproof.training.recipes import RECIPES, report_entries
 from backproof.training.record import Environment, Evaluation, RunRecord
 from backproof.training.search import search_record
 from backproof.training.search.search_record import SearchedTrial, SearchRecord
@@ -22,7 +22,8 @@ def make_record(recipe: str, seed: int, **settings: Any) -> RunRecord:
         RECIPES[recipe].configure({"data": "digits", "seed": seed, **settings})
     )
     part = "validation" if config["validation_size"] else "test"
-    level = 0.5 + 0.03 * list(RECIPES).index(recipe) + 0.01 * seed
+    shown = list(report_entries())
+    level = 0.5 + 0.03 * (shown.index(recipe) if recipe in shown else len(shown)) + 0.01 * seed
     curves = [
         Evaluation(
             step=step,

@@ -72,8 +72,8 @@ def test_modifications_are_told_by_what_they_change(folder: Path) -> None:
     table = tables.modifications(finished_runs.find([folder]).by_recipe)
     rows = {row[0]: row for row in table["rows"]}
     assert list(rows) == [name for name, entry in report_entries().items() if entry.reason]
-    assert rows["mlp-2-long"][1] == "steps 3000"
-    assert rows["mlp-3-decay"][1] == "optimizer adamw, weight_decay 0.1"
+    assert rows["mlp-2-long"][1] == "schedule linear, steps 2500"
+    assert rows["mlp-3-decay"][1] == "optimizer adamw, weight_decay 0.3"
     assert rows["mlp-4-norm"][1] == "batch_norm manual"
     assert rows["mlp-torch"][3] == "0.565 ± 0.007"
     assert rows["mlp-torch"][5] == "0.595"  # a mean over the seeds, as the accuracy beside it
@@ -238,7 +238,7 @@ def test_the_discussion_says_what_the_numbers_say(folder: Path) -> None:
     found = finished_runs.find([folder])
     said = " ".join(summary.discussion(found.by_recipe, "digits"))
     assert "mlp-1-deep changed the test accuracy by +0.025, to 0.590" in said
-    assert "The best of these networks is mlp-4-norm, with 0.680." in said
+    assert "The best of these networks is mlp-best, with 0.800." in said
     assert "Its test loss still falls when the steps run out." in said
     assert "0.52" not in said
     worse = [

@@ -109,7 +109,7 @@ def _train(run: "Run", callbacks: "Callbacks") -> "RunRecord | None":
     from backproof.cli.progress_display import ProgressDisplay
     from backproof.training import trainer
 
-    with ProgressDisplay(run.config.steps, run.progress.step) as display:
+    with ProgressDisplay(run.steps, run.progress.step) as display:
         return trainer.train(run, replace(callbacks, on_step=display.step))
 
 

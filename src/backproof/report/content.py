@@ -6,6 +6,7 @@ from typing import Any
 
 from backproof.proof.verdict import TOLERANCE, Proof
 from backproof.report import (
+    ablations,
     captioned_figures,
     equations,
     figure_comments,
@@ -36,6 +37,7 @@ def build(
     """Return the report's content; ``samples`` are the random points of each proof."""
     recipes = runs.by_recipe
     entries = report_entries()
+    compared = [run for run in runs.validated if not ablations.is_shorter(run)]
     figures = {
         **captioned_figures.curves(runs),
         **captioned_figures.insights(runs),
@@ -56,7 +58,11 @@ def build(
         "discussion": summary.discussion(recipes, runs.data),
         "overfitting": {name: summary.overfitting_sentence(recipes[name]) for name in entries},
         "validation_size": f"{runs.validated[0].config['validation_size']:,}" if runs.validated else "",
-        "validated": tables.validated(runs.validated),
+        "validated": tables.validated(compared),
+        "ablations": [
+            {"recipe": each.recipe, "epochs": f"{each.epochs:g}", "seeds": len(each.whole), **each.table()}
+            for each in ablations.find(runs.validated)
+        ],
         "table": tables.results(recipes, runs.data),
         "searches": searches.shown(runs.searches),
         "modification_curves": [name for name, entry in entries.items() if entry.caption and entry.reason],

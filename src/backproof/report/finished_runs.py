@@ -105,6 +105,8 @@ def _read(folder: Path) -> RunRecord:
         reason = f"it was not evaluated on {part} images, as its settings say"
     elif not all(0 <= accuracy <= 1 for name, accuracy in run.final.items() if name.endswith("accuracy")):
         reason = "an accuracy is not between 0 and 1"
+    elif run.final_averaged and run.final_averaged.keys() != run.final.keys():
+        reason = "its averaged result is of other images than its plain one"
     elif run.seed != settings.seed:
         reason = f"its seed is {run.seed}, by its settings {settings.seed}"
     elif any(evaluation.metrics().keys() != run.final.keys() for evaluation in run.curves):

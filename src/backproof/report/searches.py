@@ -38,8 +38,10 @@ def _sentence(search: SearchRecord) -> str:
     seconds = sum(trial.seconds or 0 for trial in search.trials)
     median = statistics.median(trial.seconds or 0 for trial in search.trials) if search.trials else 0
     entries = "; ".join(f"{name} {_entry(entry)}" for name, entry in search.space.items())
+    epochs = search.config.get("epochs")
+    length = f"{epochs:g} epochs" if epochs else f"{search.config['steps']:,} steps"
     return (
-        f"{search.recipe}, {len(search.trials)} trials of {search.config['steps']:,} steps at most, judged "
+        f"{search.recipe}, {len(search.trials)} trials of {length} at most, judged "
         f"on {search.config['validation_size']:,} training images that none was trained on: {ended}. They "
         f"took {seconds:,.0f} seconds in all, the median {median:.0f}. Searched: {entries}."
     )

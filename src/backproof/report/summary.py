@@ -18,6 +18,15 @@ def accuracies(records: Sequence[RunRecord]) -> list[float]:
     return [record.final["test_accuracy"] for record in records]
 
 
+def averaged(records: Sequence[RunRecord]) -> str:
+    """Write the test accuracy averaged over views of each image, "" where that was not measured."""
+    if not all(record.final_averaged for record in records):
+        return ""
+    views = records[0].config["views"]
+    accuracies = [record.final_averaged["test_accuracy"] for record in records]
+    return f"{mean_and_std(accuracies)} ({views} views)"
+
+
 def mean_and_std(values: Sequence[float]) -> str:
     """Write a mean with its sample standard deviation; of one value there is none."""
     spread = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""

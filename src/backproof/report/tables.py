@@ -95,10 +95,12 @@ def results(recipes: Mapping[str, Sequence[RunRecord]], data: str) -> Table:
             summary.seeds(records),
             f"{summary.median_seconds(records):.0f}",
             str(records[0].config.get("precision", "fp32")),
+            summary.averaged(records),
         ]
         for name, records in recipes.items()
     ]
     header = [
         "recipe", "what it is", "test accuracy", "test loss", "course", "seeds", "seconds a run", "precision",
+        "averaged",
     ]  # fmt: skip
     return {"header": header, "rows": rows}
