@@ -150,7 +150,7 @@ def test_ctrl_c_saves_the_trial_and_the_same_command_goes_on_with_it(
     code, _, error = cli(*BASE, *INTERVAL, "--trials", 2)
     assert code == 130
     assert error == (
-        "stopped with 0 of 2 trials done, the one in work saved; give the same command again to go on\n"
+        "stopped with 0 of 2 trials done, what was in work saved; give the same command again to go on\n"
     )
     assert checkpoint.read(Path("all/trials/0")).progress.step == 3
     code, out, _ = cli(*BASE, *INTERVAL, "--trials", 2)

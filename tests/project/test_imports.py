@@ -41,3 +41,11 @@ sys.exit(main("train mlp-numpy --data digits --steps 2 --out run".split()))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_reading_a_search_needs_no_optuna() -> None:
+    loaded = modules_after(
+        "import backproof.cli.main, backproof.report.content, backproof.training.search.space"
+    )
+    assert "backproof.training.search.search_record" in loaded
+    assert not {"optuna", "sqlalchemy"} & loaded

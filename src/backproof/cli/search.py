@@ -85,8 +85,8 @@ def search(
         )
     if not complete:
         click.echo(
-            f"stopped with {len(found.trials)} of {found.trials_planned} trials done, the one in work saved; "
-            "give the same command again to go on",
+            f"stopped with {len(found.trials)} of {found.trials_planned} trials done, what was in work "
+            "saved; give the same command again to go on",
             err=True,
         )
         return INTERRUPTED
