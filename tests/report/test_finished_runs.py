@@ -73,7 +73,7 @@ def test_modifications_are_told_by_what_they_change(folder: Path) -> None:
     rows = {row[0]: row for row in table["rows"]}
     assert list(rows) == [name for name, entry in report_entries().items() if entry.reason]
     assert rows["mlp-2-long"][1] == "schedule linear, steps 2500"
-    assert rows["mlp-3-decay"][1] == "optimizer adamw, weight_decay 0.3"
+    assert rows["mlp-3-decay"][1] == "optimizer adamw, weight_decay 1.0"
     assert rows["mlp-4-norm"][1] == "batch_norm manual"
     assert rows["mlp-torch"][3] == "0.565 ± 0.007"
     assert rows["mlp-torch"][5] == "0.595"  # a mean over the seeds, as the accuracy beside it

@@ -51,7 +51,7 @@ def budgets(validated: Sequence[RunRecord]) -> dict[str, list[tuple[float, float
     """Return minutes and validation accuracy of each recipe at several numbers of epochs, fewest first."""
     points: dict[str, dict[float, list[RunRecord]]] = {}
     for run in validated:
-        if run.config.get("epochs") and not _changed_besides_epochs(run):
+        if run.config["epochs"] and not _changed_besides_epochs(run):
             points.setdefault(run.recipe, {}).setdefault(run.config["epochs"], []).append(run)
     return {
         recipe: [
@@ -65,13 +65,13 @@ def budgets(validated: Sequence[RunRecord]) -> dict[str, list[tuple[float, float
 
 def is_shorter(run: RunRecord) -> bool:
     """Tell whether a run has fewer epochs than its recipe: then it was not trained to choose anything."""
-    whole = RECIPES[run.recipe].settings.get("epochs", 0)
-    return 0 < run.config.get("epochs", 0) < whole
+    whole = RECIPES[run.recipe].configure().epochs
+    return bool(0 < run.config["epochs"] < whole)
 
 
 def _changed_besides_epochs(run: RunRecord) -> str:
     own = RECIPES[run.recipe].configure().as_dict()
-    return changed({**own, "epochs": run.config.get("epochs")}, run.config)
+    return changed({**own, "epochs": run.config["epochs"]}, run.config)
 
 
 def _accuracies(runs: Sequence[RunRecord]) -> list[float]:

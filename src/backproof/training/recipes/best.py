@@ -15,7 +15,7 @@ def _compared(
     name: str, without: Mapping[str, _Changes], ablation_epochs: float, budgets: Mapping[str, float]
 ) -> dict[str, _Changes]:
     """Return an ablation, two seeds of each run, and the recipe at smaller budgets of epochs."""
-    ablation = {
+    ablation: dict[str, _Changes] = {
         f"{name}/without-{what}/seed-{seed}": {**changes, "epochs": ablation_epochs, "views": 1, "seed": seed}
         for what, changes in {"nothing": {}, **without}.items()
         for seed in (0, 1)

@@ -45,7 +45,7 @@ MLP_3_DECAY = Recipe(
     "mlp-3-decay",
     "improvement 3: weight decay, decoupled (AdamW)",
     TORCH_MLP,
-    {"optimizer": "adamw", "weight_decay": 0.3},
+    {"optimizer": "adamw", "weight_decay": 1.0},
     parent=MLP_2_LONG,
     reference="0.52",
     in_report=ReportEntry(
@@ -58,9 +58,8 @@ MLP_3_DECAY = Recipe(
         bf16=True,
         variants={
             "3-decay": {},
-            "3-decay-0.1": {"weight_decay": 0.1},
-            "3-decay-1": {"weight_decay": 1.0},
-            "3-l2-1e-4": {"optimizer": "adam", "weight_decay": 1e-4},
+            "3-decay-0.3": {"weight_decay": 0.3},
+            "3-decay-3": {"weight_decay": 3.0},
         },
     ),
     small_plan=Plan(range(2), seconds=2, settings=_SMALL_DEEP),
