@@ -67,8 +67,11 @@ def batch_norms() -> dict[str, object]:
 
 
 def augmentation() -> dict[str, object]:
-    """Time the preparation of a batch, by what is done to its images."""
-    return {"augmentation_us_an_image": json.loads(run_process(AUGMENTATION).output)}
+    """Time the preparation of a batch, by what is done to its images, and all ingredients of a step together."""
+    return {
+        "augmentation_us_an_image": json.loads(run_process(AUGMENTATION).output),
+        "ingredients": json.loads(run_process(HERE / "ingredients.py").output),
+    }
 
 
 def numpy_convnet() -> dict[str, object]:
@@ -107,7 +110,7 @@ def main() -> int:
             ("whole default run", lambda: whole_runs(Path(name))),
             ("the course's script", lambda: course_script(Path(name))),
             ("batch norm, forward and backward, beside torch's", batch_norms),
-            ("an image of a batch, prepared", augmentation),
+            ("augmentation, and all that training well costs", augmentation),
             ("training steps beside plain eager loops", lambda: {"training": training.measure()}),
             ("the NumPy ConvNet", numpy_convnet),
         ):

@@ -31,6 +31,11 @@ def table(results: dict[str, Any]) -> str:
             f"{r['help_s']:.2f} s; {r['data_ready_s']:.3f} s",
         ),
         _augmentation_row(r["augmentation_us_an_image"]),
+        (
+            "a step of the best networks with augmentation, smoothing, clipping and averaging, beside none of it",
+            f"`mlp-best` **{r['ingredients']['mlp_all_over_none']:.2f} ×**, "
+            f"`convnet-best` **{r['ingredients']['convnet_all_over_none']:.2f} ×**",
+        ),
         *_batch_norm_rows(r),
         *_training_rows(r["training"]),
         (

@@ -255,7 +255,7 @@ def test_storages_that_cannot_be_used(cli: Cli, url: str, message: str) -> None:
     [
         (("--trials", 0), "Invalid value for '--trials': 0 is not in the range x>=1."),
         (("--validation-size", 0), "compared on a validation set: validation_size must be 1 or more"),
-        (("--vary", "hidde=[1]"), "--vary: unknown setting 'hidde'; did you mean 'hidden'?"),
+        (("--vary", "nidden=[1]"), "--vary: unknown setting 'nidden'; did you mean 'hidden'?"),
         (("--space", "no.toml"), "cannot read the search space no.toml: No such file or directory"),
         (("--out", "text.db"), "cannot make the folder text.db: Not a directory; choose another --out"),
     ],

@@ -86,19 +86,19 @@ def wait_for_step(folder: Path, step: int) -> None:
 
 def test_the_trial_of_a_killed_worker_is_taken_up_where_it_was() -> None:
     slow = ("--vary", "learning_rate={log=[1e-6, 1e-5]}")
-    arguments = (*slow, "--steps", 8000, "--eval-every", 500, "--trials", 1, "--out", "all")
+    arguments = (*slow, "--steps", 3000, "--eval-every", 300, "--trials", 1, "--out", "all")
     killed = worker(*arguments)
     try:
-        wait_for_step(Path("all/trials/0"), 500)
+        wait_for_step(Path("all/trials/0"), 300)
     finally:
         killed.send_signal(signal.SIGKILL)
         killed.communicate()
     step = checkpoint.read(Path("all/trials/0")).progress.step
-    assert step < 8000
+    assert step < 3000
     ended(worker(*arguments))
     (trial,) = search_record.read(Path("all")).trials
     assert (trial.number, trial.state) == (0, "finished")
-    assert [step for step, _ in trial.curve] == [*range(500, 8001, 500)]
+    assert [step for step, _ in trial.curve] == [*range(300, 3001, 300)]
     assert [path.name for path in Path("all/trials").iterdir()] == ["0"]
 
 
