@@ -9,7 +9,7 @@ from pathlib import Path
 import pages
 
 from backproof.files import write_atomically
-from backproof.report import finished_runs, recipes_figure, summary, tables
+from backproof.report import ablations, finished_runs, recipes_figure, summary, tables
 from backproof.report.finished_runs import FinishedRuns
 from backproof.training.recipes import RECIPES
 from backproof.training.record import RunRecord
@@ -21,15 +21,16 @@ RESULTS = ROOT / "results"
 def table(runs: FinishedRuns) -> str:
     """Return one row a recipe, and where the numbers come from."""
     lines = [
-        "| recipe | what it is | test accuracy, last step | reference | seeds | seconds a run |",
-        "|---|---|---|---|---|---|",
+        "| recipe | what it is | test accuracy, last step | averaged over views | reference | seeds "
+        "| seconds a run |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, records in runs.by_recipe.items():
         mean, plus, spread = summary.mean_and_std(summary.accuracies(records)).partition(" ")
         fast = " (bf16)" if records[0].config.get("precision") == "bf16" else ""
         lines.append(
-            f"| `{name}`{fast} | {RECIPES[name].summary} | **{mean}**{plus}{spread} | "
-            f"{RECIPES[name].reference} "
+            f"| `{name}`{fast} | {RECIPES[name].summary} | **{mean}**{plus}{spread} "
+            f"| {summary.averaged(records)} | {RECIPES[name].reference} "
             f"| {summary.seeds(records)} | {summary.median_seconds(records):.0f} |"
         )
     some = [record for records in runs.by_recipe.values() for record in records]
@@ -40,7 +41,9 @@ def table(runs: FinishedRuns) -> str:
     lines += [
         "",
         f"Accuracies: mean ± sd over the seeds; seconds: the median. Reference: what the assignment, and one "
-        f"finished report of it, came to. bf16: products in 16 bits. {machine.cores} cores of an "
+        "finished report of it, came to. Averaged: that of probabilities averaged over mirrored and shifted "
+        "copies of each image, another thing than plain accuracy. "
+        f"bf16: products in 16 bits. {machine.cores} cores of an "
         f"{machine.cpu}, shared with other work; "
         f"{versions}; commits {', '.join(commits)}. Records: [results](results).",
     ]
@@ -49,18 +52,35 @@ def table(runs: FinishedRuns) -> str:
 
 def validated(records: Sequence[RunRecord]) -> str:
     """Return what was compared on validation images, best first."""
-    lines = ["| recipe | with | validation accuracy | validation loss |", "|---|---|---|---|"]
-    for recipe, changed, accuracy, loss, _ in tables.validated(records)["rows"]:
+    lines = ["| recipe | changed | validation accuracy | validation loss |", "|---|---|---|---|"]
+    compared = [record for record in records if not ablations.is_shorter(record)]
+    for recipe, changed, accuracy, loss, _ in tables.validated(compared)["rows"]:
         lines.append(f"| `{recipe}` | {changed} | {accuracy} | {loss} |")
     return "\n".join(lines) + "\n"
 
 
+def ingredients(records: Sequence[RunRecord]) -> str:
+    """Return what each ingredient of the best recipes is worth, a table for each recipe."""
+    lines = []
+    for ablation in ablations.find(records):
+        lines += [
+            f"`{ablation.recipe}`, {ablation.epochs:g} epochs, {len(ablation.whole)} seeds:",
+            "",
+            "| changed | validation accuracy | change |",
+            "|---|---|---|",
+            *(f"| {' | '.join(row)} |" for row in ablation.table()["rows"]),
+            "",
+        ]
+    return "\n".join(lines)
+
+
 def main() -> None:
-    """Rebuild the table, the picture, and the list of choices."""
+    """Rebuild the table, the picture, the list of choices, and what each ingredient is worth."""
     runs = finished_runs.find([RESULTS])
     write_atomically(RESULTS / "accuracy.svg", recipes_figure.svg(runs.by_recipe).encode())
     pages.replace(ROOT / "README.md", "trainings", table(runs))
     pages.replace(ROOT / "docs" / "results.md", "choices", validated(runs.validated))
+    pages.replace(ROOT / "docs" / "results.md", "ingredients", ingredients(runs.validated))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,9 @@ def found() -> FinishedRuns:
 
 def test_tables_are_those_of_the_records(results: ModuleType, found: FinishedRuns) -> None:
     assert results.table(found) in (ROOT / "README.md").read_text(encoding="utf-8")
-    assert results.validated(found.validated) in (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    assert results.validated(found.validated) in page
+    assert results.ingredients(found.validated) in page
 
 
 def test_every_record_is_of_its_recipe_and_of_a_clean_commit(found: FinishedRuns) -> None:

@@ -44,34 +44,29 @@ def modifications(recipes: Mapping[str, Sequence[RunRecord]]) -> Table:
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     """Write the settings that differ and bear on what the network learns."""
+    # Compared as they are written: records have lists where settings have tuples.
     names = [
-        name for name in after if name in setting_names(Role.LEARNING) and after[name] != before.get(name)
+        name
+        for name in after
+        if name in setting_names(Role.LEARNING) and value(after[name]) != value(before.get(name))
     ]
     return _written(after, names)
 
 
 def validated(records: Sequence[RunRecord]) -> Table:
-    """Return what was compared on the validation set, by the settings that differ."""
-    names = varying(records)
+    """Return what was compared on the validation set, each by what it changes of its recipe."""
     rows = [
         [
             record.recipe,
-            _written(record.config, names),
+            changed(RECIPES[record.recipe].configure().as_dict(), record.config) or "nothing",
             f"{record.final['validation_accuracy']:.4f}",
             f"{record.final['validation_loss']:.4f}",
             f"{record.seconds:.0f}",
         ]
         for record in records
     ]
-    header = ["recipe", "with", "validation accuracy", "validation loss", "seconds"]
+    header = ["recipe", "changed", "validation accuracy", "validation loss", "seconds"]
     return {"header": header, "rows": rows}
-
-
-def varying(records: Sequence[RunRecord]) -> list[str]:
-    """Return the settings that bear on what the networks learn and that not all of the runs share."""
-    learning = setting_names(Role.LEARNING)
-    names = dict.fromkeys(name for record in records for name in record.config if name in learning)
-    return [name for name in names if len({value(record.config.get(name)) for record in records}) > 1]
 
 
 def _written(config: Mapping[str, Any], names: Sequence[str]) -> str:
