@@ -67,7 +67,7 @@ def batch_norms() -> dict[str, object]:
 
 
 def augmentation() -> dict[str, object]:
-    """Time the preparation of a batch, by what is done to its images, and all ingredients of a step together."""
+    """Time the preparation of a batch, by what is done to its images, and a step with all ingredients."""
     return {
         "augmentation_us_an_image": json.loads(run_process(AUGMENTATION).output),
         "ingredients": json.loads(run_process(HERE / "ingredients.py").output),

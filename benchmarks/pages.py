@@ -32,7 +32,7 @@ def table(results: dict[str, Any]) -> str:
         ),
         _augmentation_row(r["augmentation_us_an_image"]),
         (
-            "a step of the best networks with augmentation, smoothing, clipping and averaging, beside none of it",
+            "a step of the best networks with augmentation, smoothing, clipping, averaging, beside one plain",
             f"`mlp-best` **{r['ingredients']['mlp_all_over_none']:.2f} ×**, "
             f"`convnet-best` **{r['ingredients']['convnet_all_over_none']:.2f} ×**",
         ),
