@@ -204,10 +204,10 @@ class TrainConfig:
         steps_an_epoch = max(1, n_images // self.batch_size)
         steps = round(self.epochs * steps_an_epoch)
         if not 1 <= steps <= _COUNT.most:
-            bound = "more" if steps < 1 else "fewer"
+            possible, direction = (1, "more") if steps < 1 else (_COUNT.most, "fewer")
             raise ConfigError(
-                f"epochs {self.epochs:g} of {n_images:,} images in batches of {self.batch_size} are {steps:.3g} "
-                f"steps; choose {(1 if steps < 1 else _COUNT.most) / steps_an_epoch:.2g} or {bound}"
+                f"epochs {self.epochs:g} of {n_images:,} images in batches of {self.batch_size} are "
+                f"{steps:.3g} steps; choose {possible / steps_an_epoch:.2g} or {direction}"
             )
         return steps
 
