@@ -85,6 +85,15 @@ def test_the_command_for_the_best_makes_its_network(cli: Cli) -> None:
     assert "--validation-size" not in line
 
 
+def test_trials_spend_no_time_on_views_which_judge_nothing(cli: Cli) -> None:
+    small = ("--data", "digits", "--hidden", "8,8", "--steps", 2, "--batch-size", 20, "--out", "all")
+    _, out, _ = cli("search", "mlp-best", *small, "--vary", "label_smoothing=[0.0]")
+    assert record.read(Path("all/trials/0")).final_averaged == {}
+    line = next(line for line in out.splitlines() if line.startswith("backproof train mlp-best"))
+    assert "--views" not in line  # the recipe's are for the test
+    assert "--steps 2" in line
+
+
 def test_intervals_are_searched_and_the_hopeless_stopped(cli: Cli) -> None:
     code, _, error = cli(*BASE, *INTERVAL, "--trials", 12)
     assert (code, error) == (0, "")
