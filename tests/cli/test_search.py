@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
+import torch
 
 from backproof.training import checkpoint, record, run, trainer
 from backproof.training.recipes import find_recipe
@@ -82,6 +83,15 @@ def test_the_command_for_the_best_makes_its_network(cli: Cli) -> None:
     )
     assert "evaluated on 143 validation images" in said
     assert "--validation-size" not in line
+
+
+def test_trials_spend_no_time_on_views_which_judge_nothing(cli: Cli) -> None:
+    small = ("--data", "digits", "--hidden", "8,8", "--steps", 2, "--batch-size", 20, "--out", "all")
+    _, out, _ = cli("search", "mlp-best", *small, "--vary", "label_smoothing=[0.0]")
+    assert record.read(Path("all/trials/0")).final_averaged == {}
+    line = next(line for line in out.splitlines() if line.startswith("backproof train mlp-best"))
+    assert "--views" not in line  # the recipe's are for the test
+    assert "--steps 2" in line
 
 
 def test_intervals_are_searched_and_the_hopeless_stopped(cli: Cli) -> None:
@@ -180,6 +190,29 @@ def test_settings_that_cannot_be_trained_fail_and_the_others_go_on(cli: Cli) -> 
     code, out, _ = cli(*BASE, "--vary", "learning_rate=[1e30]", "--out", "none")
     assert code == 0
     assert "note      every trial failed" in out
+
+
+@pytest.mark.parametrize(
+    ("fixed", "message"),
+    [
+        (("--crop-padding", 32), "crop_padding 32 could shift the images of 32 × 32 pixels out of sight"),
+        (("--validation-size", 1437), "validation_size 1437 leaves nothing of the 1,437 training images"),
+    ],
+)
+def test_settings_with_which_no_trial_could_be_trained_cost_none(
+    cli: Cli, fixed: tuple[Any, ...], message: str
+) -> None:
+    code, _, error = cli(*BASE, *INTERVAL, *fixed, "--trials", 2)
+    assert (code, error.count("\n")) == (2, 1)
+    assert message in error
+
+
+def test_a_device_that_one_worker_lacks_costs_no_trial(cli: Cli) -> None:
+    command = ("search", "mlp-torch", *BASE[2:], *INTERVAL, "--trials", 2)
+    code, _, error = cli(*command, "--device", "mps" if torch.cuda.is_available() else "cuda")
+    assert (code, "is not available here" in error) == (2, True)
+    assert cli(*command, "--device", "cpu")[0] == 0
+    assert [trial.state for trial in search_record.read(Path("all")).trials] == ["finished"] * 2
 
 
 def test_data_may_be_named_from_the_folder_where_one_is(cli: Cli, rng: np.random.Generator) -> None:

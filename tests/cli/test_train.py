@@ -122,7 +122,7 @@ def test_a_run_is_repeated_by_its_record(cli: CLI, trained: Path) -> None:
 
 
 def test_flags_go_over_a_file_and_a_file_over_defaults(cli: CLI) -> None:
-    Path("s.toml").write_text('data = "digits"\nsteps = 9\nhidden = [4]\nbatch_size = 20\n')
+    Path("s.toml").write_text('data = "digits"\nepochs = 9.0\nhidden = [4]\nbatch_size = 20\n')
     cli("train", "mlp-numpy", "--config", "s.toml", "--steps", "3", "--out", "run")
     config = record.read(Path("run")).config
     assert (config["data"], config["steps"], config["hidden"], config["eval_every"]) == (
@@ -131,6 +131,7 @@ def test_flags_go_over_a_file_and_a_file_over_defaults(cli: CLI) -> None:
         [4],
         100,
     )
+    assert config["epochs"] == 0
 
 
 def test_a_mistake_in_a_file_names_the_file(cli: CLI) -> None:

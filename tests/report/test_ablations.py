@@ -43,6 +43,11 @@ def test_each_change_stands_beside_the_whole_the_worst_first(runs: list[RunRecor
     ]
 
 
+def test_a_run_with_a_seed_of_its_own_is_not_compared(runs: list[RunRecord]) -> None:
+    [ablation] = ablations.find([*runs, validated(0.90, seed=42, epochs=8.0)])
+    assert [run.seed for run in ablation.whole] == [0, 1]
+
+
 def test_runs_that_were_made_shorter_choose_nothing(runs: list[RunRecord]) -> None:
     assert [ablations.is_shorter(run) for run in runs] == [True] * 6 + [False] * 2
 

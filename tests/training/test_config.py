@@ -40,6 +40,13 @@ def test_another_data_set_leaves_the_place_of_the_first_behind() -> None:
     assert build({"data": "digits"}, {"data": "cifar10", "data_dir": "there"}).data_dir == "there"
 
 
+def test_steps_asked_for_are_those_trained_whatever_epochs_came_before() -> None:
+    assert build({"epochs": 2.0}, {"steps": 3}).n_steps(50_000) == 3
+    assert build({"steps": 3}, {"epochs": 2.0}).n_steps(50_000) == 500
+    assert build({"epochs": 2.0}, {"steps": 3, "epochs": 1.0}).n_steps(50_000) == 250
+    assert find_recipe("mlp-best").configure({"steps": 3}).n_steps(50_000) == 3
+
+
 def test_a_config_comes_back_from_its_own_dict() -> None:
     config = build({"hidden": [7, 5], "learning_rate": 0.1, "validation_size": 3})
     assert build(config.as_dict()) == config
@@ -148,6 +155,8 @@ def test_epochs_take_the_place_of_steps() -> None:
     )  # 166 whole batches each
     with pytest.raises(ConfigError, match=r"epochs 0.001 of 50,000 images .* are 0 steps; choose 0.004 or"):
         build({"epochs": 1e-3}).n_steps(50_000)
+    with pytest.raises(ConfigError, match=r"are 2.5e\+32 steps; choose 8.6e\+06 or fewer"):
+        build({"epochs": 1e30}).n_steps(50_000)
 
 
 def test_hidden_sizes_are_read_from_text() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 import click
 
 from backproof.errors import ConfigError
-from backproof.training.config import TrainConfig, choices
+from backproof.training.config import TrainConfig, choices, laid_over
 
 if TYPE_CHECKING:
     from backproof.training.recipe import Recipe
@@ -67,7 +67,7 @@ def collect_settings(
             recipe.configure(from_file)
         except ConfigError as error:
             raise ConfigError(f"settings file {settings_file}: {error}") from None
-        settings = {**from_file, **settings}
+        settings = laid_over(from_file, settings)
     if not fast:
         return settings
     from backproof.cli.output import say
@@ -76,7 +76,7 @@ def collect_settings(
     fastest = recipe.fast_settings(settings.get("device", "auto"), world_size())
     used = [f"{name} {value}" for name, value in fastest.items() if name not in settings]
     say(f"fast      {', '.join(used) or 'changes nothing here'}")
-    return {**fastest, **settings}
+    return laid_over(fastest, settings)
 
 
 fast_option = click.option(

@@ -69,7 +69,9 @@ def search(
         raise ConfigError("search trains in one process; start it without torchrun, several times for more")
     chosen = find_recipe(recipe)
     settings = collect_settings(chosen, fast, None, flags)
-    fixed = {"validation_size": DATASETS[chosen.configure(settings).data].validation_size, **settings}
+    size = DATASETS[chosen.configure(settings).data].validation_size
+    # Plain accuracy judges: averaging over views would only take time.
+    fixed = {"validation_size": size, "views": 1, **settings}
     if fixed["validation_size"] < 1:
         raise ConfigError("trials are compared on a validation set: validation_size must be 1 or more")
     space_read = search_space.read(chosen, fixed, space, vary)
@@ -163,7 +165,7 @@ def _arguments(recipe: "Recipe", fixed: Mapping[str, Any], best: Mapping[str, An
     own, theirs = (recipe.settings_of(recipe.configure(*layers)) for layers in ([], [fixed, best]))
     words = [recipe.name]
     for name, value in theirs.items():
-        if name == "validation_size" or value == own[name]:
+        if name in ("validation_size", "views") or value == own[name]:
             continue
         flag = f"--{name.replace('_', '-')}"
         if isinstance(value, bool):

@@ -17,7 +17,7 @@ class Ablation:
     recipe: str
     epochs: float
     whole: Sequence[RunRecord]
-    """All of it, a run for each seed."""
+    """All of it, a run for each seed that a change was tried with."""
     without: Mapping[str, Sequence[RunRecord]]
     """By what was changed, the worst first."""
 
@@ -40,7 +40,9 @@ def find(validated: Sequence[RunRecord]) -> list[Ablation]:
             group.setdefault(_changed_besides_epochs(run), []).append(run)
     found = []
     for (recipe, epochs), by_change in groups.items():
-        whole = by_change.pop("", [])
+        seeds = {run.seed for what, runs in by_change.items() if what for run in runs}
+        # A run of the curve over epochs may be as short, with a seed of its own.
+        whole = [run for run in by_change.pop("", []) if run.seed in seeds]
         if whole and by_change:
             ranked = sorted(by_change.items(), key=lambda item: statistics.mean(_accuracies(item[1])))
             found.append(Ablation(recipe, epochs, whole, dict(ranked)))

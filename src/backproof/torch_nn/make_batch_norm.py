@@ -21,4 +21,4 @@ def make_batch_norm(kind: str, n_features: int, *, spatial: bool) -> nn.Module:
         raise ValueError(f"batch norm is manual, autograd or native, not {kind!r}")
     if group is None:
         return nn.BatchNorm2d(n_features) if spatial else nn.BatchNorm1d(n_features)
-    return nn.SyncBatchNorm(n_features, process_group=group)
+    return nn.SyncBatchNorm(n_features)  # of all processes; a group that it names could not be copied

@@ -201,11 +201,13 @@ class TrainConfig:
         if not self.epochs:
             return self.steps
         # A batch larger than all images is refused where batches are made.
-        steps = round(self.epochs * max(1, n_images // self.batch_size))
+        steps_an_epoch = max(1, n_images // self.batch_size)
+        steps = round(self.epochs * steps_an_epoch)
         if not 1 <= steps <= _COUNT.most:
+            possible, direction = (1, "more") if steps < 1 else (_COUNT.most, "fewer")
             raise ConfigError(
-                f"epochs {self.epochs:g} of {n_images:,} images in batches of {self.batch_size} are {steps} "
-                f"steps; choose {1 / max(1, n_images // self.batch_size):.2g} or more"
+                f"epochs {self.epochs:g} of {n_images:,} images in batches of {self.batch_size} are "
+                f"{steps:.3g} steps; choose {possible / steps_an_epoch:.2g} or {direction}"
             )
         return steps
 
@@ -235,17 +237,25 @@ def from_text(name: str, text: str) -> Any:
         return text
 
 
-def build(*layers: Mapping[str, Any]) -> TrainConfig:
-    """Lay the mappings over the defaults, each over those before it, and check names, types and bounds."""
+def laid_over(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings by name, each layer over those before it."""
     merged: dict[str, Any] = {}
-    known = setting_names()
     for layer in layers:
-        for name in layer:
-            if name not in known:
-                raise ConfigError(f"unknown setting '{name}'{did_you_mean(name, known)}")
         if layer.get("data", merged.get("data")) != merged.get("data"):
             merged.pop("data_dir", None)  # it was the place of the other data set
+        if "steps" in layer:
+            merged.pop("epochs", None)  # whoever asks for steps gets them
         merged.update(layer)
+    return merged
+
+
+def build(*layers: Mapping[str, Any]) -> TrainConfig:
+    """Lay the mappings over the defaults, as laid_over does, and check names, types and bounds."""
+    known = setting_names()
+    for name in (name for layer in layers for name in layer):
+        if name not in known:
+            raise ConfigError(f"unknown setting '{name}'{did_you_mean(name, known)}")
+    merged = laid_over(*layers)
     for name in ("hidden", "image_sizes"):
         if isinstance(merged.get(name), str):
             merged[name] = parse_sizes(name, merged[name])

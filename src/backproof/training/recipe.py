@@ -102,7 +102,7 @@ class Recipe:
     @property
     def settings(self) -> dict[str, Any]:
         """What differs from TrainConfig's defaults."""
-        return {**(self.parent.settings if self.parent else {}), **self.changes}
+        return config.laid_over(self.parent.settings if self.parent else {}, self.changes)
 
     def configure(self, *layers: Mapping[str, Any]) -> TrainConfig:
         """Lay the mappings over this recipe's settings (ConfigError, too for what plays no part in it)."""

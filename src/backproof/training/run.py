@@ -130,6 +130,11 @@ def start(
     return replace(run, folder=Path(processes.broadcast(str(folder))))
 
 
+def require_possible(recipe: Recipe, settings: TrainConfig) -> None:
+    """Raise what start raises for these settings, but make nothing (ConfigError, DataError, RunError)."""
+    _assemble(Path(), recipe, absolute_data_dir(settings), TrainState(), _SINGLE_PROCESS)
+
+
 def resume(
     folder: Path, changes: Mapping[str, Any] = _NO_CHANGES, processes: Processes = _SINGLE_PROCESS
 ) -> Run:

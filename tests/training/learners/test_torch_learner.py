@@ -192,20 +192,25 @@ def test_dropout_differs_from_process_to_process(batch: tuple[np.ndarray, np.nda
     assert first.step(*batch).loss != second.step(*batch).loss
 
 
-@pytest.mark.parametrize("flags", [("--dropout", "0.2"), ("--batch-norm", "manual")])
+@pytest.mark.parametrize(
+    "flags", [("--dropout", "0.2"), ("--batch-norm", "manual"), ("--initialization", "local")]
+)
 def test_what_acts_on_hidden_layers_needs_one(
     cli: Callable[..., tuple[int, str, str]], flags: tuple[str, str]
 ) -> None:
     code, _, error = cli("train", "mlp-torch", "--data", "digits", "--hidden", "", *flags, "--out", "run")
     assert (code, error.count("\n")) == (2, 1)
-    assert "batch_norm and dropout act on hidden layers, and there is none" in error
+    assert "batch_norm, dropout and initialization local act on hidden layers, and there is none" in error
     assert not Path("run").exists()
 
 
-def test_a_batch_of_one_has_nothing_to_normalise_by(cli: Callable[..., tuple[int, str, str]]) -> None:
-    code, _, error = cli(
-        "train", "mlp-torch", "--data", "digits", "--batch-norm", "manual", "--batch-size", 1, "--out", "run"
-    )
+@pytest.mark.parametrize(
+    "arguments", [("mlp-torch", "--batch-norm", "manual"), ("convnet", "--image-sizes", "16,32")]
+)
+def test_a_batch_of_one_has_nothing_to_normalise_by(
+    cli: Callable[..., tuple[int, str, str]], arguments: tuple[str, ...]
+) -> None:
+    code, _, error = cli("train", *arguments, "--data", "digits", "--batch-size", 1, "--out", "run")
     assert (code, error.count("\n")) == (2, 1)
     assert "batch norm has nothing to average in a batch of one" in error
     assert not Path("run").exists()

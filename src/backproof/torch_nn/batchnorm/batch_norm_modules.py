@@ -4,6 +4,8 @@ Parameters, buffers and settings have the names of torch.nn.BatchNorm1d and 2d; 
 """
 
 from abc import abstractmethod
+from copy import deepcopy
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -45,6 +47,13 @@ class BatchNorm(_BatchNorm):
             raise ValueError(f"batch norm needs at least one feature, got {num_features}")
         super().__init__(num_features, eps, momentum, track_running_stats=track_running_stats)
         self.process_group = process_group
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return a copy of all but the process group, which cannot be copied: both are of the same one."""
+        copied = self.__class__.__new__(self.__class__)
+        memo |= {id(self): copied, id(self.process_group): self.process_group}
+        copied.__setstate__(deepcopy(self.__dict__, memo))
+        return copied
 
     def forward(self, x: Tensor, slope: float | None = None) -> Tensor:
         """Normalise x (B, C, …): y of the same shape and dtype; with ``slope``, LeakyReLU of it (0: ReLU)."""

@@ -10,8 +10,12 @@ from backproof.training.config import TrainConfig
 
 def require_mlp_settings(config: TrainConfig) -> None:
     """Refuse settings of which an MLP can make nothing (ConfigError)."""
-    if not config.hidden and (config.batch_norm != "none" or config.dropout):
-        raise ConfigError("batch_norm and dropout act on hidden layers, and there is none; leave them out")
+    acts_on_hidden = config.batch_norm != "none" or config.dropout or config.initialization == "local"
+    if not config.hidden and acts_on_hidden:
+        raise ConfigError(
+            "batch_norm, dropout and initialization local act on hidden layers, and there is none; "
+            "leave them out"
+        )
     if config.batch_norm != "none" and config.batch_size == 1:
         raise ConfigError("batch norm has nothing to average in a batch of one; choose batch_size 2 or more")
 
@@ -22,11 +26,18 @@ def hidden_weights(params: Mapping[str, Array]) -> list[Array]:
 
 
 def require_convnet_settings(config: TrainConfig, image_shape: tuple[int, ...]) -> None:
-    """Refuse a ConvNet without batch norm, and images of another size than IMAGE_SIZE (ConfigError)."""
+    """Refuse images of another size than IMAGE_SIZE, and settings that leave batch norm out or nothing to do.
+
+    Raises ConfigError.
+    """
     if image_shape[1:] != IMAGE_SIZE:
         size, expected = (" × ".join(map(str, shape)) for shape in (image_shape[1:], IMAGE_SIZE))
         raise ConfigError(f"the ConvNet takes images of {expected} pixels, not {size}; an MLP takes any size")
     if config.batch_norm == "none":
         raise ConfigError(
             "the ConvNet has batch norm after every convolution: batch_norm is manual, or another but none"
+        )
+    if config.batch_size == 1 and config.image_sizes:
+        raise ConfigError(
+            "batch norm has nothing to average in a batch of one small image; choose batch_size 2 or more"
         )

@@ -48,7 +48,8 @@ def train_trial(
     """Train a trial's run in ``folder``, or resume it, and return its validation accuracy.
 
     Raises TrialPruned where it is hopeless or its settings fail, in which case its folder is removed, and
-    Interrupted, RunError and DataError, after which it can go on.
+    Interrupted, RunError, DataError and ConfigError, the last where no trial could be trained, after which it
+    can go on.
     """
     values = search.space.suggest(trial)
     hopeless = False
@@ -73,6 +74,8 @@ def train_trial(
     except (ConfigError, DivergedError, MemoryError, RuntimeError) as error:
         if not isinstance(error, ConfigError | DivergedError) and not is_out_of_memory(error):
             raise
+        if isinstance(error, ConfigError) and _fails_without_values(search, error):
+            raise  # by a setting that all trials share, or by this machine: no trial is worse for it
         trial.set_user_attr(FAILED, _reason(error))
         shutil.rmtree(folder, ignore_errors=True)
         raise TrialPruned from None
@@ -83,6 +86,15 @@ def train_trial(
         shutil.rmtree(folder, ignore_errors=True)
         raise TrialPruned
     raise Interrupted
+
+
+def _fails_without_values(search: Search, error: ConfigError) -> bool:
+    """Tell whether the recipe with the settings that all trials share is refused for the same reason."""
+    try:
+        run.require_possible(search.recipe, search.recipe.configure(search.fixed))
+    except ConfigError as same:
+        return str(same) == str(error)
+    return False
 
 
 def _open(folder: Path, recipe: Recipe, settings: TrainConfig) -> Run:
