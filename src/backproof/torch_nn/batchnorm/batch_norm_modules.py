@@ -52,7 +52,7 @@ class BatchNorm(_BatchNorm):
         """Return a copy of all but the process group, which cannot be copied: both are of the same one."""
         copied = self.__class__.__new__(self.__class__)
         memo |= {id(self): copied, id(self.process_group): self.process_group}
-        copied.__setstate__(deepcopy(self.__dict__, memo))
+        copied.__setstate__(deepcopy(self.__dict__, memo))  # type: ignore[no-untyped-call]
         return copied
 
     def forward(self, x: Tensor, slope: float | None = None) -> Tensor:
