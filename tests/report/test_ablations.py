@@ -1,4 +1,4 @@
-"""What each ingredient is worth, and accuracy over minutes, from runs on a validation set."""
+"""What each ingredient is worth, from runs on a validation set."""
 
 from typing import Any
 
@@ -50,10 +50,6 @@ def test_a_run_with_a_seed_of_its_own_is_not_compared(runs: list[RunRecord]) -> 
 
 def test_runs_that_were_made_shorter_choose_nothing(runs: list[RunRecord]) -> None:
     assert [ablations.is_shorter(run) for run in runs] == [True] * 6 + [False] * 2
-
-
-def test_accuracy_over_minutes_takes_runs_that_differ_in_epochs_alone(runs: list[RunRecord]) -> None:
-    assert ablations.budgets(runs) == {"mlp-best": [(1.0, pytest.approx(0.61)), (4.0, 0.70), (8.0, 0.75)]}
 
 
 def test_without_the_whole_recipe_beside_it_a_change_shows_nothing(runs: list[RunRecord]) -> None:

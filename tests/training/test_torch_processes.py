@@ -109,6 +109,17 @@ def group_of_one(tmp_path: Path) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("group_of_one")
+@pytest.mark.parametrize("norm", ["manual", "autograd"])
+def test_a_network_that_shares_statistics_can_be_averaged(norm: str) -> None:
+    recipe = find_recipe("mlp-torch")
+    settings = recipe.configure({"batch_norm": norm, "hidden": (4,), "ema_decay": 0.5})
+    learner = recipe.make_learner(settings, (3, 8, 8), 10, np.random.default_rng(0))
+    images = np.random.default_rng(1).normal(size=(6, 3, 8, 8)).astype(np.float32)
+    learner.step(images, np.arange(6))
+    assert learner.evaluate([(images, np.arange(6))]).loss > 0
+
+
+@pytest.mark.usefixtures("group_of_one")
 @pytest.mark.parametrize(
     ("name", "settings", "reason"),
     [

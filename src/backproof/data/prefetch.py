@@ -22,7 +22,7 @@ class PrefetchedBatches:
         self._next: tuple[int, Future[tuple[Images, Labels]]] | None = None
 
     def __getitem__(self, step: int) -> tuple[Images, Labels]:
-        """Return the centred images and labels of this step."""
+        """Return the images and labels of this step, as ``batches`` does."""
         if self._next is None or self._next[0] != step:
             self._prepare(step)
         assert self._next is not None

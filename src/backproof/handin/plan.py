@@ -47,9 +47,10 @@ def planned_runs(data: str, data_dir: str | None = None) -> list[PlannedRun]:
 
     def planned_run(name: str, recipe: Recipe, plan: Plan, changes: Mapping[str, Any]) -> PlannedRun:
         settings = recipe.configure(base, plan.settings, _precision(recipe, plan), changes)
-        # Shorter runs of what is compared take as much less time.
-        share = settings.epochs / (recipe.configure(plan.settings).epochs or settings.epochs or 1) or 1.0
-        return PlannedRun(name, recipe, absolute_data_dir(settings), share * plan.seconds)
+        seconds = plan.seconds
+        if settings.epochs:  # what is compared may be shorter
+            seconds *= settings.epochs / recipe.configure(plan.settings).epochs
+        return PlannedRun(name, recipe, absolute_data_dir(settings), seconds)
 
     seeds = [
         planned_run(f"{recipe.name}/seed-{seed}", recipe, plan, {"seed": seed})

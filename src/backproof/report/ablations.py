@@ -49,22 +49,6 @@ def find(validated: Sequence[RunRecord]) -> list[Ablation]:
     return sorted(found, key=lambda ablation: list(RECIPES).index(ablation.recipe))
 
 
-def budgets(validated: Sequence[RunRecord]) -> dict[str, list[tuple[float, float]]]:
-    """Return minutes and validation accuracy of each recipe at several numbers of epochs, fewest first."""
-    points: dict[str, dict[float, list[RunRecord]]] = {}
-    for run in validated:
-        if run.config["epochs"] and not _changed_besides_epochs(run):
-            points.setdefault(run.recipe, {}).setdefault(run.config["epochs"], []).append(run)
-    return {
-        recipe: [
-            (statistics.median(run.seconds for run in runs) / 60, statistics.mean(_accuracies(runs)))
-            for _, runs in sorted(by_epochs.items())
-        ]
-        for recipe, by_epochs in points.items()
-        if len(by_epochs) > 1
-    }
-
-
 def is_shorter(run: RunRecord) -> bool:
     """Tell whether a run has fewer epochs than its recipe: then it was not trained to choose anything."""
     whole = RECIPES[run.recipe].configure().epochs

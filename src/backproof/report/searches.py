@@ -35,15 +35,16 @@ def _sentence(search: SearchRecord) -> str:
         )
         if state in states
     )  # fmt: skip
-    seconds = sum(trial.seconds or 0 for trial in search.trials)
-    median = statistics.median(trial.seconds or 0 for trial in search.trials) if search.trials else 0
+    # Of a trial that failed nobody knows them.
+    seconds = [trial.seconds for trial in search.trials if trial.seconds is not None] or [0.0]
     entries = "; ".join(f"{name} {_entry(entry)}" for name, entry in search.space.items())
     epochs = search.config.get("epochs")
     length = f"{epochs:g} epochs" if epochs else f"{search.config['steps']:,} steps"
     return (
         f"{search.recipe}, {len(search.trials)} trials of {length} at most, judged "
         f"on {search.config['validation_size']:,} training images that none was trained on: {ended}. They "
-        f"took {seconds:,.0f} seconds in all, the median {median:.0f}. Searched: {entries}."
+        f"took {sum(seconds):,.0f} seconds in all, the median {statistics.median(seconds):.0f}. "
+        f"Searched: {entries}."
     )
 
 

@@ -11,7 +11,7 @@ import optuna
 from optuna.exceptions import TrialPruned
 
 from backproof.errors import ConfigError, DivergedError, RunError, is_out_of_memory
-from backproof.training import run
+from backproof.training import checkpoint, run
 from backproof.training.config import TrainConfig, setting_names
 from backproof.training.recipe import Recipe
 from backproof.training.record import Evaluation, RunRecord
@@ -81,6 +81,8 @@ def train_trial(
         raise TrialPruned from None
     trial.set_user_attr(SECONDS, opened.progress.seconds)
     if record is not None:
+        # Some hundred megabytes that nobody goes on with.
+        (folder / checkpoint.FILE_NAME).unlink(missing_ok=True)
         return record.final["validation_accuracy"]
     if hopeless:
         shutil.rmtree(folder, ignore_errors=True)
