@@ -88,6 +88,32 @@ def test_two_processes_train_as_one_with_the_joint_batch(recipe: str, more: str)
         assert ours.metrics() == pytest.approx(theirs.metrics(), rel=1e-9)
 
 
+STOPPED_AFTER_7 = """
+from pathlib import Path
+from backproof.training import run, trainer
+from backproof.training.processes import all_processes
+with all_processes() as processes:
+    cut = run.resume(Path("cut"), processes=processes)
+    trainer.train(cut, trainer.Callbacks(should_stop=lambda: cut.progress.step >= 7))
+"""
+
+
+def test_a_stopped_run_of_two_processes_ends_bit_equal() -> None:
+    base = "\n".join(line for line in CONFIG.splitlines() if line.split(" ")[0] not in TOGETHER.split())
+    Path("run.toml").write_text(base + "\n" + MLP + TOGETHER + "dropout = 0.2\n")
+    assert train("mlp-torch", "--config", "run.toml", "--out", "whole").returncode == 0
+    recipe = find_recipe("mlp-torch")
+    run.start(recipe, recipe.configure(checkpoint.read(Path("whole")).config), Path("cut"))
+    Path("stop.py").write_text(STOPPED_AFTER_7)
+    subprocess.run(torchrun("stop.py"), check=True, capture_output=True, timeout=200)
+    assert checkpoint.read(Path("cut")).progress.step == 7
+    assert train("--resume", "cut").returncode == 0
+    whole, cut = (checkpoint.read(Path(folder)) for folder in ("whole", "cut"))
+    assert (cut.progress.curves, cut.progress.averaged) == (whole.progress.curves, whole.progress.averaged)
+    for name, array in whole.learner.items():
+        np.testing.assert_array_equal(cut.learner[name], array, err_msg=name)
+
+
 def test_a_batch_that_does_not_part_evenly() -> None:
     done = train("mlp-torch", "--data", "digits", "--batch-size", 41)
     assert done.returncode != 0

@@ -16,7 +16,7 @@ def clip_gradients(grads: Mapping[str, Array], most: float) -> float:
     clipping.norm:  ρ = √(Σ_i g_i²)
     clipping.g:  g_i ← min(1, θ/(ρ + ε)) g_i
 
-    ``most`` is θ, above 0 (else ValueError), and ε is 10⁻⁶, as in torch.nn.utils.clip_grad_norm_: what is
+    ``most`` is θ, above 0 (else ValueError), and ε is 10⁻⁶, as in ``torch.nn.utils.clip_grad_norm_``: what is
     infinite becomes NaN, and where one is NaN, all are.
 
     Source: Pascanu et al., 2013.

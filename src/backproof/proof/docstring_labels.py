@@ -41,6 +41,10 @@ _PREPARES = (
     "prepares an optimizer's steps; tests/numpy_nn/test_optimizers.py compares those of all kinds of arrays"
 )
 _INITIAL = "draws weights, which proofs replace; tests/numpy_nn/test_layer_inputs.py tests their distribution"
+_LOCAL = (
+    "draws weights, which proofs replace; tests/numpy_nn/test_initialization.py tests where and how large"
+)
+_COPY = "copies a module; tests/training/test_torch_processes.py trains with such a copy"
 EXEMPT = {
     "numpy_nn.losses.one_hot": "zeros and ones, as equations have them by δ",
     "numpy_nn.array_checks.require_float_dtype": _REFUSES,
@@ -56,12 +60,14 @@ EXEMPT = {
     "numpy_nn.dropout.Dropout.eval": _MODE,
     "numpy_nn.dropout.Dropout.train": _MODE,
     "numpy_nn.flatten.Flatten": _SHAPE,
+    "numpy_nn.initialization.draw_local": _LOCAL,
     "numpy_nn.initialization.draw_uniform": _INITIAL,
     "numpy_nn.linear.Linear.__init__": _INITIAL,
     "numpy_nn.mlp.MLP": _COMPOSED,
     "numpy_nn.optimizer_settings": _PREPARES,
     "numpy_nn.sequential.Sequential": _COMPOSED,
     "numpy_nn.windows.make_windows": _PAIRS,
+    "torch_nn.batchnorm.batch_norm_modules.BatchNorm.__deepcopy__": _COPY,
     "torch_nn.batchnorm.function.BatchNormFunction": _AUTOGRAD,
     "torch_nn.batchnorm.cpu_passes._are_rows": _CHOICE,
     "torch_nn.batchnorm.function.runs_loops": _CHOICE,

@@ -89,7 +89,7 @@ def _effect(name: str, before: Sequence[RunRecord], after: Sequence[RunRecord]) 
     return (
         f"{name} changed the test accuracy by {gain(before, after)}, to "
         f"{mean_and_std(accuracies(after))}{within}; at its end the training accuracy is "
-        f"{gap:.3f} above that.".replace("-0.", "−0.")
+        f"{abs(gap):.3f} {'above' if gap >= 0 else 'below'} that."
     )
 
 
