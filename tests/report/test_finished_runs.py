@@ -245,3 +245,15 @@ def test_the_discussion_says_what_the_numbers_say(folder: Path) -> None:
         found.by_recipe["convnet"][0], curves=[found.by_recipe["convnet"][0].curves[0], *worse]
     )
     assert "Its test loss is lowest at step 10, 1.600" in summary.overfitting_sentence([run])
+
+
+def test_accuracy_over_views_stands_apart_where_it_was_measured(folder: Path) -> None:
+    found = finished_runs.find([folder])
+    assert "averaged" not in tables.results(found.by_recipe, found.data)["header"]
+    runs = [make_record("convnet", seed, views=6) for seed in (0, 1)]
+    averaged = [
+        msgspec.structs.replace(run, final_averaged={"test_loss": 0.5, "test_accuracy": 0.8}) for run in runs
+    ]
+    table = tables.results({**found.by_recipe, "convnet": averaged}, found.data)
+    assert table["header"][-1] == "averaged"
+    assert {row[0]: row[-1] for row in table["rows"] if row[-1]} == {"convnet": "0.800 ± 0.000 (6 views)"}

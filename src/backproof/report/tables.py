@@ -98,4 +98,7 @@ def results(recipes: Mapping[str, Sequence[RunRecord]], data: str) -> Table:
         "recipe", "what it is", "test accuracy", "test loss", "course", "seeds", "seconds a run", "precision",
         "averaged",
     ]  # fmt: skip
+    if not any(row[-1] for row in rows):
+        header.pop()
+        rows = [row[:-1] for row in rows]
     return {"header": header, "rows": rows}

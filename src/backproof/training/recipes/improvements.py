@@ -62,7 +62,12 @@ MLP_3_DECAY = Recipe(
             "3-decay-3": {"weight_decay": 3.0},
         },
     ),
-    small_plan=Plan(range(2), seconds=2, settings=_SMALL_DEEP),
+    small_plan=Plan(
+        range(2),
+        seconds=2,
+        settings=_SMALL_DEEP,
+        variants={"3-decay": {}, "3-decay-0.1": {"weight_decay": 0.1}},
+    ),
 )
 
 MLP_4_NORM = Recipe(
