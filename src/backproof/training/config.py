@@ -229,14 +229,6 @@ def choices(name: str) -> tuple[str | int, ...]:
     return tuple(TrainConfig.__dataclass_fields__[name].metadata["choices"])
 
 
-def from_text(name: str, text: str) -> Any:
-    """Return a setting's value as it is typed, e.g. "1e-3" as 0.001; what makes no sense stays text."""
-    try:
-        return msgspec.convert(text, get_type_hints(TrainConfig).get(name, str), strict=False)
-    except msgspec.ValidationError:
-        return text
-
-
 def laid_over(*layers: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings by name, each layer over those before it."""
     merged: dict[str, Any] = {}
