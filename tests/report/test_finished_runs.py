@@ -257,3 +257,16 @@ def test_accuracy_over_views_stands_apart_where_it_was_measured(folder: Path) ->
     table = tables.results({**found.by_recipe, "convnet": averaged}, found.data)
     assert table["header"][-1] == "averaged"
     assert {row[0]: row[-1] for row in table["rows"] if row[-1]} == {"convnet": "0.800 ± 0.000 (6 views)"}
+
+
+def test_training_figures_of_augmented_images_and_smoothed_labels_say_so() -> None:
+    plain = make_record("mlp-torch", 0)
+    augmented = make_record("mlp-5-augmented", 0, crop_padding=2)
+    smoothed = make_record("convnet-best", 0, flip=False, crop_padding=0, image_sizes=())
+    assert summary.trained_on([plain]) == ""
+    assert summary.trained_on([augmented]) == " (with augmented images)"
+    assert summary.trained_on([smoothed]) == " (with smoothed labels)"
+    both = make_record("convnet-best", 0, flip=False, crop_padding=2)
+    assert "the training loss (with augmented images and smoothed labels) is" in summary.overfitting_sentence(
+        [both]
+    )

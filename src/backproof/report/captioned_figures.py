@@ -39,8 +39,8 @@ def curves(runs: FinishedRuns) -> dict[str, Picture]:
         pictures[name] = _chart(
             figures.accuracy_and_loss(records),
             f"Accuracy and loss of {name} over {records[0].curves[-1].step} steps. At the end the training "
-            f"accuracy is {summary.training_accuracy(records):.3f}, the test accuracy "
-            f"{_last(records, 'accuracy')}, "
+            f"accuracy{summary.trained_on(records)} is {summary.training_accuracy(records):.3f}, "
+            f"the test accuracy {_last(records, 'accuracy')}, "
             f"the test loss {_last(records, 'loss')}.",
             f"{entry.caption} {_bands(records)}",
         )

@@ -2,7 +2,9 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 
+from backproof.data.augmentation import Augmentation
 from backproof.training.recipe import Recipe
 from backproof.training.recipes import RECIPES, report_entries
 from backproof.training.record import RunRecord
@@ -36,6 +38,17 @@ def mean_and_std(values: Sequence[float]) -> str:
 def training_accuracy(records: Sequence[RunRecord]) -> float:
     """Return the last step's accuracy on the training batches before it, a mean over the seeds."""
     return statistics.mean(record.curves[-1].train_accuracy for record in records)
+
+
+def trained_on(records: Sequence[RunRecord]) -> str:
+    """Write what makes training figures worse than those of plain images would be, "" for nothing."""
+    config = records[0].config
+    changes = {
+        "augmented images": any(config.get(field.name) for field in fields(Augmentation)),
+        "smoothed labels": config.get("label_smoothing"),
+    }
+    made = [what for what, is_so in changes.items() if is_so]
+    return f" (with {' and '.join(made)})" if made else ""
 
 
 def gain(before: Sequence[RunRecord], after: Sequence[RunRecord]) -> str:
@@ -88,7 +101,7 @@ def _effect(name: str, before: Sequence[RunRecord], after: Sequence[RunRecord]) 
     gap = training_accuracy(after) - statistics.mean(accuracies(after))
     return (
         f"{name} changed the test accuracy by {gain(before, after)}, to "
-        f"{mean_and_std(accuracies(after))}{within}; at its end the training accuracy is "
+        f"{mean_and_std(accuracies(after))}{within}; at its end the training accuracy{trained_on(after)} is "
         f"{abs(gap):.3f} {'above' if gap >= 0 else 'below'} that."
     )
 
@@ -99,7 +112,9 @@ def overfitting_sentence(records: Sequence[RunRecord]) -> str:
     losses = [statistics.mean(run.test_loss or 0.0 for run in runs) for runs in evaluations]
     trained = statistics.mean(run.train_loss for run in evaluations[-1])
     lowest = min(range(len(losses)), key=losses.__getitem__)
-    end = f"At the end the training loss is {trained:.3f}, the test loss {losses[-1]:.3f}."
+    end = (
+        f"At the end the training loss{trained_on(records)} is {trained:.3f}, the test loss {losses[-1]:.3f}."
+    )
     if lowest == len(losses) - 1:
         return f"Its test loss still falls when the steps run out. {end}"
     step = evaluations[lowest][0].step
