@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from backproof.numpy_nn.initialization import draw_local
+from backproof.numpy_nn.conv2d import Conv2d
+from backproof.numpy_nn.initialization import draw_local, set_dirac
 
 CHANNELS, SIDE = 3, 16
 
@@ -56,3 +57,14 @@ def test_the_same_generator_draws_the_same() -> None:
         draws.append(np.empty((5, CHANNELS * SIDE * SIDE)))
         draw_local(draws[-1:], (CHANNELS, SIDE, SIDE), np.random.default_rng(4))
     np.testing.assert_array_equal(*draws)
+
+
+@pytest.mark.parametrize("n_outputs", [2, 3, 5])
+def test_dirac_weights_pass_on_what_they_are_given(n_outputs: int, rng: np.random.Generator) -> None:
+    layer = Conv2d(3, n_outputs, 3, padding=1, rng=rng)
+    drawn = layer.params["weight"].copy()
+    set_dirac(layer.params["weight"])
+    layer.params["bias"][...] = 0
+    x = rng.normal(size=(4, 3, 6, 5))
+    np.testing.assert_array_equal(layer.forward(x)[:, :3], x[:, :n_outputs])
+    np.testing.assert_array_equal(layer.params["weight"][3:], drawn[3:])

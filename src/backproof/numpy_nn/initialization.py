@@ -15,6 +15,19 @@ def draw_uniform(weight: Array, bias: Array, rng: np.random.Generator) -> None:
         array[...] = rng.uniform(-bound, bound, size=array.shape)
 
 
+def set_dirac(weight: Array) -> None:
+    """Start the first C outputs of a convolution's weight (M, C, k, l) as copies of its C inputs.
+
+    Outputs beyond these stay as they are; where there are fewer, so are the copies (Dirac initialization:
+    Zagoruyko and Komodakis, arXiv 1706.00388).
+    """
+    _, n_inputs, height, width = weight.shape
+    copies = weight[:n_inputs]
+    each = np.arange(len(copies))
+    copies[...] = 0
+    copies[each, each, height // 2, width // 2] = 1
+
+
 _WINDOWS = (1 / 4, 1 / 2)
 """Side of what a unit of the first and of the second hidden layer sees, as a part of the image's."""
 

@@ -41,8 +41,8 @@ _PREPARES = (
     "prepares an optimizer's steps; tests/numpy_nn/test_optimizers.py compares those of all kinds of arrays"
 )
 _INITIAL = "draws weights, which proofs replace; tests/numpy_nn/test_layer_inputs.py tests their distribution"
-_LOCAL = (
-    "draws weights, which proofs replace; tests/numpy_nn/test_initialization.py tests where and how large"
+_STARTS = (
+    "sets weights, which proofs replace; tests/numpy_nn/test_initialization.py tests where and how large"
 )
 _COPY = "copies a module; tests/training/test_torch_processes.py trains with such a copy"
 EXEMPT = {
@@ -60,8 +60,9 @@ EXEMPT = {
     "numpy_nn.dropout.Dropout.eval": _MODE,
     "numpy_nn.dropout.Dropout.train": _MODE,
     "numpy_nn.flatten.Flatten": _SHAPE,
-    "numpy_nn.initialization.draw_local": _LOCAL,
+    "numpy_nn.initialization.draw_local": _STARTS,
     "numpy_nn.initialization.draw_uniform": _INITIAL,
+    "numpy_nn.initialization.set_dirac": _STARTS,
     "numpy_nn.linear.Linear.__init__": _INITIAL,
     "numpy_nn.mlp.MLP": _COMPOSED,
     "numpy_nn.optimizer_settings": _PREPARES,

@@ -65,6 +65,12 @@ class TrainConfig:
         0.0, "how much of the last update sgd goes on with; adam has its own", bounds=_FRACTION
     )
     nesterov: bool = setting(False, "let momentum look ahead by one update")
+    norm_bias_rate: float = setting(
+        1.0,
+        "how many times the learning rate batch norms' biases have; their weight decay is divided by it",
+        only=["torch"],
+        bounds=_POSITIVE,
+    )
     schedule: Literal["constant", "linear", "cosine"] = setting(
         "constant",
         "how the learning rate falls to 0 after the warm-up: not at all, linearly (with a warm-up this is "
@@ -118,6 +124,11 @@ class TrainConfig:
         "starting weights: the assignment's N(0, 0.0001²); PyTorch's uniform ±1/√inputs; or local, where "
         "each of the first hidden units starts with a part of the image, in dense matrices",
         only=["mlp"],
+    )
+    dirac: bool = setting(
+        False,
+        "start every convolution but the first with copies of its inputs, as many as it has outputs for",
+        only=["convnet"],
     )
     steps: int = setting(1500, "mini-batches to train on", bounds=_COUNT)
     epochs: float = setting(

@@ -317,3 +317,21 @@ def test_gradient_norms_have_a_name_a_layer(rng: np.random.Generator) -> None:
     layers = ["conv1", "conv2", "conv3_a", "conv3_b", "conv4_a", "conv4_b", "conv5_a", "conv5_b", "linear"]
     assert list(learner.gradient_norms()) == layers
     assert learner.first_weights().shape == (64, 3, 3, 3)
+
+
+def test_batch_norms_biases_may_have_a_learning_rate_of_their_own(
+    batch: tuple[np.ndarray, np.ndarray],
+) -> None:
+    moves, rates = {}, {}
+    for times in (1.0, 8.0):
+        learner = mlp(batch_norm="manual", norm_bias_rate=times)
+        before = {name: array.copy() for name, array in learner.state().items()}
+        learner.learning_rate = 0.01
+        rates[times] = learner.learning_rate
+        learner.step(*batch)
+        moves[times] = {name: array - before[name] for name, array in learner.state().items()}
+    assert rates[1.0] == rates[8.0] == 0.01
+    for name, move in moves[1.0].items():
+        if name.startswith("network.") and name.endswith((".weight", ".bias")):
+            expected = 8 * move if "norm" in name and name.endswith(".bias") else move
+            np.testing.assert_allclose(moves[8.0][name], expected, rtol=1e-4, atol=1e-7)

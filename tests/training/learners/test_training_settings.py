@@ -122,3 +122,22 @@ def test_local_weights_start_in_a_part_of_the_image(name: str) -> None:
     assert 0.1 < np.mean(second != 0) < 0.6
     assert np.all(own_arrays(learner)["linear3.weight"] != 0)
     assert np.square(first).sum(axis=(1, 2, 3)).mean() == pytest.approx(1, abs=0.5)
+
+
+@pytest.mark.parametrize("name", ["convnet", "convnet-numpy"])
+def test_dirac_starts_every_convolution_but_the_first_with_copies(name: str) -> None:
+    recipe = find_recipe(name)
+    weights = {}
+    for dirac in (False, True):
+        config = recipe.configure({"dirac": dirac})
+        learner = recipe.make_learner(config, (3, 32, 32), 10, np.random.default_rng(3))
+        weights[dirac] = {key: array for key, array in own_arrays(learner).items() if array.ndim == 4}
+    first, *later = weights[True]
+    np.testing.assert_array_equal(weights[True][first], weights[False][first])
+    assert len(later) == 7
+    for key in later:
+        weight, n_copies = weights[True][key], weights[True][key].shape[1]
+        copies = weight[:n_copies]
+        np.testing.assert_array_equal(copies[:, :, 1, 1], np.eye(n_copies))
+        assert np.count_nonzero(copies) == n_copies
+        np.testing.assert_array_equal(weight[n_copies:], weights[False][key][n_copies:])

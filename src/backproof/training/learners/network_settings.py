@@ -25,6 +25,11 @@ def hidden_weights(params: Mapping[str, Array]) -> list[Array]:
     return [param for name, param in params.items() if param.ndim == 2][:-1]
 
 
+def later_convolutions(params: Mapping[str, Array]) -> list[Array]:
+    """Return the weights (M, C, k, k) of a ConvNet's convolutions after the first."""
+    return [param for param in params.values() if param.ndim == 4][1:]
+
+
 def require_convnet_settings(config: TrainConfig, image_shape: tuple[int, ...]) -> None:
     """Refuse images of another size than IMAGE_SIZE, and settings that leave batch norm out or nothing to do.
 

@@ -17,7 +17,7 @@ from backproof.numpy_nn.array_checks import Array
 from backproof.numpy_nn.averaging import WeightAverage
 from backproof.numpy_nn.clipping import clip_gradients
 from backproof.numpy_nn.convnet import ConvNet
-from backproof.numpy_nn.initialization import draw_local
+from backproof.numpy_nn.initialization import draw_local, set_dirac
 from backproof.numpy_nn.losses import SoftmaxCrossEntropy
 from backproof.numpy_nn.mlp import MLP
 from backproof.numpy_nn.optimizers import Optimizer
@@ -25,6 +25,7 @@ from backproof.numpy_nn.sequential import Sequential
 from backproof.training.config import TrainConfig
 from backproof.training.learners.network_settings import (
     hidden_weights,
+    later_convolutions,
     require_convnet_settings,
     require_mlp_settings,
 )
@@ -63,6 +64,9 @@ def convnet_learner(
     require_convnet_settings(config, image_shape)
     _require_by_hand(config)
     network = ConvNet(image_shape[0], n_classes, rng=rng, dtype=np.float32)
+    if config.dirac:
+        for weight in later_convolutions(network.params):
+            set_dirac(weight)
     return NumpyLearner(network, config, flatten=False)
 
 

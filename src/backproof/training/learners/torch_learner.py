@@ -18,13 +18,14 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from backproof.arrays import Images, Labels, State
 from backproof.data.views import views
 from backproof.errors import ConfigError
-from backproof.numpy_nn.initialization import draw_local
+from backproof.numpy_nn.initialization import draw_local, set_dirac
 from backproof.torch_nn.convnet import ConvNet
 from backproof.torch_nn.mlp import MLP, draw_small_normal
 from backproof.training.config import TrainConfig
 from backproof.training.learners import torch_device, torch_optimizers
 from backproof.training.learners.network_settings import (
     hidden_weights,
+    later_convolutions,
     require_convnet_settings,
     require_mlp_settings,
 )
@@ -59,8 +60,7 @@ def mlp_learner(
         return TorchLearner(small, config)
     network = _seeded(build, rng)
     if config.initialization == "local":
-        arrays = {name: param.detach().numpy() for name, param in network.named_parameters()}
-        draw_local(hidden_weights(arrays), image_shape, rng)
+        draw_local(hidden_weights(_parameters(network)), image_shape, rng)
     return TorchLearner(network, config)
 
 
@@ -70,8 +70,16 @@ def convnet_learner(
     """Make the ConvNet of the settings, its weights drawn from ``rng`` (ConfigError)."""
     require_convnet_settings(config, image_shape)
     network = _seeded(lambda: ConvNet(image_shape[0], n_classes, norm=config.batch_norm), rng)
+    if config.dirac:
+        for weight in later_convolutions(_parameters(network)):
+            set_dirac(weight)
     # Channels last is the layout in which convolutions and pooling run over neighbouring numbers.
     return TorchLearner(network, config, torch.channels_last)
+
+
+def _parameters(network: nn.Module) -> State:
+    """Return the parameters as arrays in their own memory."""
+    return {name: param.detach().numpy() for name, param in network.named_parameters()}
 
 
 def _seeded(build: Callable[[], nn.Module], rng: np.random.Generator) -> nn.Module:
@@ -134,8 +142,7 @@ class TorchLearner:
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
+        torch_optimizers.set_learning_rate(self._optimizer, rate)
 
     @property
     def evaluated(self) -> nn.Module:

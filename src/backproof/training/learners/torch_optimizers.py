@@ -12,13 +12,16 @@ from backproof.arrays import State
 from backproof.training.config import TrainConfig
 from backproof.training.optimizers import OPTIMIZERS
 
+_MEASURE = "measure"
+"""What a group of parameters multiplies the learning rate by."""
+
 
 def make_optimizer(network: nn.Module, config: TrainConfig) -> Optimizer:
     """Return the optimizer of the settings; everything that they don't name is as PyTorch has it."""
     info = OPTIMIZERS[config.optimizer]
     assert info.torch_class is not None  # Recipe.configure refuses those that PyTorch's networks lack
     optimizer: Optimizer = getattr(torch.optim, info.torch_class)(
-        network.parameters(),
+        _parameter_groups(network, config),
         lr=config.learning_rate,
         weight_decay=config.weight_decay,
         # Not every optimizer knows these words; plain SGD is one pass over memory anyway.
@@ -26,6 +29,36 @@ def make_optimizer(network: nn.Module, config: TrainConfig) -> Optimizer:
         **({"momentum": config.momentum, "nesterov": config.nesterov} if config.momentum else {}),
     )
     return optimizer
+
+
+def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
+    """Set the rate of the next step, of every group in its own measure."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group[_MEASURE]
+
+
+def _parameter_groups(network: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
+    """Return batch norms' biases apart from all others, if their learning rate is another.
+
+    They move a layer's every output alike, and what is best for them is far more than for weights (Jordan,
+    arXiv 2404.00498). The decay of a step stays that of all others.
+    """
+    times = config.norm_bias_rate
+    if times == 1:
+        return [{"params": list(network.parameters()), _MEASURE: 1.0}]
+    biases: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
+    for name, param in network.named_parameters():
+        (biases if "norm" in name and name.endswith(".bias") else others).append(param)
+    return [
+        {"params": others, _MEASURE: 1.0},
+        {
+            "params": biases,
+            "lr": times * config.learning_rate,
+            "weight_decay": config.weight_decay / times,
+            _MEASURE: times,
+        },
+    ]
 
 
 def state(optimizer: Optimizer, network: nn.Module) -> State:
