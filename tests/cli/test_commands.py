@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +171,25 @@ def test_evaluate_repeats_the_runs_own_figures(cli: CLI, run_folder: Path) -> No
     accuracy = out.split("accuracy ")[1].strip()
     assert f"test accuracy {accuracy}" in trained_out
     assert "after step 4 of 4, on 360 test images" in out
+
+
+@pytest.mark.parametrize("recipe", ["mlp-numpy", "mlp-torch"])
+def test_evaluate_and_predict_use_the_average_of_weights(cli: CLI, recipe: str) -> None:
+    flags = ("--ema-decay", "0.5", "--learning-rate", "0.1", "--out", "averaged")
+    assert cli("train", recipe, *QUICK, *flags)[0] == 0
+    Image.new("RGB", (8, 8), (9, 200, 30)).save("green.png")
+    saved = checkpoint.read(Path("averaged"))
+    answers = []
+    for zeroed in ((), ("network.linear", "linear"), ("average.",)):
+        state = {
+            name: np.zeros_like(array) if zeroed and name.startswith(zeroed) and array.ndim else array
+            for name, array in saved.learner.items()
+        }
+        checkpoint.write(Path("averaged"), replace(saved, learner=state))
+        answers.append((cli("evaluate", "averaged")[1], cli("predict", "averaged", "green.png")[1]))
+    assert answers[0] == answers[1]
+    assert answers[2][1].count(" 10.0%") == 3
+    assert answers[0][1].count(" 10.0%") < 3
 
 
 def test_evaluate_gives_the_learners_notes(
