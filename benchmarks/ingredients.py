@@ -23,7 +23,8 @@ CASES = {"mlp": "mlp-best", "convnet": "convnet-best"}
 ALL = {"clip_norm": 10.0, "cutout": 8, "image_sizes": ()}
 """Beside what the recipes have. Smaller images save more time than all of this costs."""
 NONE = {
-    "clip_norm": 0.0, "cutout": 0, "flip": False, "crop_padding": 0, "label_smoothing": 0.0, "ema_decay": 0.0,
+    "clip_norm": 0.0, "cutout": 0, "rotation": 0.0, "flip": False, "crop_padding": 0, "label_smoothing": 0.0,
+    "ema_decay": 0.0,
 }  # fmt: skip
 
 
