@@ -9,13 +9,24 @@ from pathlib import Path
 import pages
 
 from backproof.files import write_atomically
-from backproof.report import ablations, finished_runs, recipes_figure, summary, tables
+from backproof.report import (
+    ablations,
+    finished_runs,
+    recipes_figure,
+    search_figure,
+    searches,
+    summary,
+    tables,
+)
 from backproof.report.finished_runs import FinishedRuns
+from backproof.report.style import svg_on_white
 from backproof.training.recipes import RECIPES
 from backproof.training.record import RunRecord
+from backproof.training.search.search_record import SearchRecord
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
+SEARCHES = "results/searches"
 
 
 def table(runs: FinishedRuns) -> str:
@@ -66,20 +77,46 @@ def ingredients(records: Sequence[RunRecord]) -> str:
         lines += [
             f"`{ablation.recipe}`, {ablation.epochs:g} epochs, {len(ablation.whole)} seeds:",
             "",
-            "| changed | validation accuracy | change |",
-            "|---|---|---|",
-            *(f"| {' | '.join(row)} |" for row in ablation.table()["rows"]),
+            *markdown(ablation.table()),
             "",
         ]
     return "\n".join(lines)
 
 
+def searched(records: Sequence[SearchRecord]) -> str:
+    """Return what was searched and the best trials of it, beside the picture of each."""
+    lines = []
+    for search, shown in zip(records, searches.shown(records), strict=True):
+        lines += [
+            f"{shown['sentence']}",
+            "",
+            f"![History, importances and slices of the search](../{SEARCHES}/{search.recipe}/search.svg)",
+            "",
+            f"{shown['caption']}",
+            "",
+            *markdown(shown["table"]),
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def markdown(table: tables.Table) -> list[str]:
+    """Return a table's lines."""
+    rows = [table["header"], ["---"] * len(table["header"]), *table["rows"]]
+    return [f"| {' | '.join(row)} |" for row in rows]
+
+
 def main() -> None:
-    """Rebuild the table, the picture, the list of choices, and what each ingredient is worth."""
+    """Rebuild the tables and pictures of trainings, choices, searches, and what each ingredient is worth."""
     runs = finished_runs.find([RESULTS])
-    write_atomically(RESULTS / "accuracy.svg", recipes_figure.svg(runs.by_recipe).encode())
+    pictures = {RESULTS / "accuracy.svg": recipes_figure.draw(runs.by_recipe)} | {
+        ROOT / SEARCHES / search.recipe / "search.svg": search_figure.draw(search) for search in runs.searches
+    }
+    for path, figure in pictures.items():
+        write_atomically(path, svg_on_white(figure).encode())
     pages.replace(ROOT / "README.md", "trainings", table(runs))
     pages.replace(ROOT / "docs" / "results.md", "choices", validated(runs.validated))
+    pages.replace(ROOT / "docs" / "results.md", "searches", searched(runs.searches))
     pages.replace(ROOT / "docs" / "results.md", "ingredients", ingredients(runs.validated))
 
 

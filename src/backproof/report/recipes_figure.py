@@ -1,6 +1,5 @@
 """Several recipes' accuracy over their steps, every seed a line, as one picture."""
 
-import io
 from collections.abc import Mapping, Sequence
 
 from matplotlib import rc_context
@@ -17,14 +16,6 @@ _COLORS = (
 )  # fmt: skip
 _HEIGHT, _HEIGHT_OF_A_LABEL = 3.2, 0.16
 """In inches."""
-
-
-def svg(recipes: Mapping[str, Sequence[RunRecord]]) -> str:
-    """Return the picture as SVG on white, for pages of any colour."""
-    content = io.StringIO()
-    with rc_context(STYLE):
-        draw(recipes).savefig(content, format="svg", metadata={"Date": None})
-    return content.getvalue()
 
 
 def draw(recipes: Mapping[str, Sequence[RunRecord]]) -> Figure:

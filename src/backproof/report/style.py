@@ -109,6 +109,14 @@ def svg(figure: Figure) -> str:
     return content.getvalue()
 
 
+def svg_on_white(figure: Figure) -> str:
+    """Return the picture as SVG for pages of any colour: of one record always the same."""
+    content = io.StringIO()
+    with rc_context(STYLE):
+        figure.savefig(content, format="svg", metadata={"Date": None})
+    return content.getvalue()
+
+
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     """Write a picture for a folder, as NAME.svg and NAME.png on white, and return their paths (OSError)."""
     paths = []
