@@ -11,6 +11,7 @@ import pages
 from backproof.files import write_atomically
 from backproof.report import (
     ablations,
+    budgets,
     finished_runs,
     recipes_figure,
     search_figure,
@@ -27,6 +28,11 @@ from backproof.training.search.search_record import SearchRecord
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 SEARCHES = "results/searches"
+BUDGETS = """
+`--epochs` is the knob between time and accuracy:
+
+![Accuracy of the best recipes over minutes of training](results/budgets.svg)
+"""
 
 
 def table(runs: FinishedRuns) -> str:
@@ -112,9 +118,12 @@ def main() -> None:
     pictures = {RESULTS / "accuracy.svg": recipes_figure.draw(runs.by_recipe)} | {
         ROOT / SEARCHES / search.recipe / "search.svg": search_figure.draw(search) for search in runs.searches
     }
+    lengths = budgets.find(runs.by_recipe, runs.validated)
+    if lengths:
+        pictures[RESULTS / "budgets.svg"] = budgets.draw(lengths)
     for path, figure in pictures.items():
         write_atomically(path, svg_on_white(figure).encode())
-    pages.replace(ROOT / "README.md", "trainings", table(runs))
+    pages.replace(ROOT / "README.md", "trainings", table(runs) + (BUDGETS if lengths else ""))
     pages.replace(ROOT / "docs" / "results.md", "choices", validated(runs.validated))
     pages.replace(ROOT / "docs" / "results.md", "searches", searched(runs.searches))
     pages.replace(ROOT / "docs" / "results.md", "ingredients", ingredients(runs.validated))

@@ -37,7 +37,7 @@ def find(validated: Sequence[RunRecord]) -> list[Ablation]:
     for run in validated:
         if is_shorter(run):
             group = groups.setdefault((run.recipe, run.config["epochs"]), {})
-            group.setdefault(_changed_besides_epochs(run), []).append(run)
+            group.setdefault(changed_besides_epochs(run), []).append(run)
     found = []
     for (recipe, epochs), by_change in groups.items():
         seeds = {run.seed for what, runs in by_change.items() if what for run in runs}
@@ -55,7 +55,8 @@ def is_shorter(run: RunRecord) -> bool:
     return bool(0 < run.config["epochs"] < whole)
 
 
-def _changed_besides_epochs(run: RunRecord) -> str:
+def changed_besides_epochs(run: RunRecord) -> str:
+    """Write what a run changes of its recipe, beside its length; "" for nothing."""
     own = RECIPES[run.recipe].configure().as_dict()
     return changed({**own, "epochs": run.config["epochs"]}, run.config)
 
