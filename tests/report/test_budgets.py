@@ -25,6 +25,7 @@ def found() -> dict[str, list[budgets.Budget]]:
         run_of(0.60, 5, **shorter),
         run_of(0.50, 5, **shorter, flip=False),
         run_of(0.62, 5, **shorter, seed=1),
+        run_of(0.73, 25, validation_size=143),
     ]
     return budgets.find({"mlp-1-deep": [make_record("mlp-1-deep", 0)], "mlp-best": whole}, validated)
 

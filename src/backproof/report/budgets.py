@@ -9,7 +9,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from backproof.report.ablations import changed_besides_epochs
+from backproof.report.ablations import changed_besides_epochs, is_shorter
 from backproof.report.style import BLUE, STYLE, VERMILION, WIDTH, LineEnd, fix_layout
 from backproof.report.summary import accuracies, median_seconds
 from backproof.training.recipes import RECIPES
@@ -41,9 +41,8 @@ def find(
     for recipe, whole in by_recipe.items():
         shorter: dict[float, list[RunRecord]] = {}
         for run in validated:
-            epochs = run.config["epochs"]
-            if run.recipe == recipe and epochs and not changed_besides_epochs(run):
-                shorter.setdefault(epochs, []).append(run)
+            if run.recipe == recipe and is_shorter(run) and not changed_besides_epochs(run):
+                shorter.setdefault(run.config["epochs"], []).append(run)
         budgets = [
             Budget(
                 epochs,
