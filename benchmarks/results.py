@@ -94,11 +94,11 @@ def searched(records: Sequence[SearchRecord]) -> str:
     lines = []
     for search, shown in zip(records, searches.shown(records), strict=True):
         lines += [
-            f"{shown['sentence']}",
+            shown["sentence"],
             "",
             f"![History, importances and slices of the search](../{SEARCHES}/{search.recipe}/search.svg)",
             "",
-            f"{shown['caption']}",
+            shown["caption"],
             "",
             *markdown(shown["table"]),
             "",

@@ -40,8 +40,8 @@ def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
 def _parameter_groups(network: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
     """Return batch norms' biases apart from all others, if their learning rate is another.
 
-    They move a layer's every output alike, and what is best for them is far more than for weights (Jordan,
-    arXiv 2404.00498). The decay of a step stays that of all others.
+    Some recipes move them far faster than weights (Jordan, arXiv 2404.00498). The decay of a step stays that
+    of all others.
     """
     times = config.norm_bias_rate
     if times == 1:
