@@ -5,6 +5,8 @@ from backproof.training.recipes.course import MLP_TORCH
 from backproof.training.recipes.network_kinds import TORCH_MLP
 
 _SMALL_DEEP = {"hidden": (64, 64, 64, 64), "steps": 200, "eval_every": 20}
+_SMALL_AUGMENTED = {**_SMALL_DEEP, "flip": False, "crop_padding": 1}
+"""A mirrored digit is another one, and digits are few pixels wide."""
 
 MLP_1_DEEP = Recipe(
     "mlp-1-deep",
@@ -94,6 +96,13 @@ MLP_5_AUGMENTED = Recipe(
     TORCH_MLP,
     {"flip": True, "crop_padding": 4, "steps": 5000},
     parent=MLP_4_NORM,
+    in_report=ReportEntry(
+        reason="A shifted horse is the same horse. Nothing in a linear layer knows that: it has to be shown.",
+    ),
+    plan=Plan(
+        [0], seconds=450, bf16=True, variants={"5-augmented": {}, "5-augmented-short": {"steps": 2500}}
+    ),
+    small_plan=Plan(range(2), seconds=2, settings=_SMALL_AUGMENTED),
 )
 
 MLP_6_SMOOTHED = Recipe(
@@ -102,6 +111,11 @@ MLP_6_SMOOTHED = Recipe(
     TORCH_MLP,
     {"label_smoothing": 0.1},
     parent=MLP_5_AUGMENTED,
+    in_report=ReportEntry(
+        reason="Certainty is asked for images that people would not be sure of; softer targets ask for less.",
+    ),
+    plan=Plan([0], seconds=450, bf16=True, variants={"6-smoothed": {}}),
+    small_plan=Plan(range(2), seconds=2, settings=_SMALL_AUGMENTED),
 )
 
 MLP_7_AVERAGED = Recipe(
@@ -110,4 +124,9 @@ MLP_7_AVERAGED = Recipe(
     TORCH_MLP,
     {"ema_decay": 0.99},
     parent=MLP_6_SMOOTHED,
+    in_report=ReportEntry(
+        reason="Weights circle around what they are after; their average lies nearer to it.",
+    ),
+    plan=Plan([0], seconds=450, bf16=True, variants={"7-averaged": {}}),
+    small_plan=Plan(range(2), seconds=2, settings=_SMALL_AUGMENTED),
 )
