@@ -81,7 +81,7 @@ def ingredients(records: Sequence[RunRecord]) -> str:
     lines = []
     for ablation in ablations.find(records):
         lines += [
-            f"`{ablation.recipe}`, {ablation.epochs:g} epochs, {len(ablation.whole)} seeds:",
+            f"{ablation.sentence()}:",
             "",
             *markdown(ablation.table()),
             "",

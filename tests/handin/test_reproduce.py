@@ -73,8 +73,8 @@ def reproduced(beforehand: Beforehand) -> Reproduced:
 def test_trains_everything_then_writes_the_report(reproduced: Reproduced) -> None:
     code, out, folder = reproduced
     assert code == 0
-    assert out.startswith(f"9 runs in {RUNS}, 0 of them finished; about 1 min to train")
-    assert "mlp-torch/seed-0: run 2 of 9" in out
+    assert out.startswith(f"14 runs in {RUNS}, 0 of them finished; about 1 min to train")
+    assert "mlp-torch/seed-0: run 2 of 14" in out
     assert "modified" not in out
     assert (folder / "report/report.html").stat().st_size > 500_000
     assert (folder / "report/report.pdf").read_bytes().startswith(b"%PDF")
@@ -88,10 +88,10 @@ def test_trains_everything_then_writes_the_report(reproduced: Reproduced) -> Non
 def test_what_is_finished_is_not_trained_again(cli: CLI, reproduced: Reproduced) -> None:
     shutil.copytree(reproduced.folder / RUNS, RUNS)
     before = {path: path.stat().st_mtime_ns for path in Path("runs").rglob("record.json")}
-    assert len(before) == 9
+    assert len(before) == 14
     code, out, _ = cli("reproduce", "--data", "digits", "--out", "again")
     assert code == 0
-    assert "9 of them finished; nothing to train" in out
+    assert "14 of them finished; nothing to train" in out
     assert {path: path.stat().st_mtime_ns for path in Path("runs").rglob("record.json")} == before
     assert Path("again/report.pdf").is_file()
 

@@ -43,6 +43,32 @@ def test_each_change_stands_beside_the_whole_the_worst_first(runs: list[RunRecor
     ]
 
 
+def test_what_all_runs_change_is_said_once() -> None:
+    shorter: dict[str, Any] = {"epochs": 8.0, "ema_decay": 0.9}
+    [ablation] = ablations.find(
+        [
+            validated(0.60, **shorter),
+            validated(0.55, **shorter, flip=False),
+            validated(0.57, **shorter, crop_padding=0),
+            validated(0.59, epochs=8.0, ema_decay=0.0),
+        ]
+    )
+    assert ablation.sentence() == "mlp-best, 8 epochs, ema_decay 0.9, 1 seed"
+    assert [row[0] for row in ablation.table()["rows"]] == [
+        "nothing",
+        "flip False",
+        "crop_padding 0",
+        "ema_decay 0.0",
+    ]
+
+
+def test_seeds_have_no_vote() -> None:
+    runs = [validated(0.60, epochs=8.0)]
+    runs += [validated(0.55, seed=seed, epochs=8.0, flip=False) for seed in range(3)]
+    [ablation] = ablations.find(runs)
+    assert [row[0] for row in ablation.table()["rows"]] == ["nothing", "flip False"]
+
+
 def test_a_run_with_a_seed_of_its_own_is_not_compared(runs: list[RunRecord]) -> None:
     [ablation] = ablations.find([*runs, validated(0.90, seed=42, epochs=8.0)])
     assert [run.seed for run in ablation.whole] == [0, 1]

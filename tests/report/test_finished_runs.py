@@ -235,7 +235,7 @@ def test_the_discussion_says_what_the_numbers_say(folder: Path) -> None:
     found = finished_runs.find([folder])
     said = " ".join(summary.discussion(found.by_recipe, "digits"))
     assert "mlp-1-deep changed the test accuracy by +0.025, to 0.590" in said
-    assert "The best of these networks is mlp-4-norm, with 0.680." in said
+    assert "The best of these networks is mlp-best, with 0.800." in said
     assert "Its test loss still falls when the steps run out." in said
     assert "0.52" not in said
     worse = [

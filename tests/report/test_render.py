@@ -18,7 +18,7 @@ from report.runs import save_all
 
 pytestmark = pytest.mark.slow
 TEMPLATES = Path(render.__file__).parent / "templates"
-FIGURES = 17
+FIGURES = 18
 CLI = Callable[..., tuple[int, str, str]]
 
 
@@ -137,6 +137,7 @@ def test_figures_bear_the_assignments_numbers(page: Path) -> None:
         (5, "Improvement 3"),
         (6, "Improvement 4"),
         (7, "Accuracy (left) and loss (right) of the ConvNet"),
+        (8, "Accuracy (left) and loss (right) of the ConvNet, trained for accuracy"),
     ):
         assert f"Figure {number}: {start}" in text
 

@@ -48,8 +48,9 @@ def planned_runs(data: str, data_dir: str | None = None) -> list[PlannedRun]:
     def planned_run(name: str, recipe: Recipe, plan: Plan, changes: Mapping[str, Any]) -> PlannedRun:
         settings = recipe.configure(base, plan.settings, _precision(recipe, plan), changes)
         seconds = plan.seconds
-        if settings.epochs:  # what is compared may be shorter
-            seconds *= settings.epochs / recipe.configure(plan.settings).epochs
+        whole = recipe.configure(plan.settings)
+        if bool(settings.epochs) == bool(whole.epochs):  # what is compared may be shorter
+            seconds *= (settings.epochs or settings.steps) / (whole.epochs or whole.steps)
         return PlannedRun(name, recipe, absolute_data_dir(settings), seconds)
 
     seeds = [

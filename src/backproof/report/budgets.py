@@ -82,7 +82,7 @@ def draw(found: Mapping[str, Sequence[Budget]]) -> Figure:
             last = budgets[-1]
             ends.append(LineEnd(last.minutes, last.accuracy, f"{recipe} {last.accuracy:.1%}", color))
         axes.set_xlim(left=0)
-        axes.set_xlabel("minutes of training")
+        axes.set_xlabel("minutes, evaluations included")
         axes.set_title("Accuracy after training for so long (○ validation set, ● test set)")
         axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
         return fix_layout(figure, {axes: ends})

@@ -55,13 +55,13 @@ def build(
         "settings": {name: _settings(records[0].config) for name, records in recipes.items()},
         "results": {name: summary.sentence(records) for name, records in recipes.items()},
         "modifications": tables.modifications(recipes),
+        "convnet_changes": tables.changed(recipes["convnet"][0].config, recipes["convnet-best"][0].config),
         "discussion": summary.discussion(recipes, runs.data),
         "overfitting": {name: summary.overfitting_sentence(recipes[name]) for name in entries},
         "validation_size": f"{runs.validated[0].config['validation_size']:,}" if runs.validated else "",
         "validated": tables.validated(compared),
         "ablations": [
-            {"recipe": each.recipe, "epochs": f"{each.epochs:g}", "seeds": len(each.whole), **each.table()}
-            for each in ablations.find(runs.validated)
+            {"sentence": each.sentence(), **each.table()} for each in ablations.find(runs.validated)
         ],
         "table": tables.results(recipes, runs.data),
         "searches": searches.shown(runs.searches),
