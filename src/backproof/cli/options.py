@@ -59,6 +59,8 @@ def collect_settings(
 ) -> dict[str, Any]:
     """Lay flags over a file over the fast settings, of those that are given (ConfigError)."""
     settings = given(flags)
+    if {"steps", "epochs"} <= settings.keys():
+        raise ConfigError("give --steps or --epochs, not both")
     if settings_file is not None:
         from backproof.training.settings_file import read_settings
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from backproof.training.search.search_record import SearchedTrial, SearchRecord
     from backproof.training.trainer import Callbacks
 
+_OF_TRIALS_ALONE = ("validation_size", "views", "steps", "epochs", "eval_every", "threads")
+
 
 @click.command(short_help="Search for a recipe's best settings on a validation set.")
 @click.argument("recipe")
@@ -100,7 +102,7 @@ def search(
         say("note      every trial failed; see the reasons above")
     else:
         say(
-            "train the best on all images, and test it once:\n"
+            "train the best on all images, for as long as the recipe does, and test it once:\n"
             f"backproof train {_arguments(chosen, fixed, best.settings)}"
         )
     return 0
@@ -161,11 +163,12 @@ def _draw(found: "SearchRecord", folder: Path) -> list[Path]:
 
 
 def _arguments(recipe: "Recipe", fixed: Mapping[str, Any], best: Mapping[str, Any]) -> str:
-    """Write the arguments of train that make the best trial's network, but on all training images."""
-    own, theirs = (recipe.settings_of(recipe.configure(*layers)) for layers in ([], [fixed, best]))
+    """Write the arguments of train that make the best trial's network, on all images and at length."""
+    shared = {name: value for name, value in fixed.items() if name not in _OF_TRIALS_ALONE}
+    own, theirs = (recipe.settings_of(recipe.configure(*layers)) for layers in ([], [shared, best]))
     words = [recipe.name]
     for name, value in theirs.items():
-        if name in ("validation_size", "views") or value == own[name]:
+        if value == own[name]:
             continue
         flag = f"--{name.replace('_', '-')}"
         if isinstance(value, bool):

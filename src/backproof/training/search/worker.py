@@ -81,7 +81,7 @@ def run_search(
     except OSError as error:
         raise RunError(f"cannot make the folder {out}: {error.strerror}; choose another --out") from None
     with study.opened(
-        storage or study.sqlite_url(out),
+        study.sqlite_url(out) if storage is None else storage,
         definition,
         Sampler(base.seed, combinations),
         optuna.pruners.NopPruner()
@@ -89,6 +89,9 @@ def run_search(
         else optuna.pruners.SuccessiveHalvingPruner(base.eval_every, _HALVING),
         None if combinations is not None else unmodified,
     ) as opened:
+        total = max(
+            total, len(study.latest(opened))
+        )  # those that another call began are brought to their end
         finished = _work(opened, search, out / TRIALS_FOLDER, total, hooks)
         ended = [_ended(search, number, trial) for number, trial in enumerate(study.latest(opened))]
     done = [trial for trial in ended if trial is not None]
