@@ -127,9 +127,15 @@ def test_a_recipe_refuses_what_its_framework_lacks(monkeypatch: pytest.MonkeyPat
         ({"ema_decay": 1.0}, "ema_decay must be 0 or more and below 1, not 1.0"),
         ({"warmup": 1.0}, "warmup must be 0 or more and below 1, not 1.0"),
         ({"clip_norm": -1.0}, "clip_norm must be a finite number, 0 or more, not -1.0"),
-        ({"optimizer": "adam", "momentum": 0.9}, "momentum is for sgd; adam has its own: leave it out"),
-        ({"optimizer": "adamw", "nesterov": True}, "momentum is for sgd; adamw has its own: leave it out"),
-        ({"nesterov": True}, "nesterov needs a momentum above 0, e.g. 0.9"),
+        (
+            {"optimizer": "adam", "momentum": 0.9},
+            "momentum is for sgd; adam has its own: set momentum 0 and nesterov false",
+        ),
+        (
+            {"optimizer": "adamw", "nesterov": True},
+            "momentum is for sgd; adamw has its own: set momentum 0 and nesterov false",
+        ),
+        ({"nesterov": True}, "nesterov needs a momentum above 0, e.g. 0.9: give one, or set nesterov false"),
         ({"schedule": "step"}, "schedule must be one of constant, linear, cosine, not 'step'"),
         ({"views": 3}, "views must be one of 1, 2, 6, 18, not 3"),
         ({"rotation": 90.0}, "rotation must be 0 to 89, not 90.0"),

@@ -178,9 +178,11 @@ class TrainConfig:
                 if bounds and not bounds.least <= number <= bounds.most:
                     raise ConfigError(f"{field.name} must be {bounds}, not {number}")
         if self.optimizer != "sgd" and (self.momentum or self.nesterov):
-            raise ConfigError(f"momentum is for sgd; {self.optimizer} has its own: leave it out")
+            raise ConfigError(
+                f"momentum is for sgd; {self.optimizer} has its own: set momentum 0 and nesterov false"
+            )
         if self.nesterov and not self.momentum:
-            raise ConfigError("nesterov needs a momentum above 0, e.g. 0.9")
+            raise ConfigError("nesterov needs a momentum above 0, e.g. 0.9: give one, or set nesterov false")
         if self.data_dir is not None:
             self._require_data_dir()
 

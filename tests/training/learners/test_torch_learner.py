@@ -204,6 +204,14 @@ def test_what_acts_on_hidden_layers_needs_one(
     assert not Path("run").exists()
 
 
+def test_a_rate_of_batch_norms_needs_some(cli: Callable[..., tuple[int, str, str]]) -> None:
+    code, _, error = cli("train", "mlp-torch", "--data", "digits", "--norm-bias-rate", "8", "--out", "run")
+    assert (code, error) == (
+        2,
+        "backproof: norm_bias_rate acts on batch norms, and there is none; leave it out\n",
+    )
+
+
 @pytest.mark.parametrize(
     "arguments", [("mlp-torch", "--batch-norm", "manual"), ("convnet", "--image-sizes", "16,32")]
 )

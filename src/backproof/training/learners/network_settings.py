@@ -16,6 +16,8 @@ def require_mlp_settings(config: TrainConfig) -> None:
             "batch_norm, dropout and initialization local act on hidden layers, and there is none; "
             "leave them out"
         )
+    if config.batch_norm == "none" and config.norm_bias_rate != 1:
+        raise ConfigError("norm_bias_rate acts on batch norms, and there is none; leave it out")
     if config.batch_norm != "none" and config.batch_size == 1:
         raise ConfigError("batch norm has nothing to average in a batch of one; choose batch_size 2 or more")
 
