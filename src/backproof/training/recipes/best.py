@@ -13,7 +13,7 @@ _Changes = Mapping[str, Any]
 
 def _compared(
     name: str, without: Mapping[str, _Changes], ablation_epochs: float, curve_epochs: tuple[float, ...]
-) -> dict[str, _Changes]:
+) -> Mapping[str, _Changes]:
     """Return an ablation of two seeds, and the recipe for fewer epochs.
 
     In so few steps an average over the last hundred would hold on to the first weights: it is shorter.
