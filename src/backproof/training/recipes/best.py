@@ -152,6 +152,15 @@ CONVNET_BEST = Recipe(
     small_plan=Plan(
         [42],
         seconds=8,
-        settings={"epochs": 0.0, "steps": 25, "eval_every": 5, "batch_size": 32, "flip": False},
+        settings={
+            "epochs": 0.0,
+            "steps": 25,
+            "eval_every": 5,
+            "batch_size": 32,
+            "flip": False,
+            "crop_padding": 0,
+            "learning_rate": 0.02,
+            "ema_decay": 0.7,
+        },
     ),
 )
