@@ -82,22 +82,27 @@ def results(recipes: Mapping[str, Sequence[RunRecord]], data: str) -> Table:
     """Return a row for each recipe."""
     rows = [
         [
-            name,
+            name + (" (bf16)" if records[0].config.get("precision") == "bf16" else ""),
             RECIPES[name].summary,
             summary.mean_and_std(summary.accuracies(records)),
             f"{statistics.mean(record.final['test_loss'] for record in records):.3f}",
             RECIPES[name].reference if data == "cifar10" else "",
             summary.seeds(records),
             f"{summary.median_seconds(records):.0f}",
-            str(records[0].config.get("precision", "fp32")),
             summary.averaged(records),
         ]
         for name, records in recipes.items()
     ]
     header = [
-        "recipe", "what it is", "test accuracy", "test loss", "course", "seeds", "seconds a run", "precision",
+        "recipe",
+        "what it is",
+        "test accuracy",
+        "test loss",
+        "course",
+        "seeds",
+        "seconds a run",
         "averaged",
-    ]  # fmt: skip
+    ]
     if not any(row[-1] for row in rows):
         header.pop()
         rows = [row[:-1] for row in rows]
